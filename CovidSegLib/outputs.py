@@ -1,0 +1,117 @@
+"""The files that a run leaves: segments, label map, probabilities, surfaces, report and overview."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import staging
+from .progress import Progress, silent
+from .quantification import quantify
+from .report_files import write_csv, write_json
+from .seg_nrrd import write_seg_nrrd
+from .segmentation import Segmentation
+from .surfaces import surfaces_of
+from .volume import Volume
+from .writing import write_image, write_surface
+
+#: What there may be in a folder of results, and under which name.
+FILES = {
+    "segmentation": "segmentation.seg.nrrd",
+    "labels": "labels.nii.gz",
+    "infection_probability": "infection_probability.nii.gz",
+    "lungs_surface": "lungs.vtp",
+    "infection_surface": "infection.vtp",
+    "report": "report.json",
+    "table": "report.csv",
+    "overview": "overview.png",
+}
+#: What can be left out, by the names that `skip` takes.
+GROUPS = {"surfaces": ("lungs_surface", "infection_surface"), "overview": ("overview",)}
+
+
+def prepare(out: Path, *, overwrite: bool = False) -> None:
+    """Try before a long run whether its results can be written; leaves nothing behind.
+
+    Args:
+        out: The folder for the results; need not exist.
+        overwrite: Whether earlier results in `out` may be replaced.
+
+    Raises:
+        InputError: `out` is a file, cannot be made or written, its disk is full, or it holds earlier results.
+    """
+    staging.check(out, FILES.values(), overwrite=overwrite)
+
+
+def write_results(
+    out: Path,
+    volume: Volume,
+    segmentation: Segmentation,
+    *,
+    skip: Collection[str] = (),
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Write all results to a folder, or none: whatever is raised, the folder is as it was.
+
+    Args:
+        out: The folder for the results; made where there is none. Files in it that are not results are left alone.
+        volume: The CT.
+        segmentation: Its segmentation.
+        skip: What not to write, of "surfaces" and "overview".
+        overwrite: Replace earlier results in `out`, those of which there is no new version too.
+        progress: Told the stage and the fraction of the writing that is done; may raise to cancel.
+
+    Returns:
+        The files written. What is empty has no surface; `files` in the report names what there is.
+
+    Raises:
+        InputError: The folder cannot be written, its disk is full, or it holds earlier results.
+        ValueError: CT and segmentation have different shapes, or `skip` has a name that is not known.
+    """
+    if unknown := set(skip) - set(GROUPS):
+        raise ValueError(f"cannot skip {sorted(unknown)}; choose of {sorted(GROUPS)}")
+    with staging.all_or_nothing(out, FILES.values(), overwrite=overwrite) as folder:
+        report = _write(folder, volume, segmentation, skip, progress)
+        # Cancelling is possible up to here.
+        progress("Saving the results", 1.0)
+    return [out / name for name in report["files"].values() if name is not None]
+
+
+def _write(
+    folder: Path, volume: Volume, segmentation: Segmentation, skip: Collection[str], progress: Progress
+) -> dict[str, Any]:
+    """Write the files into a folder, and return the report."""
+    progress("Measuring", 0.0)
+    report = quantify(volume, segmentation)
+    progress("Saving the segmentation", 0.1)
+    write_seg_nrrd(folder / FILES["segmentation"], segmentation)
+    progress("Saving the label map", 0.2)
+    write_image(folder / FILES["labels"], segmentation.grid.to_image(segmentation.labels))
+    progress("Saving the probabilities", 0.25)
+    probability = segmentation.probability.astype(np.uint8, copy=False)
+    write_image(folder / FILES["infection_probability"], segmentation.grid.to_image(probability))
+
+    surfaces = None
+    if "surfaces" not in skip:
+        progress("Making the surfaces", 0.35)
+        surfaces = surfaces_of(segmentation)
+        for name, surface in surfaces.items():
+            write_surface(folder / FILES[f"{name}_surface"], surface)
+
+    absent = {key for group in skip for key in GROUPS[group]}
+    absent |= {f"{name}_surface" for name in ("lungs", "infection") if name not in (surfaces or {})}
+    report["files"] = {key: None if key in absent else name for key, name in FILES.items()}
+    progress("Saving the report", 0.7)
+    write_json(folder / FILES["report"], report)
+    write_csv(folder / FILES["table"], report)
+    if "overview" not in skip:
+        progress("Drawing the overview", 0.75)
+        # Only here, because it loads matplotlib.
+        from .overview import draw_overview
+
+        draw_overview(folder / FILES["overview"], volume, segmentation, report, surfaces)
+    return report
