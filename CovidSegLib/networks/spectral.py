@@ -1,0 +1,80 @@
+"""Spectral pooling (Rippel et al. 2015; CHS-Net section 3.1.1, Eq. 2) and CHS-Net's hybrid pooling.
+
+Spectral pooling takes the discrete Fourier transform of a map, keeps the low frequencies and transforms back. That is
+a linear map along each axis, so it is done here as one small matrix an axis, whose columns are the pooled unit vectors,
+made by FFT. The result is that of the FFT to rounding; unlike torch's FFT it runs in bfloat16, on any device and in any
+export format.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import nn
+
+
+@lru_cache(maxsize=64)
+def low_pass_matrix(size: int, kept: int, out: int) -> torch.Tensor:
+    """Matrix (out, size) that keeps the `kept` lowest of `size` frequencies of a signal and samples it at `out` points.
+
+    Eq. 2 scales the transform and its inverse by one over the root of their lengths, which would multiply the values by
+    the root of the pooling factor; the amplitude is kept here instead, so that a constant map stays the same constant.
+    For an even `kept` the highest frequency stands for both of its signs: half of each is kept, and the result is real.
+    """
+    spectrum = np.fft.fft(np.eye(size), axis=0)
+    low = np.zeros((out, size), dtype=complex)
+    for frequency in range(-(kept // 2), kept // 2 + 1):
+        shared = kept < size and kept % 2 == 0 and abs(frequency) == kept // 2
+        if abs(frequency) > (kept - 1) // 2 and not shared and (kept < size or frequency > 0):
+            continue  # an even, untruncated spectrum has its highest frequency once
+        low[frequency % out] += spectrum[frequency % size] * (0.5 if shared else 1.0)
+    return torch.from_numpy(np.fft.ifft(low, axis=0).real * (out / size)).float()
+
+
+def spectral_pool(maps: torch.Tensor, stride: int = 2, same: bool = False) -> torch.Tensor:
+    """Low-pass maps (batch, channel, *spatial) to one `stride`-th of their frequencies along each spatial axis.
+
+    Args:
+        maps: The feature maps; two or three spatial axes, whose sizes `stride` divides unless `same`.
+        stride: The pooling factor.
+        same: Sample the result at the old positions ("same" padding in the paper) and not at every `stride`-th.
+
+    Returns:
+        Maps with spatial axes of size / stride, or of the old size if `same`.
+    """
+    for axis in range(2, maps.ndim):
+        size = maps.shape[axis]
+        kept = max(1, size // stride)
+        matrix = low_pass_matrix(size, kept, size if same else kept).to(maps)
+        maps = torch.tensordot(maps, matrix, dims=([axis], [1])).movedim(-1, axis)
+    return maps
+
+
+def global_spectral_pool(maps: torch.Tensor) -> torch.Tensor:
+    """Spectral pooling of maps (batch, channel, *spatial) to a single point, all spatial axes 1 (section 3.2).
+
+    Only the zeroth frequency is left, so with the amplitude kept it is the mean of each map, for all that the paper
+    sets it against average pooling.
+    """
+    return maps.mean(dim=tuple(range(2, maps.ndim)), keepdim=True)
+
+
+class HybridPool(nn.Module):
+    """CHS-Net's hybrid pooling: max and spectral pooling side by side, then a 1x1 convolution (section 3.1.1).
+
+    Valid (`same=False`): (batch, in, h, w) to (batch, out, h / 2, w / 2). Same: the size stays; the maximum is taken
+    over 3x3 windows at stride 1 and the upper half of the frequencies is removed.
+    """
+
+    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, same: bool) -> None:
+        super().__init__()
+        pool = nn.MaxPool2d if spatial_dims == 2 else nn.MaxPool3d
+        conv = nn.Conv2d if spatial_dims == 2 else nn.Conv3d
+        self.same = same
+        self.max_pool = pool(3, stride=1, padding=1) if same else pool(2)
+        self.mix = conv(2 * in_channels, out_channels, 1, bias=False)
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        return self.mix(torch.cat([self.max_pool(maps), spectral_pool(maps, same=self.same)], dim=1))
