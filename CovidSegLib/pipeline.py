@@ -1,0 +1,129 @@
+"""The one path from a CT to lungs and infection, for the panel, the command line and batches."""
+
+from __future__ import annotations
+
+import platform
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from . import __version__, recipe
+from .checks import check_lungs, check_volume
+from .inference import choose_device, choose_precision, load_networks, predict, stage_frame
+from .models import Model
+from .postprocessing import infection_in_lungs, lungs_from_probability
+from .preprocessing import AxialView
+from .progress import Progress, part, silent
+from .segmentation import Segmentation
+from .volume import Volume
+
+#: Smaller pieces of infection are noise more often than lesions: a ball of 4 mm.
+SMALLEST_LESION_ML = 0.035
+
+
+def segment(
+    volume: Volume,
+    model: Model,
+    *,
+    device: str = "auto",
+    threshold: float | None = None,
+    progress: Progress = silent,
+) -> Segmentation:
+    """Right lung, left lung and infection of a chest CT, on the CT's own grid.
+
+    Args:
+        volume: HU on any grid.
+        model: Recipe, weights and card.
+        device: "auto", "cpu" or "cuda".
+        threshold: Probability from which a voxel is infection; the model's own if None.
+        progress: Told the stage and the fraction done; raises Cancelled to stop.
+
+    Raises:
+        InputError: The volume is no chest CT that can be worked on, the weights are not to be trusted, or the device
+            is not there.
+        Cancelled: From `progress`.
+    """
+    clock = _Clock()
+    progress("Checking the CT", 0.0)
+    warnings = (*volume.warnings, *check_volume(volume))
+    threshold = model.threshold if threshold is None else threshold
+    plan = recipe.load(model.recipe)
+    progress("Loading the model", 0.02)
+    where = choose_device(device)
+    networks = load_networks(plan, model.verified_weights(), where)
+    clock.lap("load")
+
+    view = AxialView.of(volume.grid)
+    axial = np.ascontiguousarray(view.apply(volume.array))
+    spacing = view.spacing(volume.grid)
+
+    frame = stage_frame(plan.lungs, axial, spacing)
+    lung_probability = predict(
+        networks["lungs"], plan.lungs, axial, spacing, frame, range(len(axial)), None,
+        part(progress, 0.05, 0.4), "Finding the lungs",
+    )  # fmt: skip
+    clock.lap("predict lungs")
+    lungs = lungs_from_probability(lung_probability, spacing)
+    del lung_probability
+    warnings += check_lungs(view.undo(lungs), volume)
+    clock.lap("lungs")
+
+    frame = stage_frame(plan.infection, axial, spacing, lungs > 0)
+    with_lungs = np.flatnonzero(lungs.any(axis=(1, 2))).tolist()
+    probability = predict(
+        networks["infection"], plan.infection, axial, spacing, frame, with_lungs, lungs > 0,
+        part(progress, 0.45, 0.95), "Finding the infection",
+    )  # fmt: skip
+    clock.lap("predict infection")
+    progress("Finishing the masks", 0.95)
+    infection, lungs = infection_in_lungs(probability, lungs, threshold, spacing, SMALLEST_LESION_ML)
+    probability[lungs == 0] = 0
+    clock.lap("infection")
+    progress("Masks are ready", 1.0)
+    return Segmentation(
+        lungs=np.ascontiguousarray(view.undo(lungs)),
+        infection=np.ascontiguousarray(view.undo(infection)),
+        probability=np.ascontiguousarray(view.undo(probability)),
+        grid=volume.grid,
+        provenance=_provenance(model, str(where), str(choose_precision(where)), threshold, clock),
+        warnings=warnings,
+    )
+
+
+class _Clock:
+    """Seconds spent between laps."""
+
+    def __init__(self) -> None:
+        self.started = self._last = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.seconds[name] = round(now - self._last, 2)
+        self._last = now
+
+
+def _provenance(model: Model, device: str, precision: str, threshold: float, clock: _Clock) -> dict[str, Any]:
+    """What anyone needs to know to make, or to doubt, this result again."""
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": {
+            "name": model.name,
+            "title": model.title,
+            "recipe": model.recipe,
+            "sha256": model.card["sha256"],
+            "licence": model.card.get("licence"),
+        },
+        "settings": {"infection_threshold": threshold, "smallest_lesion_ml": SMALLEST_LESION_ML},
+        "device": device,
+        "precision": precision.removeprefix("torch."),
+        "versions": {
+            "covidseg": __version__,
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("torch", "monai", "SimpleITK", "numpy")},
+        },
+        "seconds": {**clock.seconds, "total": round(time.monotonic() - clock.started, 2)},
+    }

@@ -1,0 +1,144 @@
+"""From probabilities to lungs and infection: pieces that are lungs, right and left, holes, infection within them.
+
+All arrays are axial (`preprocessing.AxialView`): slices from feet to head, rows from front to back, columns from the
+patient's right to left. Pieces are found at about 3 mm, since a CT at full resolution holds fifty million voxels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from .segmentation import LEFT_LUNG, RIGHT_LUNG
+
+COARSE_MM = 3.0
+#: A piece of lung smaller than this is bowel, trachea or noise.
+SMALLEST_LUNG_PIECE_ML = 40.0
+#: Consolidation, which looks like the chest wall, is bridged by closing the lungs by this radius.
+BRIDGE_MM = 9.0
+
+
+def lungs_from_probability(probability: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Right and left lung.
+
+    Args:
+        probability: uint8, 0 to 255 for 0 to 1.
+        spacing: mm between slices, rows, columns.
+
+    Returns:
+        uint8: 0 outside, 1 right lung, 2 left lung.
+    """
+    mask = probability >= 128
+    steps = _coarse_steps(spacing)
+    coarse = mask[:: steps[0], :: steps[1], :: steps[2]]
+    coarse_ml = float(np.prod(spacing)) * float(np.prod(steps)) / 1000
+    labels, _ = ndimage.label(coarse)
+    sizes = np.bincount(labels.ravel()) * coarse_ml
+    sizes[0] = 0
+    kept = np.flatnonzero(sizes >= SMALLEST_LUNG_PIECE_ML)
+    if not len(kept):
+        return np.zeros(mask.shape, dtype=np.uint8)
+    sides = _sides(np.isin(labels, kept), coarse_ml)
+    # Every coarse cell gets the side of the nearest lung, and only cells beside the kept pieces let the mask through.
+    distance, nearest = ndimage.distance_transform_edt(sides == 0, return_indices=True)
+    sides = np.where(distance <= 2, sides[tuple(nearest)], 0).astype(np.uint8)
+    lungs = np.where(mask, _refine(sides, steps, mask.shape), 0).astype(np.uint8)
+    _fill_holes(lungs)
+    return lungs
+
+
+def infection_in_lungs(
+    probability: np.ndarray,
+    lungs: np.ndarray,
+    threshold: float,
+    spacing: tuple[float, float, float],
+    smallest_ml: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Infection, and the lungs with the infection that lay in their dents.
+
+    Args:
+        probability: uint8, 0 to 255 for 0 to 1.
+        lungs: uint8, 0 outside, 1 right, 2 left.
+        threshold: Probability from which a voxel is infection.
+        spacing: mm between slices, rows, columns.
+        smallest_ml: Smaller pieces are dropped.
+
+    Returns:
+        infection, boolean; lungs, uint8, now including it.
+    """
+    steps = _coarse_steps(spacing)
+    coarse = lungs[:: steps[0], :: steps[1], :: steps[2]]
+    radius = max(1, round(BRIDGE_MM / (spacing[1] * steps[1])))
+    disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
+    bridged = np.zeros(coarse.shape, dtype=np.uint8)
+    for side in (RIGHT_LUNG, LEFT_LUNG):  # each by itself, so that the mediastinum between them stays out
+        for z, section in enumerate(coarse == side):
+            if section.any():
+                closed = ndimage.binary_closing(np.pad(section, radius), disc)[radius:-radius, radius:-radius]
+                bridged[z][closed & (bridged[z] == 0)] = side
+    within = np.where(lungs > 0, lungs, _refine(bridged, steps, lungs.shape))
+    infection = (probability >= max(1, round(threshold * 255))) & (within > 0)
+    labels, count = ndimage.label(infection, np.ones((3, 3, 3)))
+    if count:
+        small = np.bincount(labels.ravel()) * float(np.prod(spacing)) / 1000 < smallest_ml
+        infection &= ~small[labels]
+    return infection, np.where(infection, within, lungs).astype(np.uint8)
+
+
+def _coarse_steps(spacing: tuple[float, float, float]) -> tuple[int, int, int]:
+    """Every how many voxels along each axis makes about COARSE_MM."""
+    between, rows, columns = (max(1, round(COARSE_MM / mm)) for mm in spacing)
+    return between, rows, columns
+
+
+def _refine(coarse: np.ndarray, steps: tuple[int, int, int], shape: tuple[int, ...]) -> np.ndarray:
+    """A coarse array repeated back to the full shape."""
+    for axis, step in enumerate(steps):
+        coarse = np.repeat(coarse, step, axis=axis)
+    return coarse[: shape[0], : shape[1], : shape[2]]
+
+
+def _sides(lungs: np.ndarray, voxel_ml: float) -> np.ndarray:
+    """Which lung each voxel of a coarse mask belongs to: 1 right, 2 left.
+
+    The lungs often touch in front of the heart. They are worn away until two pieces are left that could each be a lung,
+    and these grow back. If they never fall apart, there is one lung, on the side of the picture where most of it lies.
+    """
+    core = lungs
+    for _ in range(8):
+        labels, count = ndimage.label(core)
+        sizes = np.bincount(labels.ravel(), minlength=count + 1) * voxel_ml
+        sizes[0] = 0
+        first, second = (int(label) for label in np.argsort(sizes)[::-1][:2])
+        if second and sizes[second] > max(100.0, 0.12 * sizes[first]):
+            centres = ndimage.center_of_mass(core, labels, [first, second])
+            if abs(centres[0][2] - centres[1][2]) > 0.15 * lungs.shape[2]:
+                break
+        core = ndimage.binary_erosion(core)
+    else:
+        middle = (lungs.shape[2] - 1) / 2
+        side = RIGHT_LUNG if np.argwhere(lungs)[:, 2].mean() < middle else LEFT_LUNG
+        return np.where(lungs, side, 0).astype(np.uint8)
+    right, left = (first, second) if centres[0][2] < centres[1][2] else (second, first)
+    markers = np.zeros(lungs.shape, dtype=np.int32)
+    markers[labels == right], markers[labels == left] = RIGHT_LUNG, LEFT_LUNG
+    depth = ndimage.distance_transform_edt(lungs)
+    sides = watershed(-depth, markers, mask=lungs).astype(np.uint8)
+    # Pieces that touch neither (a lobe cut off by consolidation) go with the nearer lung.
+    apart = lungs & (sides == 0)
+    if apart.any():
+        nearest = ndimage.distance_transform_edt(sides == 0, return_distances=False, return_indices=True)
+        sides[apart] = sides[tuple(nearest)][apart]
+    return sides
+
+
+def _fill_holes(lungs: np.ndarray) -> None:
+    """Fill what each lung encloses within a slice (vessels, consolidation), in place."""
+    for section in lungs:
+        for side in (RIGHT_LUNG, LEFT_LUNG):
+            mask = section == side
+            if mask.any():
+                rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+                box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+                section[box][ndimage.binary_fill_holes(mask[box]) & (section[box] == 0)] = side

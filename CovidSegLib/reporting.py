@@ -1,0 +1,95 @@
+"""What the command line says of a run: a bar for a person, or one JSON object a line for the panel."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tqdm import tqdm
+
+
+class Reporter:
+    """Takes progress (it is a `progress.Progress`), warnings, the end and errors. This one shows no progress."""
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        pass
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        """The stage in plain words, and the fraction of the run that is done."""
+
+    def warning(self, message: str) -> None:
+        """Something that the user should know of the result."""
+        print(f"Note: {message}", file=sys.stderr)
+
+    def done(self, output: Path, files: Sequence[Path]) -> None:
+        """All is written."""
+        print(f"Done: {len(files)} files in {output}. For research. Not for diagnosis.")
+
+    def error(self, message: str, exit_code: int) -> None:
+        """The run ends without a result."""
+        print(message, file=sys.stderr)
+
+
+class Bar(Reporter):
+    """A progress bar with the stage and the time left."""
+
+    def __init__(self) -> None:
+        shape = "{desc:<28} {percentage:3.0f}% |{bar}| {remaining} left"
+        self.bar = tqdm(total=1.0, leave=False, dynamic_ncols=True, bar_format=shape)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.bar.close()
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        self.bar.set_description_str(stage, refresh=False)
+        self.bar.update(max(0.0, fraction - self.bar.n))
+
+    def warning(self, message: str) -> None:
+        self.bar.write(f"Note: {message}", file=sys.stderr)
+
+    def done(self, output: Path, files: Sequence[Path]) -> None:
+        self.bar.close()
+        super().done(output, files)
+
+
+class JsonLines(Reporter):
+    """One JSON object a line on standard output: "event" is progress, warning, done or error."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    def __call__(self, stage: str, fraction: float) -> None:
+        elapsed = time.monotonic() - self.started
+        # Too early a guess would be wild.
+        left = round(elapsed * (1 - fraction) / fraction, 1) if fraction > 0.12 else None
+        self._say(event="progress", stage=stage, fraction=round(fraction, 4), seconds_left=left)
+
+    def warning(self, message: str) -> None:
+        self._say(event="warning", message=message)
+
+    def done(self, output: Path, files: Sequence[Path]) -> None:
+        self._say(event="done", output=str(output), files=[file.name for file in files])
+
+    def error(self, message: str, exit_code: int) -> None:
+        self._say(event="error", message=message, exit_code=exit_code)
+
+    def _say(self, **event: Any) -> None:
+        # ASCII, whatever the encoding of the pipe.
+        print(json.dumps(event), flush=True)
+
+
+def reporter(kind: str | None) -> Reporter:
+    """The reporter for "bar", "json" or "none"; a bar if nothing is said and a person is looking."""
+    if kind == "json":
+        return JsonLines()
+    if kind == "bar" or (kind is None and sys.stderr.isatty()):
+        return Bar()
+    return Reporter()

@@ -1,0 +1,78 @@
+"""Lungs and infection from probabilities."""
+
+import numpy as np
+
+from CovidSegLib.phantom import make_phantom
+from CovidSegLib.postprocessing import infection_in_lungs, lungs_from_probability
+
+SPACING = (2.0, 1.0, 1.0)
+
+
+def two_lungs(touching: bool = False) -> np.ndarray:
+    """Two ellipsoids, right one first; touching in a bridge in front of the heart."""
+    z, y, x = np.mgrid[:60, :120, :160]
+    lungs = np.zeros(z.shape, dtype=bool)
+    for centre in (42, 118):
+        lungs |= ((z - 30) / 27) ** 2 + ((y - 60) / 45) ** 2 + ((x - centre) / 30) ** 2 < 1
+    if touching:
+        lungs |= (np.abs(z - 30) < 6) & (np.abs(y - 40) < 4) & (np.abs(x - 80) < 30)
+    return lungs
+
+
+def test_right_and_left_even_if_they_touch() -> None:
+    for touching in (False, True):
+        mask = two_lungs(touching)
+        lungs = lungs_from_probability((mask * 255).astype(np.uint8), SPACING)
+        np.testing.assert_array_equal(lungs > 0, mask)
+        assert (lungs[:, :, :74][mask[:, :, :74]] == 1).all()
+        assert (lungs[:, :, 86:][mask[:, :, 86:]] == 2).all()
+
+
+def test_one_lung_is_not_cut_in_two() -> None:
+    mask = two_lungs()
+    mask[:, :, 80:] = False
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), SPACING)
+    assert set(np.unique(lungs)) == {0, 1}
+
+
+def test_small_pieces_go_and_holes_are_filled() -> None:
+    mask = two_lungs()
+    holed = mask.copy()
+    holed[28:32, 58:64, 38:46] = False  # a vessel
+    holed[5:9, 2:8, 2:8] = True  # bowel
+    lungs = lungs_from_probability((holed * 255).astype(np.uint8), SPACING)
+    np.testing.assert_array_equal(lungs > 0, mask)
+
+
+def test_nothing_gives_nothing() -> None:
+    assert not lungs_from_probability(np.zeros((10, 20, 30), dtype=np.uint8), SPACING).any()
+
+
+def test_truth_of_the_phantom_survives() -> None:
+    phantom = make_phantom(seed=3)
+    between, rows, columns = phantom.volume.grid.spacing[::-1]
+    lungs = lungs_from_probability(((phantom.lungs > 0) * 255).astype(np.uint8), (between, rows, columns))
+    assert (lungs == phantom.lungs).mean() > 0.9995
+
+
+def test_infection_stays_in_the_lungs_and_specks_are_dropped() -> None:
+    lungs = np.where(two_lungs(), 1, 0).astype(np.uint8)
+    lungs[:, :, 80:] *= 2
+    probability = np.zeros(lungs.shape, dtype=np.uint8)
+    probability[25:30, 50:60, 35:45] = 200  # in the right lung: 1 ml
+    probability[20, 50, 120] = 255  # a speck
+    probability[0:3, 0:5, 0:5] = 255  # outside
+    infection, after = infection_in_lungs(probability, lungs, 0.5, SPACING, smallest_ml=0.05)
+    assert infection.sum() == 500 and (after == lungs).all()
+    assert not infection_in_lungs(probability, lungs, 0.9, SPACING, smallest_ml=0.05)[0].any()
+
+
+def test_consolidation_in_a_dent_belongs_to_the_lung() -> None:
+    lungs = np.where(two_lungs(), 1, 0).astype(np.uint8)
+    lungs[:, :, 80:] *= 2
+    dented = lungs.copy()
+    dented[26:34, 56:63, 16:24] = 0  # a consolidation that the lung network left out
+    dented[26:34, 58:61, 0:16] = 0  # and that it opened to the chest wall
+    missing = (lungs > 0) & (dented == 0)
+    infection, after = infection_in_lungs(missing.astype(np.uint8) * 255, dented, 0.5, SPACING, smallest_ml=0.05)
+    assert infection[missing].mean() > 0.75 and (after[infection] == 1).all()

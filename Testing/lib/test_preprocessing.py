@@ -1,0 +1,96 @@
+"""Axes, frames, windows: what goes to a network comes back where it was."""
+
+import itertools
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from CovidSegLib.phantom import default_grid, make_phantom
+from CovidSegLib.preprocessing import AIR_HU, AxialView, SliceFrame, body_mask, keep_near, neighbours, scale_window
+from CovidSegLib.volume import Grid, Volume
+
+ORIENTATIONS = [
+    "".join(letters)
+    for axes in itertools.permutations(("RL", "AP", "IS"))
+    for letters in itertools.product(*axes)
+]
+
+
+@pytest.mark.parametrize("code", ORIENTATIONS)
+def test_axial_view_is_dicom_orient_and_comes_back(code: str, rng: np.random.Generator) -> None:
+    array = rng.integers(-1000, 1000, (3, 4, 5), dtype=np.int16)
+    lps = Volume(array, Grid((3, 4, 5), (1.0, 2.0, 3.0)))
+    turned = Volume.of_image(sitk.DICOMOrient(lps.to_image(), code))
+    view = AxialView.of(turned.grid)
+    np.testing.assert_array_equal(view.apply(turned.array), array)
+    np.testing.assert_array_equal(view.undo(view.apply(turned.array)), turned.array)
+    assert view.spacing(turned.grid) == (3.0, 2.0, 1.0)
+
+
+frames = st.tuples(st.integers(-20, 30), st.integers(-20, 30), st.integers(20, 90), st.integers(20, 90))
+
+
+@given(frames)
+@settings(max_examples=40, deadline=None)
+def test_a_frame_puts_back_where_it_took(box: tuple[int, int, int, int]) -> None:
+    """A smooth picture goes to the network's size and back with little loss, whatever sticks out of the slice."""
+    rows, columns = np.mgrid[:60, :70]
+    picture = (0.5 + 0.4 * np.sin(rows / 14) * np.cos(columns / 16))[None]
+    frame = SliceFrame(*box, size=(64, 64))
+    target = np.zeros((1, 60, 70), dtype=np.uint8)
+    frame.put_back(frame.take(picture, fill=0.5), target)
+    top, left, height, width = box
+    inside = np.zeros((60, 70), dtype=bool)
+    inside[max(top, 0) + 2 : max(top + height - 2, 0), max(left, 0) + 2 : max(left + width - 2, 0)] = True
+    inside[[0, 1, -2, -1]] = inside[:, [0, 1, -2, -1]] = False
+    if inside.any():
+        assert np.abs(target[0] / 255 - picture[0])[inside].max() < 0.05
+    outside = np.ones((60, 70), dtype=bool)
+    outside[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = False
+    assert not target[0][outside].any()
+
+
+def test_frame_is_padded_with_air() -> None:
+    taken = SliceFrame(-10, -10, 20, 20, (20, 20)).take(np.zeros((1, 40, 40), dtype=np.int16))
+    assert (taken[0, :10] == AIR_HU).all() and (taken[0, 11:, 11:] == 0).all()
+
+
+def test_frame_around_a_mask_keeps_proportions_in_mm() -> None:
+    mask = np.zeros((100, 100), dtype=bool)
+    mask[40:60, 30:80] = True
+    frame = SliceFrame.around(mask, (1.0, 0.5), (48, 64), margin_mm=5)
+    assert frame.height * 1.0 / 48 == pytest.approx(frame.width * 0.5 / 64, rel=0.05)
+    assert frame.top <= 35 and frame.top + frame.height >= 65
+    assert frame.left <= 20 and frame.left + frame.width >= 90
+
+
+def test_window() -> None:
+    scaled = scale_window(torch.tensor([-2000.0, -1000.0, -300.0, 400.0, 3000.0]), (-1000, 400))
+    torch.testing.assert_close(scaled, torch.tensor([0.0, 0.0, 0.5, 1.0, 1.0]))
+
+
+def test_keep_near() -> None:
+    mask = torch.zeros(1, 9, 9)
+    mask[0, 4, 4] = 1
+    kept = keep_near(torch.zeros(1, 9, 9), mask, 2)
+    assert (kept == 0).sum() == 25 and kept[0, 0, 0] == AIR_HU
+
+
+def test_neighbours_are_as_far_apart_as_wanted_and_stay_in_the_scan() -> None:
+    assert neighbours(10, 100, 3, between_mm=1.0, step_mm=2.5) == [8, 10, 12]
+    assert neighbours(10, 100, 3, between_mm=5.0, step_mm=2.5) == [9, 10, 11]
+    assert neighbours(0, 100, 5, between_mm=1.0, step_mm=1.0) == [0, 0, 0, 1, 2]
+    assert neighbours(99, 100, 3, between_mm=1.0, step_mm=1.0) == [98, 99, 99]
+
+
+def test_body_without_table() -> None:
+    phantom = make_phantom(default_grid(), seed=1)
+    mask = body_mask(phantom.volume.array, phantom.volume.grid.spacing[1::-1])
+    assert mask[phantom.lungs.any(axis=0)].all()
+    rows = np.flatnonzero(mask.any(axis=1))
+    spine_to_back_mm = (rows[-1] - np.flatnonzero(phantom.lungs.any(axis=(0, 2)))[-1]) * phantom.volume.grid.spacing[1]
+    assert spine_to_back_mm < 80
