@@ -1,0 +1,1 @@
+"""How good a model is: metrics, and the tables of its card."""

@@ -1,0 +1,1 @@
+"""Training of recipes: cases, augmentation, the loop."""

@@ -1,0 +1,71 @@
+"""Train a recipe: `python -m CovidSegLib.training RECIPE --data DIR --out RUN [--leave-out NAME ...]`.
+
+Goes on from RUN where it was broken off. Ends with RUN/weights.safetensors and RUN/training.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from .. import recipe as recipes
+from .cases import covid19_ct_seg, covid_ct_md
+from .loop import train_stage
+from .slices import SliceDataset
+
+STAGES = ("lungs", "infection")
+
+
+def main() -> None:
+    """Train the stages asked for and write their averaged weights in float16."""
+    parser = argparse.ArgumentParser(prog="python -m CovidSegLib.training", description=__doc__)
+    parser.add_argument("recipe")
+    parser.add_argument("--data", type=Path, required=True, help="folder of covid19_ct_seg_hu and covid_ct_md")
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--stage", choices=STAGES, action="append", help="only this stage (repeatable)")
+    parser.add_argument("--validation", nargs="*", default=[], help="patients that are never trained on")
+    parser.add_argument("--whole-scans", nargs="*", default=[], help="scans of covid_ct_md whose clean slices are used")
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+
+    recipe = recipes.load(arguments.recipe)
+    cases = covid19_ct_seg(arguments.data / "covid19_ct_seg_hu")
+    patients = {case.patient for case in cases}
+    if unknown := set(arguments.validation) - patients:
+        parser.error(f"no such patients: {', '.join(sorted(unknown))}; there are {', '.join(sorted(patients))}")
+    train = [case for case in cases if case.patient not in arguments.validation]
+    validation = [case for case in cases if case.patient in arguments.validation] or train[:1]
+    train += [covid_ct_md(arguments.data / "covid_ct_md", name) for name in arguments.whole_scans]
+
+    weights = {}
+    for name in arguments.stage or STAGES:
+        stage = getattr(recipe, name)
+        slices = SliceDataset(train, stage, name, train=True)
+        patients = {case.patient for case in train}
+        print(f"{recipe.name}, {name}: {len(slices)} slices of {len(patients)} patients", flush=True)
+        network = train_stage(
+            stage,
+            recipe.training,
+            recipe.training.epochs[name],
+            slices,
+            SliceDataset(validation, stage, name, train=False),
+            arguments.out / name,
+            arguments.seed,
+        )
+        for key, value in network.state_dict().items():
+            weights[f"{name}.{key}"] = value.half() if value.is_floating_point() else value
+    save_file({key: value.contiguous() for key, value in weights.items()}, arguments.out / "weights.safetensors")
+    facts = {
+        "recipe": recipe.name,
+        "seed": arguments.seed,
+        "trained_on": sorted({case.patient for case in train}),
+        "never_trained_on": sorted(arguments.validation),
+    }
+    (arguments.out / "training.json").write_text(json.dumps(facts, indent=1))
+
+
+if __name__ == "__main__":
+    main()

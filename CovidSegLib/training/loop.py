@@ -1,0 +1,138 @@
+"""The training loop of one stage: bfloat16 where the device has it, averaged weights, resumable after every epoch."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.data import worker_init_fn
+from monai.losses import DiceLoss
+from monai.utils import set_determinism
+from torch import nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from .. import networks
+from ..recipe import Stage, Training
+from .slices import SliceDataset
+
+
+class SegmentationLoss(nn.Module):
+    """Half binary cross-entropy, half Dice with squared denominators (CHS-Net, Eqs. 13 to 15), on logits.
+
+    Dice is taken over the whole batch, so that slices without infection count too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dice = DiceLoss(sigmoid=True, squared_pred=True, batch=True)
+
+    def forward(self, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return 0.5 * functional.binary_cross_entropy_with_logits(logits, mask) + 0.5 * self.dice(logits, mask)
+
+
+def train_stage(
+    stage: Stage,
+    training: Training,
+    epochs: int,
+    train: SliceDataset,
+    validation: SliceDataset,
+    run: Path,
+    seed: int = 0,
+) -> nn.Module:
+    """Train one stage's network and return it with averaged weights; goes on from `run` where it was broken off.
+
+    Args:
+        stage: The network and what it sees.
+        training: How it is trained.
+        epochs: Passes over `train`.
+        train, validation: Slices.
+        run: Folder for checkpoint.pt, metrics.csv and settings.json; made if need be.
+        seed: Of weights, order and augmentation.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    set_determinism(seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    layout = torch.channels_last
+    network = networks.build(stage.network, stage.arguments).to(device)
+    network = network.to(memory_format=layout)  # type: ignore[call-overload]
+    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average), use_buffers=True)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
+    )
+    loader = DataLoader(
+        train, training.batch, shuffle=True, drop_last=True, num_workers=2, worker_init_fn=worker_init_fn
+    )
+    steps = epochs * len(loader)
+    plan: torch.optim.lr_scheduler.LRScheduler
+    if training.schedule == "one-cycle":
+        plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.learning_rate, total_steps=steps, pct_start=0.15)
+    else:
+        plan = torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
+    first = _resume(run, network, averaged, optimiser, plan)
+    loss_function = SegmentationLoss()
+    for epoch in range(first, epochs):
+        torch.manual_seed(seed * 1000 + epoch)  # a resumed run draws what an unbroken one would have drawn
+        started, losses = time.monotonic(), []
+        network.train()
+        for image, mask in loader:
+            image, mask = image.to(device, memory_format=layout), mask.to(device)
+            with torch.autocast(device.type, torch.bfloat16):
+                logits = network(image)
+            loss = loss_function(logits.float(), mask)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            plan.step()
+            averaged.update_parameters(network)
+            losses.append(float(loss.detach()))
+        measured = epoch % 4 == 3 or epoch + 1 == epochs
+        dice = slice_dice(averaged.module, validation, device) if measured else None
+        _save(run, epoch + 1, network, averaged, optimiser, plan)
+        _note(run, epoch + 1, float(np.mean(losses)), dice, time.monotonic() - started)
+    (run / "settings.json").write_text(json.dumps({"seed": seed, "slices": len(train), "epochs": epochs}))
+    return averaged.module
+
+
+@torch.inference_mode()
+def slice_dice(network: nn.Module, slices: SliceDataset, device: torch.device) -> float:
+    """Dice over all pixels of all validation slices together."""
+    network.eval()
+    overlap = total = 0.0
+    for image, mask in DataLoader(slices, 16, num_workers=1):
+        with torch.autocast(device.type, torch.bfloat16):
+            found = network(image.to(device, memory_format=torch.channels_last)).float().cpu() > 0
+        overlap += float((found * mask).sum())
+        total += float(found.sum() + mask.sum())
+    return 2 * overlap / max(total, 1.0)
+
+
+def _note(run: Path, epoch: int, loss: float, dice: float | None, seconds: float) -> None:
+    """One line of metrics.csv, and the same on the terminal."""
+    row = [epoch, f"{loss:.4f}", "" if dice is None else f"{dice:.4f}", f"{seconds:.0f}"]
+    with (run / "metrics.csv").open("a", newline="") as file:
+        csv.writer(file).writerow(row)
+    print(f"{run.name}: epoch {row[0]}, loss {row[1]}, validation Dice {row[2] or '-'}, {row[3]} s", flush=True)
+
+
+def _save(run: Path, epoch: int, *parts: object) -> None:
+    """All that a run goes on from, written beside the earlier checkpoint and put in its place when whole."""
+    state = {"epoch": epoch, "parts": [part.state_dict() for part in parts]}  # type: ignore[attr-defined]
+    torch.save(state, run / "checkpoint.new")
+    (run / "checkpoint.new").replace(run / "checkpoint.pt")
+
+
+def _resume(run: Path, *parts: object) -> int:
+    """Load the checkpoint of `run` into the parts, if there is one; the number of epochs done."""
+    if not (run / "checkpoint.pt").exists():
+        return 0
+    state = torch.load(run / "checkpoint.pt", weights_only=True)
+    for part, saved in zip(parts, state["parts"], strict=True):
+        part.load_state_dict(saved)  # type: ignore[attr-defined]
+    return int(state["epoch"])
