@@ -1,0 +1,1 @@
+"""What the module's four classes in CovidSeg.py call: scene, tables, choices, child process, one run, dependencies."""

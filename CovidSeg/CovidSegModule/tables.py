@@ -1,0 +1,115 @@
+"""The numbers of a result, as rows and as a table node that is saved with the scene and can be exported."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import slicer
+import vtk
+
+from . import scene
+
+
+@dataclass(frozen=True)
+class Row:
+    """The numbers of one lung or of both; None where a number cannot be given.
+
+    Attributes:
+        region: "Right lung", "Left lung" or "Both lungs".
+        volume_ml: Volume of the lung in ml, infection included.
+        infection_ml: Volume of the infection in it in ml.
+        involvement_percent: Share of the lung that is infected.
+        mean_hu: Mean Hounsfield units of the lung, infection included.
+        infection_mean_hu: Mean Hounsfield units of the infection.
+        lesions: Number of separate lesions.
+    """
+
+    region: str
+    volume_ml: float | None = None
+    infection_ml: float | None = None
+    involvement_percent: float | None = None
+    mean_hu: float | None = None
+    infection_mean_hu: float | None = None
+    lesions: float | None = None
+
+
+#: Title and unit of each column of the table node, by the field of Row that it holds.
+COLUMNS = {
+    "region": ("Region", ""),
+    "volume_ml": ("Volume (ml)", "ml"),
+    "infection_ml": ("Infection (ml)", "ml"),
+    "involvement_percent": ("Involvement (%)", "%"),
+    "mean_hu": ("Mean HU", "HU"),
+    "infection_mean_hu": ("Infection mean HU", "HU"),
+    "lesions": ("Lesions", ""),
+}
+REGIONS = {"right": "Right lung", "left": "Left lung", "both": "Both lungs"}
+
+
+def rows_of_report(report: dict[str, Any]) -> list[Row]:
+    """The rows of the report that the child process writes as `report.json`."""
+    rows = []
+    lesions = report["lesions"]["list"]
+    for key, region in REGIONS.items():
+        numbers = {name: report["lungs"][key].get(name) for name in COLUMNS if name not in ("region", "lesions")}
+        rows.append(Row(region, **numbers, lesions=sum(key in ("both", lesion["lung"]) for lesion in lesions)))
+    return rows
+
+
+def add_table(rows: list[Row], segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLNode):
+    """A new table node beside the CT, which the segmentation refers to.
+
+    Returns:
+        The vtkMRMLTableNode.
+    """
+    node = scene.add_node("vtkMRMLTableNode", f"{segmentation.GetName()} numbers")
+    write_rows(node, rows)
+    segmentation.SetNodeReferenceID(scene.TABLE_ROLE, node.GetID())
+    scene.place_beside(node, ct)
+    return node
+
+
+def write_rows(node: slicer.vtkMRMLTableNode, rows: list[Row]) -> None:
+    """Replace what a table node holds."""
+    table = vtk.vtkTable()
+    for field, (title, _) in COLUMNS.items():
+        column = vtk.vtkStringArray() if field == "region" else vtk.vtkDoubleArray()
+        column.SetName(title)
+        for row in rows:
+            value = getattr(row, field)
+            column.InsertNextValue(math.nan if value is None else value)
+        table.AddColumn(column)
+    node.SetAndObserveTable(table)
+    for title, unit in COLUMNS.values():
+        node.SetColumnUnitLabel(title, unit)
+    node.SetUseColumnTitleAsColumnHeader(True)
+
+
+def read_rows(node: slicer.vtkMRMLTableNode) -> list[Row]:
+    """The rows of a table node that `write_rows` filled, also after the scene was saved and loaded.
+
+    Returns:
+        The rows; none where the user has made another table of it.
+    """
+    table = node.GetTable()
+    if table is None or any(table.GetColumnByName(title) is None for title, _ in COLUMNS.values()):
+        return []
+    rows = []
+    for index in range(table.GetNumberOfRows()):
+        values: dict[str, Any] = {}
+        for field, (title, _) in COLUMNS.items():
+            value = table.GetValueByName(index, title)
+            if field == "region":
+                values[field] = value.ToString()
+            else:
+                number = value.ToDouble() if value.IsValid() and value.ToString() else math.nan
+                values[field] = None if math.isnan(number) else number
+        rows.append(Row(**values))
+    return rows
+
+
+def table_of(segmentation: slicer.vtkMRMLSegmentationNode | None) -> slicer.vtkMRMLTableNode | None:
+    """The table with the numbers of a segmentation, or None."""
+    return segmentation.GetNodeReference(scene.TABLE_ROLE) if segmentation else None

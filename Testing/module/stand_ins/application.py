@@ -1,0 +1,83 @@
+"""Starts what there is of Slicer: a scene with its logics and singletons, `slicer.app`, and the stand-in modules."""
+
+import sys
+import tempfile
+import types
+
+import slicer
+import vtk
+from PySide6 import QtWidgets
+
+from . import mrml_widgets, python_qt, scripted_module
+
+
+class Application:
+    """`slicer.app`, as far as the module and `slicer.util` use it."""
+
+    applicationName = "Slicer"
+    slicerHome = ""
+
+    def __init__(self, qt_application):
+        self._qt_application = qt_application
+
+    def testingEnabled(self):
+        """As after starting Slicer with --testing: dialogs answer themselves with yes."""
+        return True
+
+    def processEvents(self):
+        self._qt_application.processEvents()
+
+    def layoutManager(self):
+        """There are no views, as after starting Slicer with --no-main-window."""
+        return None
+
+
+def start():
+    """Make `slicer`, `qt` and the modules of Slicer importable as in Slicer; once in a process."""
+    qt = python_qt.make_module()
+    sys.modules["qt"] = qt
+    qt_application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
+    qt_application.setStyle("Fusion")
+    slicer.app = Application(qt_application)
+    slicer.mrmlScene = make_scene()
+    mrml_widgets.register()
+    translation = types.ModuleType("slicer.i18n")
+    translation.tr = lambda text: text
+    translation.translate = lambda context, text: text
+    sys.modules["slicer.i18n"] = slicer.i18n = translation
+    sys.modules["slicer.ScriptedLoadableModule"] = slicer.ScriptedLoadableModule = scripted_module
+    return slicer.app
+
+
+def make_scene():
+    """A scene as the application makes it, with the logics that act on volumes, segmentations and tables."""
+    scene = slicer.vtkMRMLScene()
+    logic = slicer.vtkSlicerApplicationLogic()
+    logic.SetMRMLScene(scene)
+    logic.GetColorLogic().SetMRMLScene(scene)
+    logic.GetColorLogic().AddDefaultColorNodes()
+    logic.SetSliceLogics(vtk.vtkCollection())
+    logic.SetViewLogics(vtk.vtkCollection())
+    slicer.modules = types.SimpleNamespace()
+    for name, cls in (
+        ("Volumes", slicer.vtkSlicerVolumesLogic),
+        ("Segmentations", slicer.vtkSlicerSegmentationsModuleLogic),
+        ("SubjectHierarchy", slicer.vtkSlicerSubjectHierarchyModuleLogic),
+    ):
+        module_logic = cls()
+        module_logic.SetMRMLScene(scene)
+        module_logic.SetMRMLApplicationLogic(logic)
+        logic.SetModuleLogic(name, module_logic)
+        setattr(slicer.modules, name.lower(), types.SimpleNamespace(logic=lambda it=module_logic: it))
+    # To read a scene file, its data must go through the same managers as in the application.
+    remote = slicer.vtkMRMLRemoteIOLogic()
+    remote.SetMRMLScene(scene)
+    cache = tempfile.TemporaryDirectory()
+    remote.GetCacheManager().SetRemoteCacheDirectory(cache.name)
+    data = slicer.vtkDataIOManagerLogic()
+    data.SetMRMLScene(scene)
+    data.SetMRMLApplicationLogic(logic)
+    data.SetAndObserveDataIOManager(remote.GetDataIOManager())
+    remote.AddDataIOToScene()
+    start.kept_alive = (logic, remote, data, cache)
+    return scene

@@ -1,0 +1,114 @@
+"""The MRML widgets that the panel's .ui file names, as far as the panel uses them."""
+
+import contextlib
+import weakref
+
+import slicer
+from PySide6 import QtCore, QtWidgets
+
+from .python_qt import custom_widget
+
+
+@custom_widget
+class qMRMLWidget(QtWidgets.QWidget):
+    """Hands its scene to the widgets in it."""
+
+    mrmlSceneChanged = QtCore.Signal("vtkMRMLScene*")
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.isEntered = True
+
+    def setMRMLScene(self, scene):
+        # The connections of the .ui file, by hand: PySide cannot send a VTK object through a typed signal.
+        for child in self.findChildren(QtWidgets.QWidget):
+            if hasattr(child, "setMRMLScene"):
+                child.setMRMLScene(scene)
+
+
+def _listing_property(kind, attribute):
+    """A Qt property, so that the .ui file can set it, on which depends what is listed."""
+
+    def write(widget, value):
+        setattr(widget, attribute, value)
+        widget._list()
+
+    return QtCore.Property(kind, lambda widget: getattr(widget, attribute), write)
+
+
+@custom_widget
+class qMRMLNodeComboBox(QtWidgets.QComboBox):
+    """Lists the nodes of some classes and follows the scene."""
+
+    currentNodeChanged = QtCore.Signal(object)
+    nodeTypes = _listing_property("QStringList", "_types")
+    showChildNodeTypes = _listing_property(bool, "_subclasses")
+    noneEnabled = _listing_property(bool, "_none")
+    noneDisplay = _listing_property(str, "_display")
+    addEnabled = _listing_property(bool, "_add")
+    removeEnabled = _listing_property(bool, "_remove")
+
+    def __init__(self, parent=None):
+        self._types, self._subclasses, self._none, self._display = [], True, False, "None"
+        self._add = self._remove = True  # menu entries, which this does not have
+        self._scene, self._ids, self._last = None, [], ""
+        super().__init__(parent)
+        self.currentIndexChanged.connect(self._tell)
+
+    @QtCore.Slot("vtkMRMLScene*")
+    def setMRMLScene(self, scene):
+        self._scene = scene
+        widget = weakref.ref(self)
+
+        def follow(*_):
+            alive = widget()
+            if alive is not None:
+                with contextlib.suppress(RuntimeError):  # where Qt has deleted it already
+                    alive._list()
+
+        for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
+            scene.AddObserver(event, follow)
+        self._list()
+
+    def _shows(self, node):
+        if node.GetHideFromEditors():
+            return False
+        return any(node.IsA(name) if self._subclasses else node.GetClassName() == name for name in self._types)
+
+    def _list(self):
+        if self._scene is None:
+            return
+        selected = self.currentNodeID
+        scene = self._scene
+        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
+        nodes = [node for node in nodes if self._shows(node)]
+        blocked = self.blockSignals(True)
+        self.clear()
+        self._ids = [""] * self._none + [node.GetID() for node in nodes]
+        self.addItems([self._display] * self._none + [node.GetName() for node in nodes])
+        self.setCurrentIndex(self._ids.index(selected) if selected in self._ids else min(0, len(self._ids) - 1))
+        self.blockSignals(blocked)
+        self._tell()
+
+    def _tell(self, *_):
+        if self.currentNodeID != self._last:
+            self._last = self.currentNodeID
+            self.currentNodeChanged.emit(self.currentNode())
+
+    @property
+    def currentNodeID(self):
+        index = self.currentIndex
+        return self._ids[index] if 0 <= index < len(self._ids) else ""
+
+    def currentNode(self):
+        return self._scene.GetNodeByID(self.currentNodeID) if self.currentNodeID else None
+
+    def setCurrentNode(self, node):
+        node_id = node.GetID() if node else ""
+        self.setCurrentIndex(self._ids.index(node_id) if node_id in self._ids else -1)
+
+
+def register():
+    """Put the widgets where Slicer has them."""
+    slicer.qMRMLWidget = qMRMLWidget
+    slicer.qMRMLNodeComboBox = qMRMLNodeComboBox
