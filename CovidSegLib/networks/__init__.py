@@ -12,9 +12,21 @@ from monai.networks.nets import DynUNet
 from torch import nn
 
 from .chsnet import CHSNet
+from .covidsegnet import CovidSegNet
+from .fvpasppunet import FVPASPPUNet
+from .qchcunet import QCHCUNet
 from .raiunet import RAIUNet
+from .raunet import RAUNet
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {"RAIUNet": RAIUNet, "CHSNet": CHSNet, "DynUNet": DynUNet}
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "QCHCUNet": QCHCUNet,
+    "RAUNet": RAUNet,
+    "CovidSegNet": CovidSegNet,
+    "FVPASPPUNet": FVPASPPUNet,
+    "RAIUNet": RAIUNet,
+    "CHSNet": CHSNet,
+    "DynUNet": DynUNet,
+}
 
 
 def build(name: str, arguments: dict[str, Any]) -> nn.Module:

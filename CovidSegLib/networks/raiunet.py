@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from .blocks import BATCH_NORM, CONV, CONV_TRANSPOSE, crop_to, pad_to_multiple
+from .blocks import BATCH_NORM, CONV, CONV_TRANSPOSE, PlainBlock, crop_to, pad_to_multiple
 from .spectral import HybridPool, global_spectral_pool
 
 
@@ -71,18 +71,6 @@ class ResidualInceptionBlock(nn.Module):
 
     def forward(self, maps: torch.Tensor) -> torch.Tensor:
         return self.inception(maps) + self.shortcut(maps)
-
-
-class PlainBlock(nn.Sequential):
-    """Two 3x3 convolutions with batch normalisation and ReLU: the baseline U-Net (BU) of Tables 4 and 5."""
-
-    def __init__(self, dims: int, in_channels: int, out_channels: int) -> None:
-        super().__init__(
-            CONV[dims](in_channels, out_channels, 3, padding=1, bias=False),
-            norm_relu(dims, out_channels),
-            CONV[dims](out_channels, out_channels, 3, padding=1, bias=False),
-            norm_relu(dims, out_channels),
-        )
 
 
 class SpectralAttention(nn.Module):

@@ -16,6 +16,7 @@ from torch import nn
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # kept for training too, where a tensor made in inference mode is of no use
 def low_pass_matrix(size: int, kept: int, out: int) -> torch.Tensor:
     """Matrix (out, size) that keeps the `kept` lowest of `size` frequencies of a signal and samples it at `out` points.
 

@@ -53,3 +53,11 @@ def test_global_pooling_is_pooling_to_one_point(rng: np.random.Generator) -> Non
 def test_hybrid_pool_sizes(dims: int, same: bool) -> None:
     maps = HybridPool(dims, 3, 5, same)(torch.rand(2, 3, *[8] * dims))
     assert maps.shape == (2, 5, *[8 if same else 4] * dims)
+
+
+def test_what_was_pooled_at_inference_can_be_pooled_in_training() -> None:
+    with torch.inference_mode():
+        spectral_pool(torch.rand(1, 1, 22, 26))
+    maps = torch.rand(1, 1, 22, 26, requires_grad=True)
+    spectral_pool(maps).sum().backward()
+    assert maps.grad is not None

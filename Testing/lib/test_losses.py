@@ -1,0 +1,139 @@
+"""The losses against the papers' formulas, computed plainly in numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from CovidSegLib.training.losses import LOSSES, BCEDiceLoss, DeepSupervisionLoss, DiceCELoss, TverskyCELoss
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(params=[(5, 6), (3, 4, 5)], ids=["2D", "3D"])
+def classes(request: pytest.FixtureRequest, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Logits (2, 4, *spatial), labels (2, 1, *spatial) of which the first patch has no 3, and the labels one-hot."""
+    logits = 2 * rng.normal(size=(2, 4, *request.param))
+    labels = rng.integers(0, 4, size=(2, 1, *request.param))
+    labels[0][labels[0] == 3] = 0
+    return logits, labels, np.concatenate([labels == label for label in range(4)], axis=1).astype(float)
+
+
+@pytest.fixture(params=[1, 2], ids=["one channel", "two channels"])
+def binary(request: pytest.FixtureRequest, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Logits and mask (2, channels, 4, 5, 6); the first patch is empty."""
+    logits = 2 * rng.normal(size=(2, request.param, 4, 5, 6))
+    mask = (rng.random(logits.shape) < 0.3).astype(float)
+    mask[0] = 0
+    return logits, mask
+
+
+def of(loss: torch.nn.Module, logits: np.ndarray, mask: np.ndarray) -> float:
+    return float(loss(torch.from_numpy(logits), torch.from_numpy(mask)))
+
+
+def cross_entropy(logits: np.ndarray, onehot: np.ndarray) -> float:
+    return float(-(onehot * np.log(softmax(logits))).sum(axis=1).mean())
+
+
+def binary_cross_entropy(logits: np.ndarray, mask: np.ndarray) -> float:
+    p = 1 / (1 + np.exp(-logits))
+    return float(-(mask * np.log(p) + (1 - mask) * np.log(1 - p)).mean())
+
+
+def dice_loss(logits: np.ndarray, mask: np.ndarray, power: int) -> float:
+    """Over the batch, a mean over channels."""
+    p = 1 / (1 + np.exp(-logits))
+    lost = [
+        1 - 2 * (p[:, c] * y).sum() / ((p[:, c] ** power).sum() + y.sum()) for c, y in enumerate(mask.swapaxes(0, 1))
+    ]
+    return float(np.mean(lost))
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.5, 0.5), (0.3, 0.7)])
+def test_tversky_and_cross_entropy(classes: tuple[np.ndarray, ...], alpha: float, beta: float) -> None:
+    """QC-HC U-Net, Eqs. 9 to 11."""
+    logits, labels, y = classes
+    p = softmax(logits)
+    tversky = []
+    for patch in range(2):
+        score = 0.0
+        for c in range(4):
+            tp = (p[patch, c] * y[patch, c]).sum()
+            fn = ((1 - p[patch, c]) * y[patch, c]).sum()
+            fp = (p[patch, c] * (1 - y[patch, c])).sum()
+            score += tp / (tp + alpha * fn + beta * fp)
+        tversky.append(4 - score)
+    expected = cross_entropy(logits, y) + np.mean(tversky)
+    assert of(TverskyCELoss(alpha, beta), logits, labels) == pytest.approx(expected, abs=1e-4)
+    if alpha == beta == 0.5:
+        assert of(LOSSES["tversky-ce"](), logits, labels) == pytest.approx(expected, abs=1e-4)
+
+
+def test_half_dice_half_cross_entropy(classes: tuple[np.ndarray, ...]) -> None:
+    """COVID-SegNet, "Implementation Details"."""
+    logits, labels, y = classes
+    p = softmax(logits)
+    lost = [1 - 2 * (p[:, c] * y[:, c]).sum() / (p[:, c].sum() + y[:, c].sum()) for c in range(4)]
+    expected = 0.5 * np.mean(lost) + 0.5 * cross_entropy(logits, y)
+    assert of(LOSSES["dice-ce"](), logits, labels) == pytest.approx(expected, abs=1e-4)
+
+
+def test_dice(binary: tuple[np.ndarray, ...]) -> None:
+    """RA-UNet, section 4.4: V-Net's."""
+    assert of(LOSSES["dice"](), *binary) == pytest.approx(dice_loss(*binary, power=2), abs=1e-4)
+
+
+def test_half_binary_cross_entropy_and_dice(binary: tuple[np.ndarray, ...]) -> None:
+    """FV-PASPP U-Net, section 3.1."""
+    expected = 0.5 * binary_cross_entropy(*binary) + dice_loss(*binary, power=1)
+    assert of(LOSSES["bce-dice"](), *binary) == pytest.approx(expected, abs=1e-4)
+
+
+def test_half_binary_cross_entropy_and_half_squared_dice(binary: tuple[np.ndarray, ...]) -> None:
+    """CHS-Net, Eqs. 13 to 15."""
+    expected = 0.5 * binary_cross_entropy(*binary) + 0.5 * dice_loss(*binary, power=2)
+    assert of(LOSSES["half-bce-half-squared-dice"](), *binary) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_every_loss_falls_to_nothing_and_takes_whole_numbers(name: str) -> None:
+    labels = torch.randint(0, 2, (2, 1, 4, 4, 4))
+    truth = torch.cat([1 - labels, labels], dim=1)
+    logits = torch.zeros(2, 2, 4, 4, 4, requires_grad=True)
+    mask = labels if name in ("tversky-ce", "dice-ce") else truth
+    loss = LOSSES[name]()
+    loss(logits, mask).backward()
+    assert ((logits.grad < 0) == (truth == 1)).all()  # every voxel is pulled towards its label
+    assert loss(40.0 * truth - 20, mask) < 1e-4 < loss(logits, mask) < loss(20 - 40.0 * truth, mask)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_a_patch_without_infection_costs_nothing_if_none_is_found(name: str) -> None:
+    nothing = torch.zeros(1, 1, 4, 4, 4, dtype=torch.long)
+    of_labels = name in ("tversky-ce", "dice-ce")
+    logits = torch.full((1, 2 if of_labels else 1, 4, 4, 4), -30.0)
+    if of_labels:
+        logits[:, 0] = 30
+    assert 0 <= LOSSES[name]()(logits, nothing) < 1e-4
+
+
+def test_deep_supervision_weighs_the_final_map_with_a_half(binary: tuple[np.ndarray, ...]) -> None:
+    """FV-PASPP U-Net, section 3.2."""
+    first, mask = (torch.from_numpy(array).float() for array in binary)
+    maps, plain = [first, first.flip(0), first + 1, 2 * first], BCEDiceLoss()
+    each = [float(plain(logits, mask)) for logits in maps]
+    loss = DeepSupervisionLoss(plain)
+    assert float(loss(maps, mask)) == pytest.approx(0.5 * each[0] + 0.5 / 3 * sum(each[1:]), abs=1e-6)
+    assert float(loss(maps[:2], mask)) == pytest.approx(0.5 * each[0] + 0.5 * each[1], abs=1e-6)
+    assert float(loss(maps[:1], mask)) == float(loss(maps[0], mask)) == pytest.approx(each[0], abs=1e-6)
+
+
+def test_deep_supervision_takes_classes(classes: tuple[np.ndarray, ...]) -> None:
+    logits, labels = (torch.from_numpy(array) for array in classes[:2])
+    expected = 0.5 * DiceCELoss()(logits, labels) + 0.5 * DiceCELoss()(-logits, labels)
+    assert float(DeepSupervisionLoss(DiceCELoss())([logits, -logits], labels)) == pytest.approx(
+        float(expected), abs=1e-5
+    )
