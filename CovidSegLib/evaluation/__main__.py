@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--model", help="name of an installed model")
     parser.add_argument("--patients", nargs="*", help="only these patients; all that the model never saw if left out")
     parser.add_argument("--out", type=Path, help="JSON file for the numbers")
+    parser.add_argument("--card", action="store_true", help="put the numbers into the model's card")
     options = parser.parse_args()
     model = models.find(options.model)
     patients = model.card["never_trained_on"] if options.patients is None else options.patients
@@ -41,6 +43,9 @@ def main() -> None:
     print(_markdown(results, model))
     if options.out:
         options.out.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    if options.card:
+        card = {**model.card, "results": results}
+        (model.folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def evaluate_masks(folder: Path, model: models.Model, patients: list[str]) -> dict[str, Any]:
@@ -59,10 +64,18 @@ def evaluate_masks(folder: Path, model: models.Model, patients: list[str]) -> di
     return {patient: {name: round(o.dice, 4) for name, o in by.items()} for patient, by in overlaps.items()}
 
 
-def evaluate_whole_scans(folder: Path, model: models.Model) -> dict[str, Any]:
-    """Slice-level sensitivity and specificity, and involvement, by scan; slices are counted as labels.json does."""
+def evaluate_whole_scans(folder: Path, model: models.Model, scans: Collection[str] | None = None) -> dict[str, Any]:
+    """Slice-level sensitivity and specificity, and involvement, by scan; slices are counted as labels.json does.
+
+    Args:
+        folder: COVID-CT-MD: a folder a scan, and labels.json.
+        model: What is measured.
+        scans: Only these; all of them if None.
+    """
     results = {}
     for name, facts in json.loads((folder / "labels.json").read_text(encoding="utf-8"))["cases"].items():
+        if scans is not None and name not in scans:
+            continue
         volume = read_volume(folder / name)
         found = segment(volume, model)
         view = AxialView.of(volume.grid)

@@ -12,6 +12,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from .. import recipe as recipes
+from ..networks.weights import unique_state
 from .cases import covid19_ct_seg, covid_ct_md
 from .loop import train_stage
 from .slices import SliceDataset
@@ -55,9 +56,9 @@ def main() -> None:
             arguments.out / name,
             arguments.seed,
         )
-        for key, value in network.state_dict().items():
-            weights[f"{name}.{key}"] = value.half() if value.is_floating_point() else value
-    save_file({key: value.contiguous() for key, value in weights.items()}, arguments.out / "weights.safetensors")
+        for key, value in unique_state(network).items():
+            weights[f"{name}.{key}"] = (value.half() if value.is_floating_point() else value).contiguous()
+    save_file(weights, arguments.out / "weights.safetensors")
     facts = {
         "recipe": recipe.name,
         "seed": arguments.seed,

@@ -96,5 +96,3 @@ def covid_ct_md(folder: Path, name: str, beside: int = 4) -> Case:
         infection_known=~infected & lungs.any(axis=(1, 2)),
         eight_bit=False,
     )
-
-

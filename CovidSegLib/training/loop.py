@@ -10,30 +10,16 @@ from pathlib import Path
 import numpy as np
 import torch
 from monai.data import worker_init_fn
-from monai.losses import DiceLoss
 from monai.utils import set_determinism
 from torch import nn
-from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from .. import networks
+from ..errors import InputError
 from ..recipe import Stage, Training
+from .losses import SegmentationLoss
 from .slices import SliceDataset
-
-
-class SegmentationLoss(nn.Module):
-    """Half binary cross-entropy, half Dice with squared denominators (CHS-Net, Eqs. 13 to 15), on logits.
-
-    Dice is taken over the whole batch, so that slices without infection count too.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.dice = DiceLoss(sigmoid=True, squared_pred=True, batch=True)
-
-    def forward(self, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return 0.5 * functional.binary_cross_entropy_with_logits(logits, mask) + 0.5 * self.dice(logits, mask)
 
 
 def train_stage(
@@ -54,7 +40,12 @@ def train_stage(
         train, validation: Slices.
         run: Folder for checkpoint.pt, metrics.csv and settings.json; made if need be.
         seed: Of weights, order and augmentation.
+
+    Raises:
+        InputError: There are fewer slices than a batch takes.
     """
+    if len(train) < training.batch:
+        raise InputError(f"There are {len(train)} slices to train on, fewer than a batch of {training.batch}.")
     run.mkdir(parents=True, exist_ok=True)
     set_determinism(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

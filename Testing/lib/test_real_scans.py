@@ -1,0 +1,45 @@
+"""The shipped model on whole real scans, against the radiologists' slice labels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from CovidSegLib import models
+from CovidSegLib.evaluation.__main__ import evaluate_whole_scans
+from CovidSegLib.pipeline import segment
+from CovidSegLib.preprocessing import AxialView
+from CovidSegLib.reading import read_volume
+
+
+@pytest.fixture(scope="module")
+def by_scan(shared_data: Path) -> dict[str, dict]:
+    return evaluate_whole_scans(shared_data / "covid_ct_md", models.find(), ["P001", "normal001"])
+
+
+def test_infected_slices_are_found_and_clean_ones_left_clean(by_scan: dict[str, dict]) -> None:
+    assert by_scan["P001"]["sensitivity"] >= 0.8
+    assert by_scan["P001"]["specificity"] >= 0.8
+
+
+def test_a_normal_scan_has_hardly_any_infection(by_scan: dict[str, dict]) -> None:
+    assert by_scan["normal001"]["involvement_percent"] < 1.0
+
+
+def test_lungs_are_whole(shared_data: Path, by_scan: dict[str, dict]) -> None:
+    """Volumes as an independent, classical segmentation measures them (which looked right to the eye)."""
+    assert by_scan["P001"]["lungs_ml"] == pytest.approx(6145, rel=0.03)
+    assert by_scan["normal001"]["lungs_ml"] == pytest.approx(3478, rel=0.03)
+
+
+def test_lungs_hold_no_air_outside_the_chest_and_no_bowel(shared_data: Path) -> None:
+    """From apex to base of normal001 each lung is one piece, on its own side."""
+    volume = read_volume(shared_data / "covid_ct_md" / "normal001")
+    view = AxialView.of(volume.grid)
+    lungs = view.apply(segment(volume, models.find()).lungs)
+    from_head = np.flatnonzero(np.flip((lungs > 0).any(axis=(1, 2))))
+    assert from_head[0] == pytest.approx(9, abs=3) and from_head[-1] == pytest.approx(143, abs=4)
+    middle = volume.grid.shape[2] / 2
+    for side, label in ((-1, 1), (1, 2)):
+        columns = np.argwhere(lungs == label)[:, 2] - middle
+        assert (np.sign(columns) == side).mean() > 0.97
