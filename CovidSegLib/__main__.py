@@ -1,7 +1,5 @@
 """`python -m CovidSegLib`: the command `covidseg` where it is not on the path, as in Slicer."""
 
-import sys
+from .cli import program
 
-from .cli import main
-
-sys.exit(main())
+program()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
+import os
 import signal
 import sys
 import traceback
@@ -12,43 +14,108 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from . import __version__, models, outputs
+from . import __version__, models
 from .errors import Cancelled, InputError
-from .progress import part
+from .progress import Progress, part
 from .reporting import Reporter, reporter
 
 DONE, FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 3
 NOTICE = "For research. Not for diagnosis."
+#: Ctrl-C, what ends processes, and a terminal that is closed; Windows lacks the last.
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+#: The keys of outputs.GROUPS, which takes half a second to load.
+SKIPPABLE = ("overview", "surfaces")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with the arguments of the command line, or those given; returns the exit code."""
     options = _parser().parse_args(arguments)
-    say = reporter(getattr(options, "progress", None))
-    signal.signal(signal.SIGTERM, _interrupt)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what the terminal does not
+    stop = Stop()
     try:
-        with say:
-            options.run(options, say)
-    except InputError as error:
-        say.error(str(error), UNUSABLE)
-        return UNUSABLE
-    except (Cancelled, KeyboardInterrupt):
-        say.error("Cancelled; nothing was written.", CANCELLED)
-        return CANCELLED
-    except MemoryError:
-        say.error("There is not enough memory for this CT; close other programs, or use a machine with more.", FAILED)
-        return FAILED
-    except Exception as error:
-        traceback.print_exc()
-        say.error(f"CovidSeg failed unexpectedly ({type(error).__name__}); please report the messages above.", FAILED)
-        return FAILED
-    return DONE
+        with stop, reporter(getattr(options, "progress", None)) as say:
+            return _run(options, say, stop)
+    except (BrokenPipeError, Cancelled):
+        # Whoever read what this prints is gone; Python must not try to print the rest at its end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE if stop.too_late else CANCELLED
+
+
+def program() -> NoReturn:
+    """The process `covidseg`: once it has ended, a signal does not change its exit code."""
+    code = main()
+    for number in STOPPING:
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def _run(options: argparse.Namespace, say: Reporter, stop: Stop) -> int:
+    """Run the command and say how it ended; returns the exit code."""
+    try:
+        options.run(options, say, stop)
+        return DONE
+    except BrokenPipeError:
+        raise
+    except (Exception, Cancelled) as error:
+        # A library that is interrupted while it loads may raise something of its own.
+        if stop.asked or isinstance(error, Cancelled):
+            code, message = CANCELLED, "Cancelled; nothing was written."
+        elif isinstance(error, InputError):
+            code, message = UNUSABLE, str(error)
+        elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # the latter is torch's
+            code, message = FAILED, "There is not enough memory for this CT; close other programs and try again."
+        else:
+            traceback.print_exc()
+            name = type(error).__name__
+            code, message = FAILED, f"CovidSeg failed unexpectedly ({name}); please report the messages above."
+    say.error(message, code)
+    return code
+
+
+class Stop:
+    """The STOPPING signals end a run once, so that the tidying up after it is not interrupted.
+
+    Attributes:
+        asked: Somebody wants the run to end.
+        too_late: The results are being put in their place; the run is not stopped any more.
+    """
+
+    def __init__(self) -> None:
+        self.asked = self.too_late = False
+
+    def __enter__(self) -> Stop:
+        earlier = {number: signal.getsignal(number) for number in STOPPING}
+        # Ignored are those of a run with nohup or in the background.
+        self._earlier = {number: handler for number, handler in earlier.items() if handler != signal.SIG_IGN}
+        for number in self._earlier:
+            signal.signal(number, self._interrupt)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._earlier.items():
+            signal.signal(number, handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if not (self.asked or self.too_late):
+            self.asked = True
+            raise Cancelled  # after a KeyboardInterrupt Python may end with a code of its own, even if it was caught
+
+    def watch(self, progress: Progress) -> Progress:
+        """The same progress; ends the run where a library swallowed the interruption."""
+
+        def report(stage: str, fraction: float) -> None:
+            progress(stage, fraction)
+            self.too_late = fraction >= 1.0
+            if self.asked:
+                raise Cancelled
+
+        return report
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="covidseg", description=f"Lungs and COVID-19 infection in chest CT. {NOTICE}"
-    )
+    parser = argparse.ArgumentParser(prog="covidseg", description=f"Lungs and COVID-19 infection in chest CT. {NOTICE}")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -71,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         "--threshold", type=_probability, help="probability from which a voxel is infection (default: the model's)"
     )
     segment.add_argument(
-        "--skip", action="append", default=[], choices=sorted(outputs.GROUPS), help="leave these files out (repeatable)"
+        "--skip", action="append", default=[], choices=SKIPPABLE, help="leave these files out (repeatable)"
     )
     segment.add_argument("--progress", choices=["bar", "json", "none"], help="how to show progress")
     segment.set_defaults(run=_segment)
@@ -81,13 +148,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _segment(options: argparse.Namespace, say: Reporter) -> None:
+def _segment(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     """`covidseg segment`."""
     if options.demo == (options.input is not None):
         raise InputError("Give either the path of a CT or --demo.")
+    progress = stop.watch(say)
+    progress("Starting", 0.0)
+    from . import outputs  # takes half a second
+
     outputs.prepare(options.output, overwrite=options.overwrite)
     model = models.find(options.model)
-    say("Reading the CT", 0.0)
+    progress("Reading the CT", 0.02)
     if options.demo:
         from .phantom import make_phantom
 
@@ -98,11 +169,11 @@ def _segment(options: argparse.Namespace, say: Reporter) -> None:
 
         window = tuple(options.window) if options.window else None
         volume = read_volume(options.input, series=options.series, window=window)
-    say("Starting the engine", 0.06)
+    progress("Starting the engine", 0.06)
     from .pipeline import segment  # torch takes seconds to load: wrong input is told before
 
     segmentation = segment(
-        volume, model, device=options.device, threshold=options.threshold, progress=part(say, 0.1, 0.75)
+        volume, model, device=options.device, threshold=options.threshold, progress=part(progress, 0.1, 0.75)
     )
     for warning in dict.fromkeys(segmentation.warnings):
         say.warning(warning)
@@ -112,18 +183,24 @@ def _segment(options: argparse.Namespace, say: Reporter) -> None:
         segmentation,
         skip=options.skip,
         overwrite=options.overwrite,
-        progress=part(say, 0.75, 1.0),
+        progress=part(progress, 0.75, 1.0),
     )
     say.done(options.output, files)
 
 
-def _models(options: argparse.Namespace, say: Reporter) -> None:
+def _models(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     """`covidseg models`."""
-    for model in models.installed():
-        default = " (default)" if model.name == models.DEFAULT else ""
-        print(f"{model.name}{default}: {model.title}. {model.summary}")
+    for name in models.names():
+        try:
+            model = models.find(name)
+            size = f"{model.weights.stat().st_size / 1e6:.1f} MB" if model.weights.is_file() else "missing"
+        except InputError as error:
+            print(f"{name}: {error}")
+            continue
+        default = " (default)" if name == models.DEFAULT else ""
+        print(f"{name}{default}: {model.title}. {model.summary}")
         print(f"    licence: {model.card['licence']}")
-        print(f"    {model.weights}, {model.weights.stat().st_size / 1e6:.1f} MB")
+        print(f"    {model.weights}, {size}", flush=True)
 
 
 def _probability(text: str) -> float:
@@ -133,10 +210,5 @@ def _probability(text: str) -> float:
     raise argparse.ArgumentTypeError("a number between 0 and 1 is needed")
 
 
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """SIGTERM ends a run as Ctrl-C does, so that partial files are removed."""
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -9,5 +9,8 @@ class InputError(Exception):
     """
 
 
-class Cancelled(Exception):
-    """The user stopped the run. Nothing was written; the command line ends with exit code 3."""
+class Cancelled(BaseException):
+    """The user stopped the run. Nothing was written; the command line ends with exit code 3.
+
+    No Exception, as KeyboardInterrupt is none: it passes by whatever catches those.
+    """

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
 from . import networks
 from .errors import InputError
+from .networks.weights import load_unique_state
 from .preprocessing import SliceFrame, body_mask, keep_near, neighbours, scale_window
 from .progress import Progress
 from .recipe import Recipe, Stage
@@ -23,16 +26,18 @@ def choose_device(name: str) -> torch.device:
     """The device for "auto", "cpu" or "cuda" (also "cuda:1").
 
     Raises:
-        InputError: A GPU was asked for and there is none that torch can use.
+        InputError: There is no such device, or no GPU that torch can use.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
+    if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", name):
+        raise InputError(f"There is no device “{name}”; choose “auto”, “cpu” or “cuda”.")
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError("No GPU that PyTorch can use was found; choose the device “auto” or “cpu”.")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"There is no device “{name}”; choose “auto”, “cpu” or “cuda”.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"There is no GPU “{name}”, there are {torch.cuda.device_count()}; choose “cuda”.")
+    return device
 
 
 def choose_precision(device: torch.device) -> torch.dtype:
@@ -45,15 +50,26 @@ def choose_precision(device: torch.device) -> torch.dtype:
 
 
 def load_networks(recipe: Recipe, weights: bytes, device: torch.device) -> dict[str, nn.Module]:
-    """The recipe's networks by stage, with weights from the bytes of a safetensors file, ready for inference."""
-    tensors = load(weights)
+    """The recipe's networks by stage, with weights from the bytes of a safetensors file, ready for inference.
+
+    Raises:
+        InputError: The weights are those of other networks.
+    """
+    try:
+        return _load_networks(recipe, load(weights), device)
+    except (SafetensorError, ValueError) as error:
+        raise InputError(
+            f"The weights of the model do not fit its recipe “{recipe.name}”; please install CovidSeg again."
+        ) from error
+
+
+def _load_networks(recipe: Recipe, tensors: dict[str, torch.Tensor], device: torch.device) -> dict[str, nn.Module]:
     loaded = {}
     for name, stage in (("lungs", recipe.lungs), ("infection", recipe.infection)):
         network = networks.build(stage.network, stage.arguments)
         prefix = f"{name}."
-        network.load_state_dict(
-            {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-        )
+        own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+        load_unique_state(network, own)
         loaded[name] = network.float().eval().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return loaded
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from .errors import InputError
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT = "unet-cascade"
+#: What a card must say in words.
+TEXTS = ("title", "summary", "recipe", "sha256", "licence")
 
 
 @dataclass(frozen=True)
@@ -76,23 +79,46 @@ class Model:
         return data
 
 
+def names() -> list[str]:
+    """Names of the models that are there, the default first; their cards may be unreadable."""
+    there = [path.parent.name for path in WEIGHTS.glob("*/card.json")]
+    return sorted(there, key=lambda name: (name != DEFAULT, name))
+
+
 def installed() -> list[Model]:
     """All models with a readable card, the default first."""
     found = []
-    for path in sorted(WEIGHTS.glob("*/card.json")):
-        found.append(Model(path.parent, json.loads(path.read_text(encoding="utf-8"))))
-    return sorted(found, key=lambda model: (model.name != DEFAULT, model.name))
+    for name in names():
+        with contextlib.suppress(InputError):
+            found.append(find(name))
+    return found
 
 
 def find(name: str | None = None) -> Model:
     """A model by name; the default if None.
 
     Raises:
-        InputError: There is none of that name.
+        InputError: There is none of that name, or its card cannot be used.
     """
-    models = installed()
-    for model in models:
-        if model.name == (name or DEFAULT):
-            return model
-    there = ", ".join(model.name for model in models) or "none"
-    raise InputError(f"There is no model “{name or DEFAULT}”; installed are: {there}.")
+    name = name or DEFAULT
+    if name not in names():
+        raise InputError(f"There is no model “{name}”; installed are: {', '.join(names()) or 'none'}.")
+    return Model(WEIGHTS / name, _read_card(WEIGHTS / name / "card.json"))
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    """The card of a model, with all that is asked of it."""
+    start = f"The card of the model “{path.parent.name}”"
+    again = "please install CovidSeg again"
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{start} cannot be read; {again}.") from error
+    if not isinstance(card, dict):
+        raise InputError(f"{start} is not a JSON object; {again}.")
+    if lacking := [key for key in TEXTS if not isinstance(card.get(key), str)]:
+        raise InputError(f"{start} lacks {', '.join(f'“{key}”' for key in lacking)}; {again}.")
+    threshold = card.get("threshold")
+    if not isinstance(threshold, float) or not 0 < threshold < 1:
+        raise InputError(f"{start} has no “threshold” between 0 and 1; {again}.")
+    return card

@@ -176,11 +176,20 @@ def _draw_slices(figure: Figure, scan: _Scan) -> None:
     levels = scan.levels(2 * COLUMNS)
     through = "most infection" if scan.masks["infection"].any() else "no infection found"
     left = 0.0
-    for axis, name, marks, share in ((0, "Axial", "RLAP", 0.4), (1, "Coronal", "RLHF", 0.31),
-                                     (2, "Sagittal", "APHF", 0.29)):
+    for axis, name, marks, share in (
+        (0, "Axial", "RLAP", 0.4),
+        (1, "Coronal", "RLHF", 0.31),
+        (2, "Sagittal", "APHF", 0.29),
+    ):
         index, room = scan.most(axis), share * width
-        figure.text((left + 8) / SIZE[0], 1 - (HEADER + 10) / SIZE[1],
-                    f"{name}  {scan.position(axis, index)}, {through}", color=INK, fontsize=10.5, va="center")
+        figure.text(
+            (left + 8) / SIZE[0],
+            1 - (HEADER + 10) / SIZE[1],
+            f"{name}  {scan.position(axis, index)}, {through}",
+            color=INK,
+            fontsize=10.5,
+            va="center",
+        )
         axes = _axes(figure, left + 3, LARGE[0], room - 6, LARGE[1])
         left += room
         _draw_slice(axes, scan, axis, index, marks, 1.3)
@@ -188,10 +197,26 @@ def _draw_slices(figure: Figure, scan: _Scan) -> None:
             # Where the axial slices below lie.
             for number, level in enumerate(levels, 1):
                 height = (scan.hu.shape[0] - level - 0.5) * scan.spacing[0]
-                axes.plot([0.965, 1], [height] * 2, transform=axes.get_yaxis_transform(), color=MARK, lw=1,
-                          path_effects=[STROKE])
-                axes.text(0.955, height, str(number), transform=axes.get_yaxis_transform(), color=MARK, fontsize=8,
-                          ha="right", va="center", clip_on=True, path_effects=[STROKE])
+                axes.plot(
+                    [0.965, 1],
+                    [height] * 2,
+                    transform=axes.get_yaxis_transform(),
+                    color=MARK,
+                    lw=1,
+                    path_effects=[STROKE],
+                )
+                axes.text(
+                    0.955,
+                    height,
+                    str(number),
+                    transform=axes.get_yaxis_transform(),
+                    color=MARK,
+                    fontsize=8,
+                    ha="right",
+                    va="center",
+                    clip_on=True,
+                    path_effects=[STROKE],
+                )
     for place, index in enumerate(levels):
         top = SMALL[0] + place // COLUMNS * (SMALL[1] + 2)
         axes = _axes(figure, place % COLUMNS * fifth + 2, top, fifth - 4, SMALL[1])
@@ -207,8 +232,13 @@ def _draw_slice(axes: Axes, scan: _Scan, axis: int, index: int, marks: str, line
     picture = scan.hu[tuple(crop)]
     height, width = picture.shape
     axes.imshow(
-        picture, cmap="gray", vmin=LEVEL - WIDTH / 2, vmax=LEVEL + WIDTH / 2, interpolation="bilinear",
-        extent=(0, width * columns, height * rows, 0), aspect="equal",
+        picture,
+        cmap="gray",
+        vmin=LEVEL - WIDTH / 2,
+        vmax=LEVEL + WIDTH / 2,
+        interpolation="bilinear",
+        extent=(0, width * columns, height * rows, 0),
+        aspect="equal",
     )
     axes.set_anchor("N")
     # A frame of one voxel, so that a mask that touches the border is outlined there too.
@@ -219,16 +249,39 @@ def _draw_slice(axes: Axes, scan: _Scan, axis: int, index: int, marks: str, line
             axes.contour(x, y, np.pad(mask.astype(np.float32), 1), levels=[0.5], colors=[colour], linewidths=line)
     axes.set_xlim(0, width * columns)
     axes.set_ylim(height * rows, 0)
-    places = ((0.012, 0.5, "left", "center"), (0.988, 0.5, "right", "center"),
-              (0.5, 0.985, "center", "top"), (0.5, 0.015, "center", "bottom"))
+    places = (
+        (0.012, 0.5, "left", "center"),
+        (0.988, 0.5, "right", "center"),
+        (0.5, 0.985, "center", "top"),
+        (0.5, 0.015, "center", "bottom"),
+    )
     for mark, (left, top, across, along) in zip(marks, places, strict=False):
-        axes.text(left, top, mark, transform=axes.transAxes, color=MARK, fontsize=11, weight="bold", ha=across,
-                  va=along, path_effects=[STROKE])
+        axes.text(
+            left,
+            top,
+            mark,
+            transform=axes.transAxes,
+            color=MARK,
+            fontsize=11,
+            weight="bold",
+            ha=across,
+            va=along,
+            path_effects=[STROKE],
+        )
 
 
 def _caption(axes: Axes, text: str) -> None:
-    axes.text(0.012, 0.985, text, transform=axes.transAxes, color=INK, fontsize=9, ha="left", va="top",
-              bbox={"facecolor": PANEL, "edgecolor": "none", "alpha": 0.6, "pad": 1.5})
+    axes.text(
+        0.012,
+        0.985,
+        text,
+        transform=axes.transAxes,
+        color=INK,
+        fontsize=9,
+        ha="left",
+        va="top",
+        bbox={"facecolor": PANEL, "edgecolor": "none", "alpha": 0.6, "pad": 1.5},
+    )
 
 
 def _draw_views(figure: Figure, pictures: Mapping[str, np.ndarray] | None, otherwise: str) -> None:
@@ -242,8 +295,9 @@ def _draw_views(figure: Figure, pictures: Mapping[str, np.ndarray] | None, other
         axes.imshow(pictures[name], aspect="equal", interpolation="bilinear")
         _caption(axes, name)
         for where, mark, side in ((0.02, left, "left"), (0.98, right, "right")):
-            axes.text(where, 0.5, mark, transform=axes.transAxes, color=MARK, fontsize=11, weight="bold", ha=side,
-                      va="center")
+            axes.text(
+                where, 0.5, mark, transform=axes.transAxes, color=MARK, fontsize=11, weight="bold", ha=side, va="center"
+            )
 
 
 def _draw_header(figure: Figure, synthetic: bool) -> None:
@@ -252,8 +306,17 @@ def _draw_header(figure: Figure, synthetic: bool) -> None:
     figure.text(0.098, middle, "lungs and infection in chest CT", color=FAINT, fontsize=12, va="center")
     figure.text(0.992, middle, NOT_FOR_DIAGNOSIS, color=ALARM, fontsize=15, weight="bold", ha="right", va="center")
     if synthetic:
-        figure.text(0.5, middle, SYNTHETIC, color="black", fontsize=15, weight="bold", ha="center",
-                    va="center", bbox={"facecolor": MARK, "edgecolor": "none", "pad": 5})
+        figure.text(
+            0.5,
+            middle,
+            SYNTHETIC,
+            color="black",
+            fontsize=15,
+            weight="bold",
+            ha="center",
+            va="center",
+            bbox={"facecolor": MARK, "edgecolor": "none", "pad": 5},
+        )
 
 
 def _draw_sidebar(figure: Figure, volume: Volume, segmentation: Segmentation, report: Mapping[str, Any]) -> None:
@@ -262,8 +325,9 @@ def _draw_sidebar(figure: Figure, volume: Volume, segmentation: Segmentation, re
     top = HEADER + 12.0
 
     def write(text: str, x: float, size: float, colour: str = INK, weight: str = "normal", align: str = "left") -> None:
-        figure.text(x / SIZE[0], 1 - top / SIZE[1], text, color=colour, fontsize=size, weight=weight, ha=align,
-                    va="top")
+        figure.text(
+            x / SIZE[0], 1 - top / SIZE[1], text, color=colour, fontsize=size, weight=weight, ha=align, va="top"
+        )
 
     lungs = report.get("lungs") or {}
     write(f"{_number((lungs.get('both') or {}).get('involvement_percent'), 1)} %", left, 34, INFECTION_COLOUR, "bold")
@@ -271,12 +335,16 @@ def _draw_sidebar(figure: Figure, volume: Volume, segmentation: Segmentation, re
     write("of the lungs infected", left, 12, FAINT)
     top += 34
     columns = (right - 215, right - 110, right)
-    for heading, x, colour in zip(("Lung ml", "Infection ml", "Infected %"), columns,
-                                  (FAINT, INFECTION_COLOUR, FAINT), strict=True):
+    for heading, x, colour in zip(
+        ("Lung ml", "Infection ml", "Infected %"), columns, (FAINT, INFECTION_COLOUR, FAINT), strict=True
+    ):
         write(heading, x, 10, colour, align="right")
     top += 24
-    for side, name, colour in (("right", "Right lung", RIGHT_COLOUR), ("left", "Left lung", LEFT_COLOUR),
-                               ("both", "Both", INK)):
+    for side, name, colour in (
+        ("right", "Right lung", RIGHT_COLOUR),
+        ("left", "Left lung", LEFT_COLOUR),
+        ("both", "Both", INK),
+    ):
         write(name, left, 12.5, colour, "bold")
         for key, x in zip(("volume_ml", "infection_ml", "involvement_percent"), columns, strict=True):
             value = (lungs.get(side) or {}).get(key)
@@ -294,8 +362,9 @@ def _draw_sidebar(figure: Figure, volume: Volume, segmentation: Segmentation, re
         top += 12
 
 
-def _facts(volume: Volume, segmentation: Segmentation,
-           report: Mapping[str, Any]) -> Iterable[tuple[str, list[str], str]]:
+def _facts(
+    volume: Volume, segmentation: Segmentation, report: Mapping[str, Any]
+) -> Iterable[tuple[str, list[str], str]]:
     """Headings with their lines and colour."""
     warnings = list(dict.fromkeys([*volume.warnings, *segmentation.warnings, *(report.get("warnings") or [])]))
     if not (segmentation.lungs == RIGHT_LUNG).any() or not (segmentation.lungs == LEFT_LUNG).any():
@@ -306,8 +375,10 @@ def _facts(volume: Volume, segmentation: Segmentation,
     listed = sorted(lesions.get("list") or [], key=lambda lesion: -(lesion.get("volume_ml") or 0))
     lines = [f"{lesions.get('count', len(listed))} in all, the largest:"] if listed else ["None"]
     for lesion in listed[:5]:
-        lines.append(f"No. {lesion.get('number', '-')}: {_number(lesion.get('volume_ml'), 1)} ml, "
-                     f"{lesion.get('lung') or '-'} lung, mean {_number(lesion.get('mean_hu'), 0)} HU")
+        lines.append(
+            f"No. {lesion.get('number', '-')}: {_number(lesion.get('volume_ml'), 1)} ml, "
+            f"{lesion.get('lung') or '-'} lung, mean {_number(lesion.get('mean_hu'), 0)} HU"
+        )
     yield "LESIONS", lines, INK
     provenance = {**segmentation.provenance, **(report.get("provenance") or {})}
     model = provenance.get("model") or {}
@@ -320,8 +391,11 @@ def _facts(volume: Volume, segmentation: Segmentation,
     lines = [f"{x} x {y} x {z} voxels of {' x '.join(f'{s:.3g}' for s in volume.grid.spacing)} mm"]
     tilt = np.degrees(np.arccos(np.clip(np.abs(np.reshape(volume.grid.direction, (3, 3))).max(0).min(), 0, 1)))
     lines += [f"Slices lie up to {tilt:.0f}\u00b0 off the patient's axes"] if tilt > 0.5 else []
-    lines += [f"{key.replace('_', ' ')}: {value}" for key, value in volume.source.items()
-              if isinstance(value, str | int | float) and not isinstance(value, bool) and len(str(value)) < 70]
+    lines += [
+        f"{key.replace('_', ' ')}: {value}"
+        for key, value in volume.source.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool) and len(str(value)) < 40
+    ]
     yield "CT", lines, INK
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from .errors import InputError
 
 RECIPES = Path(__file__).parent / "recipes"
+#: What the stages may be cut out of: the lungs are not known before the first.
+REGIONS = {"lungs": ("slice", "body"), "infection": ("slice", "body", "lungs")}
+SCHEDULES = ("one-cycle", "constant")
 
 
 @dataclass(frozen=True)
@@ -101,28 +106,92 @@ def load(name: str) -> Recipe:
         raise InputError(f"There is no recipe “{name}”; the recipes are: {', '.join(names())}.")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of TOML or of UTF-8
         raise InputError(f"The recipe {path.name} is not valid TOML: {error}.") from error
-    return _build(Recipe, table, path.name)
+    recipe = _build(Recipe, table, path.name)
+    for name in ("lungs", "infection"):
+        _check_stage(name, getattr(recipe, name), f"{path.name} [{name}]")
+    _check_training(recipe.training, f"{path.name} [training]")
+    return recipe
 
 
 def _build(kind: type, table: dict[str, Any], where: str) -> Any:
     """A dataclass from a TOML table; nested tables become nested dataclasses, lists become tuples."""
-    known = {entry.name: entry for entry in dataclasses.fields(kind)}
+    types = get_type_hints(kind)
     for key in table:
-        if key not in known:
-            raise InputError(f"The recipe {where} has an unknown key “{key}”; allowed are: {', '.join(known)}.")
+        if key not in types:
+            raise InputError(f"The recipe {where} has an unknown key “{key}”; allowed are: {', '.join(types)}.")
     values: dict[str, Any] = {}
-    for key, entry in known.items():
-        if key not in table:
-            if entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
-                raise InputError(f"The recipe {where} lacks the key “{key}”.")
-            continue
-        value = table[key]
-        nested = {"Stage": Stage, "Training": Training}.get(str(entry.type))
-        if nested:
-            value = _build(nested, value, f"{where} [{key}]")
-        elif isinstance(value, list):
-            value = tuple(value)
-        values[key] = value
+    for entry in dataclasses.fields(kind):
+        key, expected = entry.name, types[entry.name]
+        if key in table:
+            values[key] = _value(table[key], expected, where, key)
+        elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
+            raise InputError(f"The recipe {where} lacks the key “{key}”.")
     return kind(**values)
+
+
+def _value(value: Any, expected: Any, where: str, key: str) -> Any:
+    """A value of TOML as the type that a dataclass names for it."""
+    parts = get_args(expected)
+    if type(None) in parts:
+        expected = parts[0]
+    if dataclasses.is_dataclass(expected):
+        _require(isinstance(value, dict), where, key, "a table")
+        return _build(expected, value, f"{where} [{key}]")  # type: ignore[arg-type]
+    if get_origin(expected) is tuple:
+        _require(isinstance(value, list) and len(value) == len(parts), where, key, f"a list of {len(parts)} numbers")
+        return tuple(_value(part, parts[0], where, key) for part in value)
+    if get_origin(expected) is dict:
+        _require(isinstance(value, dict), where, key, "a table")
+        return {name: _value(part, parts[1], where, f"{key}.{name}") for name, part in value.items()}
+    if expected is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        _require(number, where, key, "a number")
+        return float(value)
+    if expected is int:
+        _require(isinstance(value, int) and not isinstance(value, bool), where, key, "a whole number")
+    if expected is str:
+        _require(isinstance(value, str), where, key, "a text")
+    return value
+
+
+def _check_stage(name: str, stage: Stage, where: str) -> None:
+    from .networks import NETWORKS  # only here, because it loads torch
+
+    _require(stage.network in NETWORKS, where, "network", f"one of {', '.join(NETWORKS)}")
+    _require(stage.region in REGIONS[name], where, "region", f"one of {', '.join(REGIONS[name])}")
+    _require(min(stage.size) > 0, where, "size", "above 0")
+    _require(stage.window_hu[0] < stage.window_hu[1], where, "window_hu", "[low, high] with low < high")
+    _require(stage.slices > 0 and stage.slices % 2 == 1, where, "slices", "an odd number above 0")
+    _require(stage.slice_step_mm > 0, where, "slice_step_mm", "above 0")
+    _require(stage.margin_mm >= 0, where, "margin_mm", "0 or more")
+    if stage.mask_margin_mm is not None:
+        _require(name == "infection", where, "mask_margin_mm", "left out: the lungs are not known before")
+        _require(stage.mask_margin_mm >= 0, where, "mask_margin_mm", "0 or more")
+    try:
+        arguments = inspect.signature(NETWORKS[stage.network]).bind(**stage.arguments)
+    except TypeError as error:
+        raise InputError(f"The recipe {where} has “arguments” that {stage.network} does not take: {error}.") from error
+    arguments.apply_defaults()
+    channels = {"in_channels": stage.slices, "out_channels": 1, "spatial_dims": 2}
+    for key, needed in channels.items():
+        found = arguments.arguments.get(key, needed)
+        _require(found == needed, where, f"arguments.{key}", f"{needed} where slices = {stage.slices}")
+
+
+def _check_training(training: Training, where: str) -> None:
+    stages = ("lungs", "infection")
+    _require(set(training.epochs) == set(stages), where, "epochs", "a number for lungs and one for infection")
+    for name in stages:
+        _require(training.epochs[name] > 0, where, f"epochs.{name}", "above 0")
+    _require(training.batch > 0, where, "batch", "above 0")
+    _require(training.learning_rate > 0, where, "learning_rate", "above 0")
+    _require(training.schedule in SCHEDULES, where, "schedule", f"one of {', '.join(SCHEDULES)}")
+    _require(training.weight_decay >= 0, where, "weight_decay", "0 or more")
+    _require(0 <= training.average < 1, where, "average", "from 0 to below 1")
+
+
+def _require(right: bool, where: str, key: str, allowed: str) -> None:
+    if not right:
+        raise InputError(f"The recipe {where} has a wrong value for “{key}”; it must be {allowed}.")

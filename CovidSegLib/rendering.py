@@ -92,8 +92,12 @@ class Rendering:
             environment[WINDOW] = window
         try:
             return subprocess.Popen(
-                command(self._size), env=environment, cwd=self._folder.name,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                command(self._size),
+                env=environment,
+                cwd=self._folder.name,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
         except OSError:
             return None

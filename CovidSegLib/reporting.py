@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -31,7 +33,7 @@ class Reporter:
 
     def done(self, output: Path, files: Sequence[Path]) -> None:
         """All is written."""
-        print(f"Done: {len(files)} files in {output}. For research. Not for diagnosis.")
+        print(f"Done: {len(files)} files in {output}. For research. Not for diagnosis.", flush=True)
 
     def error(self, message: str, exit_code: int) -> None:
         """The run ends without a result."""
@@ -49,8 +51,8 @@ class Bar(Reporter):
         self.bar.close()
 
     def __call__(self, stage: str, fraction: float) -> None:
-        self.bar.set_description_str(stage, refresh=False)
-        self.bar.update(max(0.0, fraction - self.bar.n))
+        self.bar.n = max(self.bar.n, fraction)  # no update(), which shows what it deems enough
+        self.bar.set_description_str(stage)
 
     def warning(self, message: str) -> None:
         self.bar.write(f"Note: {message}", file=sys.stderr)
@@ -59,12 +61,33 @@ class Bar(Reporter):
         self.bar.close()
         super().done(output, files)
 
+    def error(self, message: str, exit_code: int) -> None:
+        self.bar.close()
+        super().error(message, exit_code)
+
 
 class JsonLines(Reporter):
-    """One JSON object a line on standard output: "event" is progress, warning, done or error."""
+    """One JSON object a line on standard output: "event" is progress, warning, done or error.
+
+    Nothing else comes there: in a `with` block, what libraries print goes to standard error.
+    """
 
     def __init__(self) -> None:
         self.started = time.monotonic()
+
+    def __enter__(self) -> JsonLines:
+        sys.stdout.flush()
+        self.events = open(os.dup(1), "w", encoding="ascii")  # noqa: PTH123
+        os.dup2(2, 1)  # for what is written in C
+        self._python = contextlib.redirect_stdout(sys.stderr)
+        self._python.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._python.__exit__(kind, error, at)
+        os.dup2(self.events.fileno(), 1)
+        with contextlib.suppress(OSError):
+            self.events.close()
 
     def __call__(self, stage: str, fraction: float) -> None:
         elapsed = time.monotonic() - self.started
@@ -82,8 +105,10 @@ class JsonLines(Reporter):
         self._say(event="error", message=message, exit_code=exit_code)
 
     def _say(self, **event: Any) -> None:
-        # ASCII, whatever the encoding of the pipe.
-        print(json.dumps(event), flush=True)
+        try:
+            print(json.dumps(event), file=self.events, flush=True)
+        except OSError as error:  # Windows has other names for it
+            raise BrokenPipeError from error
 
 
 def reporter(kind: str | None) -> Reporter:

@@ -78,7 +78,7 @@ def _provenance_tags(segmentation: Segmentation) -> dict[str, str]:
     model = segmentation.provenance.get("model")
     model = model if isinstance(model, dict) else {}
     facts = {
-        "version": segmentation.provenance.get("version"),
+        "version": segmentation.provenance.get("versions", {}).get("covidseg"),
         "model": model.get("name"),
         "sha256": model.get("sha256"),
     }

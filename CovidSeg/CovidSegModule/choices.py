@@ -49,7 +49,7 @@ class Choices:
 
     @property
     def device(self) -> str:
-        """"auto", "cuda" or "cpu"."""
+        """ "auto", "cuda" or "cpu"."""
         return self.node.GetParameter("Device") or "auto"
 
     @device.setter

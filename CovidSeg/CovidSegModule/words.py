@@ -64,7 +64,7 @@ def tells_of_broken_package(error_output: str) -> bool:
 
 
 def time_left(seconds: float | None) -> str:
-    """"about 2 min left"; empty where it is not known."""
+    """ "about 2 min left"; empty where it is not known."""
     if seconds is None:
         return ""
     if seconds < 10:

@@ -22,8 +22,14 @@ __all__ = ["Lesion", "Phantom", "default_grid", "make_phantom", "oblique_grid"]
 
 SLAB_VOXELS = 4_000_000
 NOISE_LUNG, NOISE_BODY = 15.0, 24.0
-GROUND_GLASS = (("ground-glass", 26.0), ("ground-glass", 22.0), ("ground-glass", 20.0), ("ground-glass", 17.0),
-                ("ground-glass", 15.0), ("ground-glass", 12.0))
+GROUND_GLASS = (
+    ("ground-glass", 26.0),
+    ("ground-glass", 22.0),
+    ("ground-glass", 20.0),
+    ("ground-glass", 17.0),
+    ("ground-glass", 15.0),
+    ("ground-glass", 12.0),
+)
 CONSOLIDATION = (("consolidation", 15.0), ("consolidation", 11.0))
 
 
@@ -136,8 +142,9 @@ def _opacities(seed: int) -> list[tuple[Lesion, Shape, float]]:
     return found
 
 
-def _paint(canvas: Canvas, vessels: list[Vessel], bronchi: list[Shape],
-           opacities: list[tuple[Lesion, Shape, float]]) -> tuple[np.ndarray, np.ndarray]:
+def _paint(
+    canvas: Canvas, vessels: list[Vessel], bronchi: list[Shape], opacities: list[tuple[Lesion, Shape, float]]
+) -> tuple[np.ndarray, np.ndarray]:
     """Paint everything from the outside in; return the lungs (uint8) and the infection (bool) of the canvas."""
     lungs = np.zeros(canvas.hu.shape, np.uint8)
     infection = np.zeros(canvas.hu.shape, bool)

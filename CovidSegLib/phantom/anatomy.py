@@ -59,14 +59,21 @@ def body_depth(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     middle, half = (front + back) / 2, (back - front) / 2
     across, along = (x / width) ** 2, ((y - middle) / half) ** 2
     furrow = 7 * np.exp(-((x / 16) ** 2)) * np.clip((y - middle) / half, 0, 1)
-    return _level(across**1.2 + along**1.2, 2.4 * across**1.2 / (np.abs(x) + 1e-3),
-                  2.4 * along**1.2 / (np.abs(y - middle) + 1e-3)) - furrow
+    return (
+        _level(
+            across**1.2 + along**1.2,
+            2.4 * across**1.2 / (np.abs(x) + 1e-3),
+            2.4 * along**1.2 / (np.abs(y - middle) + 1e-3),
+        )
+        - furrow
+    )
 
 
 def cavity_depth(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Depth in mm below the inner surface of the rib cage, of the nearer half of the chest."""
-    taper = _along(z, (-230, 1.02), (-110, 1.02), (-60, 0.99), (-20, 0.94), (20, 0.87), (48, 0.77), (68, 0.7),
-                   (92, 0.62))
+    taper = _along(
+        z, (-230, 1.02), (-110, 1.02), (-60, 0.99), (-20, 0.94), (20, 0.87), (48, 0.77), (68, 0.7), (92, 0.62)
+    )
     cap = np.clip((APEX - z) / 55, 1e-4, 1)
     dome = taper * np.sqrt(cap * (2 - cap))
     rise = np.clip((z + 40) / (APEX + 40), 0, 1)

@@ -29,8 +29,9 @@ class Shape:
     distance: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-def ellipsoid(centre: tuple[float, float, float], radii: tuple[float, float, float], turn: float = 0.0,
-              tilt: float = 0.0) -> Shape:
+def ellipsoid(
+    centre: tuple[float, float, float], radii: tuple[float, float, float], turn: float = 0.0, tilt: float = 0.0
+) -> Shape:
     """An ellipsoid with its centre in LPS mm and its half axes in mm along x, y, z.
 
     `turn` degrees about the z axis (positive takes left towards back), then `tilt` degrees about the y axis
@@ -122,8 +123,14 @@ class Canvas:
         x, y, z = (sum_of(*zip(line[:3], index, strict=True)) + np.float32(line[3]) for line in self._lines)
         return (slices, rows, columns), (x, y, z)
 
-    def mix(self, where: tuple[slice, slice, slice], depth: np.ndarray, hu: float | np.ndarray,
-            edge: float | None = None, strength: float = 1.0) -> None:
+    def mix(
+        self,
+        where: tuple[slice, slice, slice],
+        depth: np.ndarray,
+        hu: float | np.ndarray,
+        edge: float | None = None,
+        strength: float = 1.0,
+    ) -> None:
         """Blend `hu` in where `depth` (mm, positive inside) says, over an edge of `edge` mm, fully at strength 1."""
         amount = np.clip(depth / np.float32(edge or self.edge) + np.float32(0.5), 0, 1) * np.float32(strength)
         target = self.hu[where]

@@ -61,8 +61,14 @@ def vessel_tree(rng: np.random.Generator, root: np.ndarray, leaves: np.ndarray) 
     return vessels, bronchi
 
 
-def scatter(rng: np.random.Generator, depth: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray,
-            count: int, least: float) -> np.ndarray:
+def scatter(
+    rng: np.random.Generator,
+    depth: Callable[[np.ndarray], np.ndarray],
+    low: np.ndarray,
+    high: np.ndarray,
+    count: int,
+    least: float,
+) -> np.ndarray:
     """`count` points (n, 3) in LPS mm within a box, evenly spread over where `depth` is at least `least` mm."""
     kept: list[np.ndarray] = []
     while sum(map(len, kept)) < count:

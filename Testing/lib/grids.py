@@ -75,6 +75,6 @@ def chest(grid: Grid | None = None, provenance=None) -> tuple[Volume, Segmentati
     infection[depth // 2 : depth * 3 // 4, height // 3 : height // 2, width * 7 // 10 : width * 8 // 10] = True
     array = np.where(infection, -300, np.where(lungs > 0, -850, 40)).astype(np.int16)
     volume = Volume(array, grid, {"kind": "NIfTI"}, ("The slices are thick.",))
-    provenance = provenance or {"version": "1.0", "model": {"name": "demo", "sha256": "ab" * 32}}
+    provenance = provenance or {"versions": {"covidseg": "1.0"}, "model": {"name": "demo", "sha256": "ab" * 32}}
     probability = infection.astype(np.uint8) * 200
     return volume, Segmentation(lungs, infection, probability, grid, provenance, ("The slices are thick.",))

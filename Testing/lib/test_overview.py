@@ -111,8 +111,18 @@ def test_right_is_left_front_is_up_and_head_is_up(name: str, tmp_path: Path) -> 
 def test_says_what_it_is_and_what_was_measured() -> None:
     volume, segmentation = made(STRAIGHT)
     said = texts(overview_figure(volume, segmentation, REPORT))
-    for words in (NOT_FOR_DIAGNOSIS, SYNTHETIC, NO_SURFACES, "3.5 %", "2,640", "66.2", "a-model 1.2",
-                  "0123456789abcdef", "The bases of the lungs are cut off.", "most infection"):
+    for words in (
+        NOT_FOR_DIAGNOSIS,
+        SYNTHETIC,
+        NO_SURFACES,
+        "3.5 %",
+        "2,640",
+        "66.2",
+        "a-model 1.2",
+        "0123456789abcdef",
+        "The bases of the lungs are cut off.",
+        "most infection",
+    ):
         assert words in said, words
     real = Volume(volume.array, volume.grid, {"format": "NIfTI"}, ("The slices are far apart.",))
     said = texts(overview_figure(real, segmentation, REPORT))
@@ -131,10 +141,18 @@ def test_no_infection(tmp_path: Path) -> None:
 
 def test_missing_lungs_are_named_and_missing_numbers_are_dashes() -> None:
     volume, segmentation = made(STRAIGHT)
-    right_only = Segmentation(np.where(segmentation.lungs == 1, 1, 0).astype(np.uint8),
-                              segmentation.infection & (segmentation.lungs == 1), segmentation.probability, STRAIGHT)
-    report = {"lungs": {"left": {"volume_ml": None}, "both": {"involvement_percent": None}},
-              "lesions": {"list": [{"mean_hu": None}]}, "warnings": None, "provenance": {"model": "a-name"}}
+    right_only = Segmentation(
+        np.where(segmentation.lungs == 1, 1, 0).astype(np.uint8),
+        segmentation.infection & (segmentation.lungs == 1),
+        segmentation.probability,
+        STRAIGHT,
+    )
+    report = {
+        "lungs": {"left": {"volume_ml": None}, "both": {"involvement_percent": None}},
+        "lesions": {"list": [{"mean_hu": None}]},
+        "warnings": None,
+        "provenance": {"model": "a-name"},
+    }
     said = texts(overview_figure(volume, right_only, report))
     assert "No left lung was found." in said
     assert "- %" in said and "a-name" in said

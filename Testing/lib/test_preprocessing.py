@@ -14,9 +14,7 @@ from CovidSegLib.preprocessing import AIR_HU, AxialView, SliceFrame, body_mask, 
 from CovidSegLib.volume import Grid, Volume
 
 ORIENTATIONS = [
-    "".join(letters)
-    for axes in itertools.permutations(("RL", "AP", "IS"))
-    for letters in itertools.product(*axes)
+    "".join(letters) for axes in itertools.permutations(("RL", "AP", "IS")) for letters in itertools.product(*axes)
 ]
 
 

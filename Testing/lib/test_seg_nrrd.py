@@ -118,12 +118,12 @@ def test_slicer_understands_the_terms():
             assert (code.GetCodeValue() or "", code.GetCodeMeaning() or "") == (expected.value, expected.meaning)
         meanings.append((entry.GetTypeObject().GetCodeMeaning(), entry.GetTypeModifierObject().GetCodeMeaning()))
         assert logic.SerializeTerminologyEntry(entry) == segment.terminology_entry
-    assert meanings == [("Lung", "Right"), ("Lung", "Left"), ("Inflammation", "COVID-19")]
+    assert meanings == [("Lung", "Right"), ("Lung", "Left"), ("Pneumonia", "COVID-19")]
 
 
 def test_each_segment_says_which_model_made_it(tmp_path):
     name = "Größe|2\nα"
-    _, segmentation = chest(provenance={"version": "1.2", "model": {"name": name, "sha256": "12ef"}})
+    _, segmentation = chest(provenance={"versions": {"covidseg": "1.2"}, "model": {"name": name, "sha256": "12ef"}})
     write_seg_nrrd(tmp_path / "a.seg.nrrd", segmentation)
     node, _scene = read_in_slicer(tmp_path / "a.seg.nrrd")
     for identifier in segmentation.segments:

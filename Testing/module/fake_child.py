@@ -67,7 +67,7 @@ def warn(ct, output):
 
 def garbage(ct, output):
     """As done, among other output, some of it no UTF-8 and some of it JSON that is no event."""
-    sys.stdout.buffer.write(b"\xff\xfe\x00 not text\n[1, 2]\n{\"event\"\n\n")
+    sys.stdout.buffer.write(b'\xff\xfe\x00 not text\n[1, 2]\n{"event"\n\n')
     print("x" * 200_000, file=sys.stderr)
     say("progress", stage="Finding the lungs", fraction="soon")
     say("something new")

@@ -62,5 +62,3 @@ def test_the_button_with_the_real_child(panel, self_test):
     node = slicer.mrmlScene.GetFirstNodeByName("Synthetic CT infection")
     assert node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is ct
     assert all(node.GetAttribute(name) for name in scene.ATTRIBUTES)
-
-

@@ -1,0 +1,138 @@
+"""Models are found by name, and their weights are used only if they are those that the card describes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import CovidSegLib
+from CovidSegLib import models
+from CovidSegLib.errors import InputError
+
+WEIGHTS = b"stand for safetensors"
+CARD: dict[str, Any] = {
+    "title": "A model",
+    "summary": "It finds things.",
+    "recipe": "unet-cascade",
+    "sha256": hashlib.sha256(WEIGHTS).hexdigest(),
+    "threshold": 0.4,
+    "licence": "none",
+}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in which models are looked for."""
+    monkeypatch.setattr(models, "WEIGHTS", tmp_path)
+    return tmp_path
+
+
+def put(shelf: Path, name: str, card: object = CARD, weights: bytes | None = WEIGHTS) -> Path:
+    folder = shelf / name
+    folder.mkdir()
+    text = card if isinstance(card, str) else json.dumps(card)
+    (folder / "card.json").write_text(text, encoding="utf-8")
+    if weights is not None:
+        (folder / "model.safetensors").write_bytes(weights)
+    return folder
+
+
+def test_what_is_released_is_whole() -> None:
+    released = models.installed()
+    assert [model.name for model in released] == models.names()
+    assert released[0].name == models.DEFAULT
+    assert models.find() == released[0]
+    for model in released:
+        assert hashlib.sha256(model.verified_weights()).hexdigest() == model.card["sha256"]
+        assert model.card["limits"]
+    assert sum(model.weights.stat().st_size for model in released) < 60e6  # what the repository may hold
+
+
+def test_models_are_found_without_torch() -> None:
+    """Slicer's own process asks for them, and torch crashes there."""
+    script = "import sys; from CovidSegLib import models; models.installed(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=Path(CovidSegLib.__file__).parents[1]).returncode == 0
+
+
+def test_a_model_by_name_and_the_default_first(shelf: Path) -> None:
+    for name in ("zeta", models.DEFAULT, "alpha"):
+        put(shelf, name, {**CARD, "title": name.upper()})
+    assert [model.name for model in models.installed()] == [models.DEFAULT, "alpha", "zeta"]
+    model = models.find("zeta")
+    assert (model.title, model.summary, model.recipe) == ("ZETA", "It finds things.", "unet-cascade")
+    assert model.threshold == 0.4
+    assert model.verified_weights() == WEIGHTS
+    assert models.find().name == models.DEFAULT
+
+
+@pytest.mark.parametrize("name", ["beta", "../alpha", "", "/", "."])
+def test_an_unknown_model_is_told_with_those_that_are_there(shelf: Path, name: str) -> None:
+    put(shelf, "alpha")
+    with pytest.raises(InputError, match=r"There is no model “.+”; installed are: alpha\."):
+        models.find(name)
+
+
+def test_no_model_at_all(shelf: Path) -> None:
+    assert models.installed() == []
+    with pytest.raises(InputError, match=r"installed are: none\."):
+        models.find()
+
+
+@pytest.mark.parametrize("at", [0, len(WEIGHTS) // 2, -1])
+def test_a_changed_byte_is_noticed(shelf: Path, at: int) -> None:
+    changed = bytearray(WEIGHTS)
+    changed[at] ^= 1
+    put(shelf, "alpha", weights=bytes(changed))
+    with pytest.raises(InputError, match=r"“alpha” are not those that were released .* install CovidSeg again\."):
+        models.find("alpha").verified_weights()
+
+
+@pytest.mark.parametrize("weights", [b"", WEIGHTS[:-1], WEIGHTS + b"\0"])
+def test_weights_of_another_length_are_noticed(shelf: Path, weights: bytes) -> None:
+    put(shelf, "alpha", weights=weights)
+    with pytest.raises(InputError, match="SHA-256"):
+        models.find("alpha").verified_weights()
+
+
+def test_missing_weights_are_told(shelf: Path) -> None:
+    put(shelf, "alpha", weights=None)
+    with pytest.raises(InputError, match=r"weights of the model “alpha” are missing .* install CovidSeg again\."):
+        models.find("alpha").verified_weights()
+
+
+BROKEN = {
+    "empty": ("", "cannot be read"),
+    "cut off": (json.dumps(CARD)[:-9], "cannot be read"),
+    "a list": ([CARD], "is not a JSON object"),
+    "no hash": ({key: CARD[key] for key in CARD if key != "sha256"}, "lacks “sha256”"),
+    "two lacking": ({**CARD, "title": None, "licence": 3}, "lacks “title”, “licence”"),
+    "no threshold": ({key: CARD[key] for key in CARD if key != "threshold"}, "no “threshold” between 0 and 1"),
+    "threshold in words": ({**CARD, "threshold": "0.5"}, "no “threshold” between 0 and 1"),
+    "threshold in percent": ({**CARD, "threshold": 50.0}, "no “threshold” between 0 and 1"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_card_is_told_and_leaves_the_others_usable(shelf: Path, kind: str) -> None:
+    card, told = BROKEN[kind]
+    put(shelf, "alpha", card)
+    put(shelf, "beta")
+    with pytest.raises(InputError) as caught:
+        models.find("alpha")
+    message = str(caught.value)
+    assert message.startswith("The card of the model “alpha” ")
+    assert told in message
+    assert message.endswith("please install CovidSeg again.")
+    assert [model.name for model in models.installed()] == ["beta"]
+
+
+def test_a_card_that_is_not_text(shelf: Path) -> None:
+    (put(shelf, "alpha") / "card.json").write_bytes(b"\xff\xfe\x00{")
+    with pytest.raises(InputError, match="“alpha” cannot be read"):
+        models.find("alpha")

@@ -1,0 +1,156 @@
+"""Training learns, can be broken off and gone on with, and makes a model that is found and verified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tiny_case import chest_case
+from torch.optim.swa_utils import AveragedModel
+
+from CovidSegLib import models, networks, recipe
+from CovidSegLib.errors import InputError
+from CovidSegLib.inference import load_networks
+from CovidSegLib.networks.weights import unique_state
+from CovidSegLib.recipe import Stage, Training
+from CovidSegLib.training import loop
+from CovidSegLib.training.pack import pack
+from CovidSegLib.training.slices import SliceDataset
+
+DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
+           "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
+STAGE = Stage("DynUNet", DYNUNET, "slice", (32, 32), (-1000.0, 200.0))
+TRAINING = Training({"lungs": 3, "infection": 3}, batch=4, learning_rate=0.03, average=0.9)
+EPOCHS = 3
+
+
+def train(run: Path, epochs: int = EPOCHS) -> dict[str, torch.Tensor]:
+    """The weights that training ends with."""
+    scans = [chest_case("a"), chest_case("b")]
+    data, validation = (SliceDataset(scans, STAGE, "infection", learn) for learn in (True, False))
+    network = loop.train_stage(STAGE, TRAINING, epochs, data, validation, run)
+    return {name: tensor.clone() for name, tensor in unique_state(network).items()}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, torch.Tensor]]:
+    run = tmp_path_factory.mktemp("runs") / "infection"
+    return run, train(run)
+
+
+def test_the_loss_falls(unbroken: tuple[Path, dict[str, torch.Tensor]]) -> None:
+    rows = [line.split(",") for line in (unbroken[0] / "metrics.csv").read_text().splitlines()]
+    assert [int(row[0]) for row in rows] == [1, 2, 3]
+    losses = [float(row[1]) for row in rows]
+    assert losses[-1] < 0.8 * losses[0]
+    assert 0 <= float(rows[-1][2]) <= 1  # measured at the end
+    assert json.loads((unbroken[0] / "settings.json").read_text()) == {"seed": 0, "slices": 24, "epochs": EPOCHS}
+
+
+def break_after(calls: int, function: Callable) -> Callable:
+    """The function, which is interrupted in the call after so many."""
+    count = iter(range(calls + 1))
+
+    def wrapped(*arguments: object) -> object:
+        if next(count) == calls:
+            raise KeyboardInterrupt
+        return function(*arguments)
+
+    return wrapped
+
+
+@pytest.mark.parametrize("calls", [6, 8])  # at the beginning of the second epoch of six steps, and within it
+def test_a_run_that_was_broken_off_ends_with_the_same_weights(
+    unbroken: tuple[Path, dict[str, torch.Tensor]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: int
+) -> None:
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(AveragedModel, "update_parameters", break_after(calls, AveragedModel.update_parameters))
+        train(tmp_path)
+    assert (tmp_path / "metrics.csv").read_text().count("\n") == 1
+    resumed = train(tmp_path)
+    assert resumed.keys() == unbroken[1].keys()
+    for name, tensor in resumed.items():
+        torch.testing.assert_close(tensor, unbroken[1][name], rtol=0, atol=0, msg=name)
+    lines = [path.read_text().splitlines() for path in (tmp_path / "metrics.csv", unbroken[0] / "metrics.csv")]
+    assert [line.split(",")[:3] for line in lines[0]] == [line.split(",")[:3] for line in lines[1]]
+
+
+def test_a_finished_run_is_not_trained_again(unbroken: tuple[Path, dict[str, torch.Tensor]]) -> None:
+    before = (unbroken[0] / "checkpoint.pt").read_bytes()
+    again = train(unbroken[0])
+    assert all(torch.equal(again[name], tensor) for name, tensor in unbroken[1].items())
+    assert (unbroken[0] / "checkpoint.pt").read_bytes() == before
+
+
+def test_fewer_slices_than_a_batch_are_told(tmp_path: Path) -> None:
+    data = SliceDataset([chest_case(slices=3)], STAGE, "infection", True)
+    with pytest.raises(InputError, match=r"3 slices .* batch of 4"):
+        loop.train_stage(STAGE, TRAINING, 1, data, data, tmp_path)
+
+
+# A model of it
+
+RECIPE = f"""
+name = "tiny"
+title = "Tiny"
+summary = "For tests."
+source = "Nobody"
+[lungs]
+network = "DynUNet"
+region = "slice"
+size = [32, 32]
+window_hu = [-1000, 200]
+[lungs.arguments]
+{"".join(f"{key} = {json.dumps(value)}" + chr(10) for key, value in DYNUNET.items())}
+[infection]
+network = "RAIUNet"
+arguments = {{ features = 4 }}
+region = "lungs"
+size = [32, 32]
+window_hu = [-1000, 200]
+[training]
+epochs = {{ lungs = 1, infection = 1 }}
+batch = 4
+learning_rate = 0.01
+"""
+
+
+@pytest.fixture
+def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "tiny.toml").write_text(RECIPE)
+    monkeypatch.setattr(recipe, "RECIPES", tmp_path / "recipes")
+
+
+@pytest.mark.usefixtures("recipes")
+def test_a_packed_run_is_a_model_that_is_found_verified_and_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny, run, shelf = recipe.load("tiny"), tmp_path / "run", tmp_path / "models"
+    trained = {
+        "lungs": networks.build(tiny.lungs.network, tiny.lungs.arguments).eval(),
+        "infection": networks.build(tiny.infection.network, tiny.infection.arguments).eval(),
+    }
+    run.mkdir()
+    weights = {f"{stage}.{key}": value for stage in trained for key, value in unique_state(trained[stage]).items()}
+    save_file(weights, run / "weights.safetensors")
+    facts = {"recipe": "tiny", "seed": 0, "trained_on": ["a"], "never_trained_on": ["b"]}
+    (run / "training.json").write_text(json.dumps(facts))
+
+    packed = pack(run, "mine", shelf)
+    monkeypatch.setattr(models, "WEIGHTS", shelf)
+    found = models.find("mine")
+    assert found == packed
+    assert (found.title, found.recipe, found.threshold) == ("Tiny", "tiny", 0.5)
+    assert (found.card["trained_on"], found.card["never_trained_on"]) == (["a"], ["b"])
+    assert found.card["limits"]
+    assert sorted(path.name for path in (shelf / "mine").iterdir()) == ["card.json", "model.safetensors"]
+    loaded = load_networks(tiny, found.verified_weights(), torch.device("cpu"))
+    image = torch.rand(1, 1, 32, 32)
+    with torch.inference_mode():
+        for stage, network in trained.items():
+            torch.testing.assert_close(loaded[stage](image), network(image))

@@ -1,0 +1,122 @@
+"""The scans to learn from, and what a network sees of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from tiny_case import chest_case
+
+from CovidSegLib.preprocessing import AIR_HU
+from CovidSegLib.recipe import Stage
+from CovidSegLib.training import cases
+from CovidSegLib.training.cases import Case, covid19_ct_seg
+from CovidSegLib.training.slices import SliceDataset
+from CovidSegLib.volume import Grid, Volume
+
+STAGE = Stage("DynUNet", {}, "slice", (32, 32), (-1000.0, 200.0))
+
+
+# The layout of COVID-19-CT-Seg
+
+
+def write_case(folder: Path, name: str, case: Case) -> None:
+    """Its three files, stored from head to feet, as the view must not keep them."""
+    for kind, array in (("ct", case.axial), ("lung", case.lungs), ("infection", case.infection)):
+        image = sitk.GetImageFromArray(np.ascontiguousarray(array[::-1]).astype(np.int16))
+        image.SetSpacing(case.spacing[::-1])
+        image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
+        sitk.WriteImage(image, str(folder / f"{name}_{kind}.nii.gz"))
+
+
+def test_cases_are_read_as_axial_slices_from_feet_to_head(tmp_path: Path) -> None:
+    written = chest_case(slices=5)
+    index = [{"name": f"p1_run{run}", "patient": "p1", "slices": 5} for run in (0, 1)]
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    for entry in index:
+        write_case(tmp_path, str(entry["name"]), written)
+    first, second = covid19_ct_seg(tmp_path)
+    assert (first.name, second.name, first.patient) == ("p1_run0", "p1_run1", "p1")
+    assert first.spacing == pytest.approx(written.spacing)
+    for name in ("axial", "lungs", "infection"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(written, name))
+    assert first.lungs.dtype == first.infection.dtype == bool
+    assert first.eight_bit
+    assert first.lungs_known.all()
+    assert len(first.infection_known) == 5
+
+
+def test_of_whole_scans_only_clean_slices_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The labels count from the head, and the scan is stored from head to feet."""
+    chest = chest_case(slices=20)
+    grid = Grid(chest.axial.shape, chest.spacing[::-1], direction=(1, 0, 0, 0, 1, 0, 0, 0, -1))
+    volume = Volume(np.ascontiguousarray(chest.axial[::-1]), grid)
+    (tmp_path / "labels.json").write_text(json.dumps({"cases": {"p9": {"infected_slices": [3, 4]}}}))
+    monkeypatch.setattr(cases, "read_volume", {tmp_path / "p9": volume}.__getitem__)
+    case = cases.covid_ct_md(tmp_path, "p9", beside=2)
+    np.testing.assert_array_equal(case.axial, chest.axial)
+    # Slices 1 to 6 from the head are 13 to 18 from the feet.
+    assert np.flatnonzero(~case.lungs_known).tolist() == list(range(13, 19))
+    assert not case.infection.any()
+    assert (case.infection_known == case.lungs_known).all()
+    assert (case.lungs & chest.lungs).sum() > 0.9 * (chest.lungs & ~chest.infection).sum()
+    assert not case.eight_bit
+
+
+# What a network sees
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_slices_have_the_network_s_size_and_range(train: bool) -> None:
+    stage = Stage("DynUNet", {}, "slice", (32, 40), (-1000.0, 200.0), slices=3)
+    data = SliceDataset([chest_case("a", 4), chest_case("b", 3, eight_bit=False)], stage, "infection", train)
+    assert len(data) == 7
+    for image, mask in (data[item] for item in range(len(data))):
+        assert image.shape == (3, 32, 40)
+        assert mask.shape == (1, 32, 40)
+        assert image.dtype == mask.dtype == torch.float32
+        assert type(image) is type(mask) is torch.Tensor
+        assert 0 <= image.min() < image.max() <= 1
+        assert set(mask.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_slices_to_measure_on_are_as_at_inference() -> None:
+    case = chest_case(slices=3)
+    data = SliceDataset([case], Stage("DynUNet", {}, "slice", (48, 48), (-1000.0, 200.0), slices=3), "lungs", False)
+    image, mask = data[0]
+    np.testing.assert_array_equal(mask[0].numpy() > 0, case.lungs[0])
+    expected = np.clip((case.axial[[0, 0, 1]] + 1000) / 1200, 0, 1)  # the lowest slice stands for the one below it
+    np.testing.assert_allclose(image.numpy(), expected, atol=1e-3)
+    torch.testing.assert_close(data[0][0], image, rtol=0, atol=0)
+
+
+def test_slices_with_unknown_masks_are_left_out() -> None:
+    case = chest_case(slices=4)
+    case.infection_known[[0, 2]] = False  # and lungs_known, which is the same array
+    assert [z for _, z in SliceDataset([case], STAGE, "infection", False).index] == [1, 3]
+
+
+def test_what_is_far_from_the_lungs_is_air_where_the_stage_masks() -> None:
+    case = chest_case(slices=2)
+    stage = Stage("RAIUNet", {}, "slice", (48, 48), (-1100.0, 200.0), mask_margin_mm=7.0)
+    image, _ = SliceDataset([case], stage, "infection", False)[0]
+    air = (AIR_HU + 1100) / 1300
+    assert image[0, 0, 0] == pytest.approx(air)
+    assert image[0, 24, 4] == pytest.approx(air)  # two pixels from the lung
+    assert image[0, 24, 5] == pytest.approx(1140 / 1300, abs=0.1)  # one pixel, which is the margin
+
+
+def test_augmentation_follows_the_seed() -> None:
+    data = SliceDataset([chest_case()], STAGE, "infection", True)
+    drawn = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        data.augment_eight_bit.set_random_state(seed)
+        drawn.append(data[5])
+    for first, again, other in zip(*drawn, strict=True):
+        torch.testing.assert_close(first, again, rtol=0, atol=0)
+        assert not torch.equal(first, other)
