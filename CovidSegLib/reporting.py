@@ -12,8 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from tqdm import tqdm
-
 
 class Reporter:
     """Takes progress (it is a `progress.Progress`), warnings, the end and errors. This one shows no progress."""
@@ -45,6 +43,8 @@ class Bar(Reporter):
 
     def __init__(self) -> None:
         shape = "{desc:<28} {percentage:3.0f}% |{bar}| {remaining} left"
+        from tqdm import tqdm  # only here: Slicer, which reads JSON lines, need not have it
+
         self.bar = tqdm(total=1.0, leave=False, dynamic_ncols=True, bar_format=shape)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

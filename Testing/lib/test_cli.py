@@ -20,7 +20,7 @@ from phantoms import UPPER, dice, phantom_on, turned_back_to_front
 import CovidSegLib
 from CovidSegLib import cli, models, outputs
 from CovidSegLib.outputs import FILES
-from CovidSegLib.overview import SYNTHETIC
+from CovidSegLib.outputs.overview import SYNTHETIC
 from CovidSegLib.volume import Grid
 
 #: What the released model must reach on the phantom; on patients it is measured elsewhere.

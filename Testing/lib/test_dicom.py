@@ -23,10 +23,10 @@ from pydicom.uid import (
 )
 from random_cts import corners, noise, oblique_grids
 
-from CovidSegLib.dicom import list_series
-from CovidSegLib.dicom_geometry import stack
 from CovidSegLib.errors import InputError
 from CovidSegLib.reading import read_volume
+from CovidSegLib.reading.dicom import list_series
+from CovidSegLib.reading.dicom_geometry import stack
 from CovidSegLib.volume import Grid
 
 CHEST = Grid((60, 8, 8), (1.0, 1.0, 2.0), (-10.0, -20.0, -30.0))

@@ -178,7 +178,7 @@ def test_a_signal_while_results_are_written(
     ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, code: int
 ) -> None:
     """Before they are put in their place nothing stays, after that everything does."""
-    function = {"written": "CovidSegLib.outputs.write_csv", "put in place": "CovidSegLib.staging._swap"}[when]
+    function = {"written": "CovidSegLib.outputs.write_csv", "put in place": "CovidSegLib.outputs.staging._swap"}[when]
     original = pkgutil.resolve_name(function)
 
     def interrupted(*arguments: object) -> None:

@@ -19,11 +19,11 @@ from grids import chest, grids
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CovidSegLib import outputs, staging
+from CovidSegLib import outputs
 from CovidSegLib.errors import Cancelled, InputError
-from CovidSegLib.outputs import FILES, prepare, write_results
+from CovidSegLib.outputs import FILES, prepare, staging, write_results
+from CovidSegLib.outputs.writing import write_image
 from CovidSegLib.quantification import quantify
-from CovidSegLib.writing import write_image
 
 VOLUME, SEGMENTATION = chest()
 
@@ -37,9 +37,9 @@ def drawn(monkeypatch):
         path.write_bytes(b"picture")
         calls.append(arguments)
 
-    module = types.ModuleType("CovidSegLib.overview")
+    module = types.ModuleType("CovidSegLib.outputs.overview")
     module.draw_overview = draw_overview
-    monkeypatch.setitem(sys.modules, "CovidSegLib.overview", module)
+    monkeypatch.setitem(sys.modules, "CovidSegLib.outputs.overview", module)
     return calls
 
 
@@ -386,7 +386,7 @@ def test_a_file_that_the_disk_has_no_room_for_is_noticed(tmp_path, name):
     script = f"""
 import resource, sys, numpy as np, SimpleITK as sitk, vtk
 from pathlib import Path
-from CovidSegLib.writing import write_image, write_surface
+from CovidSegLib.outputs.writing import write_image, write_surface
 path = Path({str(tmp_path / name)!r})
 noise = sitk.GetImageFromArray(np.random.default_rng(0).integers(0, 255, (20, 100, 100)).astype(np.uint8))
 sphere = vtk.vtkSphereSource()
@@ -399,7 +399,7 @@ try:
 except OSError as error:
     sys.exit(7)
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=Path(outputs.__file__).parents[1], capture_output=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(outputs.__file__).parents[2], capture_output=True)
     assert done.returncode == 7, done.stderr.decode()
 
 
@@ -433,7 +433,7 @@ from grids import chest
 write_results(Path({str(tmp_path)!r}), *chest(), skip=["overview"],
               progress=lambda stage, fraction: os._exit(9) if fraction == 1 else None)
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=Path(outputs.__file__).parents[1], capture_output=True)
+    done = subprocess.run([sys.executable, "-c", script], cwd=Path(outputs.__file__).parents[2], capture_output=True)
     assert done.returncode == 9, done.stderr.decode()
     assert not set(FILES.values()) & {path.name for path in tmp_path.iterdir()}
     write(tmp_path)

@@ -19,7 +19,7 @@ from vtkmodules.vtkCommonDataModel import vtkPolyData
 from vtkmodules.vtkFiltersSources import vtkSphereSource
 
 from CovidSegLib import rendering
-from CovidSegLib.overview import (
+from CovidSegLib.outputs.overview import (
     HEADER,
     NO_3D,
     NO_SURFACES,

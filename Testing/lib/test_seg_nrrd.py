@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vtk.util.numpy_support import vtk_to_numpy
 
-from CovidSegLib.seg_nrrd import write_seg_nrrd
+from CovidSegLib.outputs.seg_nrrd import write_seg_nrrd
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.terminology import SEGMENTS
 

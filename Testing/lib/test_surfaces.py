@@ -11,9 +11,9 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from CovidSegLib import surfaces
 from CovidSegLib.meshes import corners_of, enclosed_mm3, is_closed, pieces_of, points_of, signed_mm3, triangles_of
+from CovidSegLib.outputs.writing import write_surface
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.surfaces import closed_surface, surfaces_of
-from CovidSegLib.writing import write_surface
 
 
 def normals_of(surface):

@@ -19,7 +19,7 @@ def done(ct, output):
     """Segments and reports like the real one."""
     import SimpleITK as sitk
 
-    from CovidSegLib.seg_nrrd import write_seg_nrrd
+    from CovidSegLib.outputs.seg_nrrd import write_seg_nrrd
     from CovidSegLib.segmentation import Segmentation
     from CovidSegLib.volume import Volume
 

@@ -15,7 +15,7 @@ import slicer
 from CovidSegModule import install
 from CovidSegModule.install import InstallError, SlicerInstaller
 
-ALL = {"torch": "2.9.0", "monai": "1.5.1", "scikit-image": "0.25", "safetensors": "0.6", "tqdm": "4.67"}
+ALL = {"torch": "2.9.0", "monai": "1.5.1", "scikit-image": "0.25", "safetensors": "0.6"}
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def site(monkeypatch):
 
 
 def test_what_is_missing_is_seen_without_importing(site):
-    assert SlicerInstaller().missing() == ["torch", "monai", "scikit-image", "safetensors", "tqdm"]
+    assert SlicerInstaller().missing() == ["torch", "monai", "scikit-image", "safetensors"]
     site.versions.update(ALL, **{"torch": "2.9.0+cu128", "scikit-image": "0.20"})
     assert SlicerInstaller().missing() == ["scikit-image"]
     assert "torch" not in sys.modules
@@ -71,7 +71,7 @@ def test_installing(site):
     assert torch == "torch"
     assert torch_options == {"askConfirmation": False, "torchVersionRequirement": ">=2.5"}
     assert pip == "pip_ensure"
-    assert [str(item).partition(">")[0] for item in packages] == ["monai", "scikit-image", "safetensors", "tqdm"]
+    assert [str(item).partition(">")[0] for item in packages] == ["monai", "scikit-image", "safetensors"]
     assert options == {"prompt_install": False, "requester": "CovidSeg"}
     for pip_settings in (torch_settings, settings):
         assert pip_settings["only_binary"] == ":all:"
@@ -91,7 +91,7 @@ def test_installing_in_slicer_5_10(site, monkeypatch):
     monkeypatch.setitem(sys.modules, "slicer.packaging", None)
     SlicerInstaller().install()
     assert site.calls[1][0] == "pip_install"
-    assert len(site.calls[1][1]) == 4
+    assert len(site.calls[1][1]) == 3
 
 
 def test_without_the_pytorch_extension(site, monkeypatch):

@@ -15,8 +15,8 @@ from vtkmodules.vtkCommonDataModel import vtkPolyData
 from vtkmodules.vtkCommonMisc import vtkErrorCode
 from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 
-from .errors import InputError
-from .integrity import check_file
+from ..errors import InputError
+from ..reading.integrity import check_file
 
 
 def write_image(path: Path, image: sitk.Image) -> None:

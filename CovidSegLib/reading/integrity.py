@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .errors import InputError
+from ..errors import InputError
 
 _CHUNK = 1 << 16
 _GZIP = b"\x1f\x8b"

@@ -14,7 +14,7 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, ImplicitVRLittleEndian
 
-from .errors import InputError
+from ..errors import InputError
 
 CT_SOP_CLASSES = (CTImageStorage, EnhancedCTImageStorage)
 _TAGS = [

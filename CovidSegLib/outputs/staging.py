@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import InputError
+from ..errors import InputError
 
 PREFIX = ".covidseg-"
 #: Temporary folders of runs that were killed are removed when they are older than this.

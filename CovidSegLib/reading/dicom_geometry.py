@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..errors import InputError
+from ..volume import Grid
 from .dicom_header import Slice
-from .errors import InputError
-from .volume import Grid
 
 #: Scanners write positions with as little as one decimal, so each slice may lie 0.05 mm off, and the outermost two,
 #: from which the spacing comes, as much: 0.1 mm together. Of thin slices no more than a fifth of their distance,

@@ -17,9 +17,9 @@ from matplotlib.patheffects import withStroke
 from skimage.measure import label, regionprops
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
-from .rendering import INFECTION_COLOUR, LEFT_COLOUR, RIGHT_COLOUR, VIEWS, Rendering
-from .segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
-from .volume import Volume
+from ..rendering import INFECTION_COLOUR, LEFT_COLOUR, RIGHT_COLOUR, VIEWS, Rendering
+from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
+from ..volume import Volume
 
 LEVEL, WIDTH = -600.0, 1500.0
 NOT_FOR_DIAGNOSIS = "Research software. Not for diagnosis."

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .checks import check_geometry
+from ..checks import check_geometry
+from ..errors import InputError
+from ..volume import Volume
 from .dicom_geometry import stack
 from .dicom_header import CT_SOP_CLASSES, Facts, Slice, read_header
 from .dicom_pixels import read_pixels
-from .errors import InputError
-from .volume import Volume
 
 #: What a chest CT has at least. Bolus tracking and single slices for planning have less.
 CHEST_SLICES, CHEST_MM = 10, 100.0

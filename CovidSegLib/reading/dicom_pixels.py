@@ -21,10 +21,10 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from ..errors import InputError
+from ..volume import Grid
 from .dicom_header import Slice
-from .errors import InputError
 from .hounsfield import as_hounsfield
-from .volume import Grid
 
 #: What GDCM decodes of compressed pixels.
 _DECODED = (

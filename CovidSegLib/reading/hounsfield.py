@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .checks import grey_value_of_white, is_label_map
-from .errors import InputError
+from ..checks import grey_value_of_white, is_label_map
+from ..errors import InputError
 
 #: Nothing is less dense than air. What scanners write outside the scan circle (-2000, -3024, ...) is raised to it.
 AIR_HU = -1024

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from .checks import check_geometry
+from ..checks import check_geometry
+from ..errors import InputError
+from ..volume import Grid, Volume
 from .dicom import choose_series, list_series, read_series
 from .dicom_header import read_header
-from .errors import InputError
 from .hounsfield import as_hounsfield, from_grey_values
 from .integrity import check_file
-from .volume import Grid, Volume
 
 #: File name ending: kind of file, the part of ITK that reads it.
 FILE_KINDS = {

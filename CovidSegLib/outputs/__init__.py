@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from ..progress import Progress, silent
+from ..quantification import quantify
+from ..segmentation import Segmentation
+from ..surfaces import surfaces_of
+from ..volume import Volume
 from . import staging
-from .progress import Progress, silent
-from .quantification import quantify
 from .report_files import write_csv, write_json
 from .seg_nrrd import write_seg_nrrd
-from .segmentation import Segmentation
-from .surfaces import surfaces_of
-from .volume import Volume
 from .writing import write_image, write_surface
 
 #: What there may be in a folder of results, and under which name.
