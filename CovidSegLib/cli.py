@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from . import __version__, models
 from .errors import Cancelled, InputError
@@ -91,16 +91,23 @@ class Stop:
         self._earlier = {number: handler for number, handler in earlier.items() if handler != signal.SIG_IGN}
         for number in self._earlier:
             signal.signal(number, self._interrupt)
+        self._unraisable, sys.unraisablehook = sys.unraisablehook, self._swallowed
         return self
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._earlier.items():
             signal.signal(number, handler)
+        sys.unraisablehook = self._unraisable
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if not (self.asked or self.too_late):
             self.asked = True
             raise Cancelled  # after a KeyboardInterrupt Python may end with a code of its own, even if it was caught
+
+    def _swallowed(self, unraisable: Any) -> None:
+        """Where Python cannot raise (while it frees objects), `asked` ends the run instead, without a traceback."""
+        if not issubclass(unraisable.exc_type, Cancelled):
+            self._unraisable(unraisable)
 
     def watch(self, progress: Progress) -> Progress:
         """The same progress; ends the run where a library swallowed the interruption."""

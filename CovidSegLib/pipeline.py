@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import torch
 
 from . import __version__, recipe
 from .checks import check_lungs, check_volume
@@ -123,7 +124,8 @@ def _provenance(model: Model, device: str, precision: str, threshold: float, clo
         "versions": {
             "covidseg": __version__,
             "python": platform.python_version(),
-            **{package: version(package) for package in ("torch", "monai", "SimpleITK", "numpy")},
+            "torch": torch.__version__,  # with the build, which its metadata may not name
+            **{package: version(package) for package in ("monai", "SimpleITK", "numpy")},
         },
         "seconds": {**clock.seconds, "total": round(time.monotonic() - clock.started, 2)},
     }
