@@ -21,8 +21,8 @@ from .progress import Progress, part, silent
 from .segmentation import Segmentation
 from .volume import Volume
 
-#: Smaller pieces of infection are noise more often than lesions: a ball of 4 mm.
-SMALLEST_LESION_ML = 0.035
+#: Smaller pieces are noise more often than infection, and are dropped: a ball of 4 mm. (`lesions` counts from 0.1 ml.)
+SMALLEST_INFECTION_ML = 0.035
 
 
 def segment(
@@ -80,7 +80,7 @@ def segment(
     )  # fmt: skip
     clock.lap("predict infection")
     progress("Finishing the masks", 0.95)
-    infection, lungs = infection_in_lungs(probability, lungs, threshold, spacing, SMALLEST_LESION_ML)
+    infection, lungs = infection_in_lungs(probability, lungs, threshold, spacing, SMALLEST_INFECTION_ML)
     probability[lungs == 0] = 0
     clock.lap("infection")
     progress("Masks are ready", 1.0)
@@ -118,7 +118,7 @@ def _provenance(model: Model, device: str, precision: str, threshold: float, clo
             "sha256": model.card["sha256"],
             "licence": model.card.get("licence"),
         },
-        "settings": {"infection_threshold": threshold, "smallest_lesion_ml": SMALLEST_LESION_ML},
+        "settings": {"infection_threshold": threshold, "smallest_infection_ml": SMALLEST_INFECTION_ML},
         "device": device,
         "precision": precision.removeprefix("torch."),
         "versions": {

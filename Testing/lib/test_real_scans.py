@@ -26,7 +26,7 @@ def test_a_normal_scan_has_hardly_any_infection(by_scan: dict[str, dict]) -> Non
     assert by_scan["normal001"]["involvement_percent"] < 1.0
 
 
-def test_lungs_are_whole(shared_data: Path, by_scan: dict[str, dict]) -> None:
+def test_lungs_are_whole(by_scan: dict[str, dict]) -> None:
     """Volumes as an independent, classical segmentation measures them (which looked right to the eye)."""
     assert by_scan["P001"]["lungs_ml"] == pytest.approx(6145, rel=0.03)
     assert by_scan["normal001"]["lungs_ml"] == pytest.approx(3478, rel=0.03)
