@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -84,6 +84,7 @@ class Stop:
 
     def __init__(self) -> None:
         self.asked = self.too_late = False
+        self._held = False
 
     def __enter__(self) -> Stop:
         earlier = {number: signal.getsignal(number) for number in STOPPING}
@@ -102,7 +103,23 @@ class Stop:
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if not (self.asked or self.too_late):
             self.asked = True
-            raise Cancelled  # after a KeyboardInterrupt Python may end with a code of its own, even if it was caught
+            if not self._held:
+                raise Cancelled  # after a KeyboardInterrupt Python may end with a code of its own, even if caught
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """While libraries load, which takes seconds: a signal ends the run at the end of the block, not within it.
+
+        Where torch was broken off in the middle of loading, Python can abort when it ends, with an exit code that says
+        nothing.
+        """
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self.asked:
+            raise Cancelled
 
     def _swallowed(self, unraisable: Any) -> None:
         """Where Python cannot raise (while it frees objects), `asked` ends the run instead, without a traceback."""
@@ -161,7 +178,8 @@ def _segment(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
         raise InputError("Give either the path of a CT or --demo.")
     progress = stop.watch(say)
     progress("Starting", 0.0)
-    from . import outputs  # takes half a second
+    with stop.held():
+        from . import outputs  # takes half a second
 
     outputs.prepare(options.output, overwrite=options.overwrite)
     model = models.find(options.model)
@@ -177,7 +195,8 @@ def _segment(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
         window = tuple(options.window) if options.window else None
         volume = read_volume(options.input, series=options.series, window=window)
     progress("Starting the engine", 0.06)
-    from .pipeline import segment  # torch takes seconds to load: wrong input is told before
+    with stop.held():
+        from .pipeline import segment  # torch takes seconds to load: wrong input is told before
 
     segmentation = segment(
         volume, model, device=options.device, threshold=options.threshold, progress=part(progress, 0.1, 0.75)

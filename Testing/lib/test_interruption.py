@@ -21,8 +21,8 @@ from CovidSegLib.errors import Cancelled
 from CovidSegLib.outputs import FILES, GROUPS
 from CovidSegLib.progress import silent
 
-#: A person waits no longer after Ctrl-C.
-SOON = 10.0
+#: A person waits no longer after Ctrl-C, on a machine that is busy with other things too.
+SOON = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +42,16 @@ def wait_for(stage: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "stage"),
-    [(signal.SIGTERM, "Starting the engine"), (signal.SIGINT, "Saving the label map")],
+    ("number", "stage", "later"),
+    [(signal.SIGTERM, "Starting the engine", 0.3), (signal.SIGINT, "Saving the segmentation", 0.0)],
 )
-def test_a_signal_ends_a_run_and_leaves_nothing(ct: Path, tmp_path: Path, number: signal.Signals, stage: str) -> None:
-    """While torch is imported, and while results are written."""
+def test_a_signal_ends_a_run_and_leaves_nothing(
+    ct: Path, tmp_path: Path, number: signal.Signals, stage: str, later: float
+) -> None:
+    """While torch is imported, and while results are written, which is over soon."""
     process = start("segment", ct, "-o", tmp_path / "new" / "out", "--progress", "json")
     wait_for(stage, process)
-    time.sleep(0.3)
+    time.sleep(later)
     process.send_signal(number)
     asked = time.monotonic()
     said, errors = process.communicate(timeout=TIMEOUT)
@@ -101,7 +103,7 @@ def test_a_run_to_which_nobody_listens_any_more_ends(ct: Path, tmp_path: Path) -
     process.stderr.close()
     left = time.monotonic()
     assert process.wait(TIMEOUT) == CANCELLED
-    assert time.monotonic() - left < 2 * SOON
+    assert time.monotonic() - left < SOON
     assert not (tmp_path / "out").exists()
 
 
@@ -128,6 +130,25 @@ def test_a_signal_that_a_library_swallows_still_ends_the_run() -> None:
             assert isinstance(error, Cancelled)
         with pytest.raises(Cancelled):
             progress("Reading", 0.6)
+
+
+def test_a_signal_while_libraries_load_ends_the_run_when_they_are_loaded() -> None:
+    loaded = False
+    with Stop() as stop:
+        with pytest.raises(Cancelled), stop.held():
+            signal.raise_signal(signal.SIGTERM)
+            loaded = True
+        with pytest.raises(Cancelled):  # and not only there
+            stop.watch(silent)("Reading", 0.5)
+    assert loaded
+
+
+def test_nothing_is_held_where_nobody_asks() -> None:
+    with Stop() as stop:
+        with stop.held():
+            pass
+        with pytest.raises(Cancelled):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_an_interruption_that_becomes_another_error_is_still_one(

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,12 +34,15 @@ def test_progress_is_passed_on(clean):
 
 def test_polling_never_waits(clean):
     run = start(harness.make_ct(), "slow")
+    seconds = []
     for _ in range(50):
         begin = time.perf_counter()
         run.poll()
-        assert time.perf_counter() - begin < 0.1
+        seconds.append(time.perf_counter() - begin)
         time.sleep(0.01)
     run.cancel()
+    # The child says something every 0.05 s; a busy machine may delay any single call.
+    assert statistics.median(seconds) < 0.02
 
 
 def test_cancel_leaves_no_trace(clean):
