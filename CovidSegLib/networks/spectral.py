@@ -12,12 +12,12 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 
-@lru_cache(maxsize=64)
-@torch.inference_mode(False)  # kept for training too, where a tensor made in inference mode is of no use
-def low_pass_matrix(size: int, kept: int, out: int) -> torch.Tensor:
+@lru_cache(maxsize=64)  # arrays, not tensors: one made while a network is exported is of no use after it
+def low_pass_matrix(size: int, kept: int, out: int) -> NDArray[np.float32]:
     """Matrix (out, size) that keeps the `kept` lowest of `size` frequencies of a signal and samples it at `out` points.
 
     Eq. 2 scales the transform and its inverse by one over the root of their lengths, which would multiply the values by
@@ -31,24 +31,24 @@ def low_pass_matrix(size: int, kept: int, out: int) -> torch.Tensor:
         if abs(frequency) > (kept - 1) // 2 and not shared and (kept < size or frequency > 0):
             continue  # an even, untruncated spectrum has its highest frequency once
         low[frequency % out] += spectrum[frequency % size] * (0.5 if shared else 1.0)
-    return torch.from_numpy(np.fft.ifft(low, axis=0).real * (out / size)).float()
+    return (np.fft.ifft(low, axis=0).real * (out / size)).astype(np.float32)
 
 
 def spectral_pool(maps: torch.Tensor, stride: int = 2, same: bool = False) -> torch.Tensor:
     """Low-pass maps (batch, channel, *spatial) to one `stride`-th of their frequencies along each spatial axis.
 
     Args:
-        maps: The feature maps; two or three spatial axes, whose sizes `stride` divides unless `same`.
-        stride: The pooling factor.
+        maps: The feature maps; two or three spatial axes of any size.
+        stride: The pooling factor; Fig. 8 shows 2, 8, 16 and 64.
         same: Sample the result at the old positions ("same" padding in the paper) and not at every `stride`-th.
 
     Returns:
-        Maps with spatial axes of size / stride, or of the old size if `same`.
+        Maps with spatial axes of size / stride, rounded down but at least 1, or of the old size if `same`.
     """
     for axis in range(2, maps.ndim):
-        size = maps.shape[axis]
+        size = int(maps.shape[axis])  # a tensor while TorchScript traces
         kept = max(1, size // stride)
-        matrix = low_pass_matrix(size, kept, size if same else kept).to(maps)
+        matrix = torch.from_numpy(low_pass_matrix(size, kept, size if same else kept)).to(maps)
         maps = torch.tensordot(maps, matrix, dims=([axis], [1])).movedim(-1, axis)
     return maps
 
