@@ -12,9 +12,15 @@ BATCH_NORM: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 def pad_to_multiple(maps: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Repeat the far edges of maps (batch, channel, *spatial) until `multiple` divides every spatial size."""
+    """Repeat the far edges of maps (batch, channel, *spatial) until `multiple` divides every spatial size.
+
+    Where that would leave a single voxel on the coarsest grid, the last axis gets a second one: batch normalisation
+    cannot train on one value a map, which is all that a single patch would give it.
+    """
     sizes = maps.shape[2:]
     missing = [(-size) % multiple for size in sizes]
+    if all(size <= multiple for size in sizes):
+        missing[-1] += multiple
     if not any(missing):
         return maps
     return functional.pad(maps, [n for extra in reversed(missing) for n in (0, extra)], mode="replicate")
