@@ -2,9 +2,9 @@
 
 The quick connection is DRU-Net's (Jafari et al. 2020, the paper's reference 13), whose sentences the paper repeats, and
 hypercolumns are those of Hariharan et al. 2015 (reference 29). The plain 3D U-Net is the one that the paper compares
-with and builds on (Müller et al. 2020, reference 11, the MIScnn pipeline). Where the paper is silent, these three
-decide, and the choice stands at the block. All blocks take maps (batch, channel, *spatial) with three spatial axes, the
-paper's, or two.
+with in Tables 1 to 3, "Dominik's 3D U-Net", and builds on (Müller et al. 2020, reference 11, the MIScnn pipeline).
+Where the paper is silent, these three decide, and the choice stands at the block. All blocks take maps (batch, channel,
+*spatial) with three spatial axes, the paper's, or two.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class QuickDecoderBlock(nn.Module):
         Y1 = BN(conv 3x3x3(X)), Y2 = BN(conv 3x3x3(ReLU(Y1))), output = ReLU(Y2 + Y1 + BN(conv 1x1x1(X)))
 
     "Conv 1x1 and BN" bring X to the width of the output, and all is summed: the paper sets this "simple summation"
-    against DenseNet's concatenation, though it calls this block a cascade block too.
+    against DenseNet's concatenation (Fig. 6), though it calls this block a cascade block too.
     """
 
     def __init__(self, dims: int, in_channels: int, out_channels: int) -> None:

@@ -19,7 +19,12 @@ def norm_relu(dims: int, channels: int) -> nn.Sequential:
 
 
 def separable_conv(dims: int, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Depthwise separable convolution (Eq. 5, Fig. 4): a `kernel`-wide filter a map, then a 1x1 convolution."""
+    """Depthwise separable convolution (Eqs. 5 and 6, Fig. 4): a `kernel`-wide filter a map, then a 1x1 convolution.
+
+    (batch, in_channels, *spatial) to (batch, out_channels, *spatial / stride), by Eq. 7 with p = floor(f / 2) at stride
+    1 and p = 0 else. It has 1 / r + 1 / f**2 of a plain convolution's parameters (Eq. 1; 1 / r + 1 / f**3 on three
+    axes). No bias, since batch normalisation follows (Eq. 4).
+    """
     padding = kernel // 2 if stride == 1 else 0
     depthwise = CONV[dims](in_channels, in_channels, kernel, stride, padding, groups=in_channels, bias=False)
     return nn.Sequential(depthwise, CONV[dims](in_channels, out_channels, 1, bias=False))
@@ -31,8 +36,11 @@ class InceptionConv(nn.Module):
     Depthwise separable convolutions of 1, 3 and 5 and hybrid pooling ("same") side by side, each with batch
     normalisation and ReLU; their maps are concatenated and fused by a 1x1 convolution, batch normalisation and ReLU.
 
-    The paper does not say how many of the r output filters each branch has. A quarter each, as GoogLeNet splits its
-    branches, is what brings the network to the 4.2 M parameters of Table 3; r each would give about 8 M.
+    (batch, in_channels, *spatial) to (batch, out_channels, *spatial).
+
+    Section 1.4 lists filters of 2, 3 and 5 once; sections 3 and 3.1.2 and Eq. 3 say 1, 3 and 5. The paper does not say
+    how many of the r output filters each branch has. A quarter each, as GoogLeNet splits its branches, is what brings
+    the network to the 4.2 M parameters of Table 3; r each would give about 8 M.
     Without `hybrid_pooling` (rows of Tables 4 and 5) the branch pools by maximum alone.
     """
 
@@ -55,6 +63,9 @@ class InceptionConv(nn.Module):
 
 class ResidualInceptionBlock(nn.Module):
     """Two inception convolutions and a shortcut (section 3.1, Fig. 7).
+
+    (batch, in_channels, *spatial) to (batch, out_channels, *spatial), d' of Fig. 7; the pooling between two blocks is
+    RAIUNet's.
 
     The shortcut is a 3x3 depthwise separable convolution with batch normalisation; "merged" is read as the sum of
     residual learning, with no activation after it, since both sides are normalised already.
@@ -83,19 +94,23 @@ class SpectralAttention(nn.Module):
     F_d = ReLU(BN(conv1x1(A_d * F(l-1)))). Spatial (Eqs. 10 to 12): gamma = ReLU(BN(strided conv(F_d) + conv1x1(F(l))));
     A_s = upsampled ReLU(conv1x1(gamma)), one number a pixel; F_s = BN(conv1x1(A_s * F_d)).
 
-    Eq. 11's sigma is the ReLU that its text names. A descriptor that a ReLU has shut everywhere could never open again,
-    so the last convolution of each starts with bias one: attention begins as the identity and learns to depart from it.
+    Where text and equations differ: the strided convolution takes F_d, as Eq. 10 has it, where section 3.2.2 once says
+    F(l-1); F_d ends in BN and ReLU and F_s in BN alone, as sections 3.2.1 and 3.2.2 say of each, where section 3.2 has
+    "ReLU activated 1x1 convolution and BN" of both. Strided and 1x1 convolution are also what Fig. 6 draws to match the
+    sizes and depths of two levels. Eq. 11's sigma is the ReLU that its text names. A descriptor that a ReLU has shut
+    everywhere could never open again, so the last convolution of each starts with bias one: attention begins as the
+    identity and learns to depart from it.
     The strided convolution is 2x2, the subscript of K in Eq. 10, and depthwise separable, as section 3 says of both
     phases; upsampling is bilinear.
     """
 
     def __init__(self, dims: int, channels: int, deeper_channels: int) -> None:
         super().__init__()
-        conv = CONV[dims]
+        conv, narrow = CONV[dims], max(1, channels // 2)
         self.depth_descriptor = nn.Sequential(
-            conv(channels, channels // 2, 1),
+            conv(channels, narrow, 1),
             nn.ReLU(inplace=True),
-            conv(channels // 2, channels, 1),
+            conv(narrow, channels, 1),
             nn.ReLU(inplace=True),
         )
         self.depth_mix = nn.Sequential(conv(channels, channels, 1, bias=False), norm_relu(dims, channels))
@@ -123,6 +138,15 @@ class RAIUNet(nn.Module):
     Four stages that halve the size and double the maps, a bottleneck, and four stages back: transposed convolution,
     concatenation with the skip that SSD attention has refined, residual inception block. A 1x1 convolution ends it; its
     sigmoid belongs to the loss and the inference, which take logits.
+
+    With 32 maps at first and a slice of 256 x 256 (section 4.1) the maps are
+
+    - encoder: 32 x 256 x 256, 64 x 128 x 128, 128 x 64 x 64, 256 x 32 x 32 and, the bottleneck, 512 x 16 x 16;
+    - decoder: 256 x 32 x 32, 128 x 64 x 64, 64 x 128 x 128 and 32 x 256 x 256.
+
+    Rows of Table 4 are (inception, hybrid_pooling, attention): (False, False, False), the baseline U-Net BU (Fig. 3,
+    standard convolutions and max pooling); (True, False, False), BU+RIB; (True, True, False), BU+RIB+HP; and
+    (True, True, True), BU+RIB+HP+SSD, RAIU-Net. Table 5 has the same rows of CHSNet.
 
     The paper writes both that depth grows "by 50 %" and, in section 3.2.2, from p/2 to p; the latter is meant. With 32
     maps at first, the usual choice for 256 x 256 slices, the network has the 4.2 M parameters of Table 3.

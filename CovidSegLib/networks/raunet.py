@@ -112,7 +112,7 @@ class RABlock(nn.Module):
 class RAUNet(nn.Module):
     """RA-UNet (section 3.1, Fig. 1).
 
-    Five levels of w = 16, 32, 64, 128, 256 maps. With the recipe's patch of 192 x 192 x 32:
+    Five levels of w = 16, 32, 64, 128, 256 maps. With the patch of 192 x 192 x 32 (section 4.3):
 
     | level | grid | encoder | decoder |
     | --- | --- | --- | --- |
