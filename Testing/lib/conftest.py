@@ -1,10 +1,22 @@
 """What the tests of the library share."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+import torch
 
 
 @pytest.fixture
 def rng() -> np.random.Generator:
     """Random numbers that are the same in every run."""
     return np.random.default_rng(0)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for torch: layers of a few maps lose more to handing work over than they win, most on busy cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -1,10 +1,52 @@
-"""What the tests of the networks share: checks of a whole network, and layers read plainly in numpy."""
+"""What the tests of the networks share: the papers' rows and checks of a whole network."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
+
+ROWS: dict[str, list[dict[str, Any]]] = {  # every network with the switches of every row of its paper's tables
+    "QCHCUNet": [
+        {"quick_connection": False, "hypercolumns": False},  # 3D U-Net of Tables 1 to 3
+        {"quick_connection": False, "hypercolumns": True},
+        {"quick_connection": True, "hypercolumns": False},
+        {"quick_connection": True, "hypercolumns": True},  # QC-HC U-Net
+    ],
+    "RAUNet": [
+        {"residual": False, "attention": False},  # U-Net of Table 1
+        {"residual": True, "attention": False},
+        {"residual": False, "attention": True},
+        {"residual": True, "attention": True, "positions": False},
+        {"residual": True, "attention": True},  # RA-UNet
+    ],
+    "CovidSegNet": [  # Table II
+        {"feature_variation": "none", "pyramid": "none"},  # UNet4
+        {"feature_variation": "CAB", "pyramid": "none"},
+        {"feature_variation": "CEB", "pyramid": "none"},
+        {"feature_variation": "PSB", "pyramid": "none"},
+        {"feature_variation": "FV", "pyramid": "none"},
+        {"feature_variation": "none", "pyramid": "ASPP"},
+        {"feature_variation": "none", "pyramid": "ResASPP"},
+        {"feature_variation": "none", "pyramid": "PASPP"},
+        {"feature_variation": "FV", "pyramid": "PASPP", "merge": "inputs"},  # the text of Eq. 7
+        {"feature_variation": "FV", "pyramid": "PASPP"},  # COVID-SegNet
+    ],
+    "FVPASPPUNet": [  # Tables 2 and 3
+        {"feature_variation": "none", "pyramid": "none", "deep_supervision": False},  # UNet(Baseline)
+        {"feature_variation": "SE", "pyramid": "none", "deep_supervision": False},  # UNet+FV (SE Block)
+        {"feature_variation": "CE", "pyramid": "none", "deep_supervision": False},  # UNet+FV (CE Block)
+        {"feature_variation": "SE", "pyramid": "PASPP", "deep_supervision": False},  # UNet+FV+PASPP
+        {"feature_variation": "CE", "pyramid": "PASPP", "deep_supervision": True},
+        {"feature_variation": "SE", "pyramid": "PASPP", "deep_supervision": True},  # UNet+FV+PASPP+DS
+    ],
+    "RAIUNet": [  # Table 4
+        {"inception": False, "hybrid_pooling": False, "attention": False},  # BU
+        {"inception": True, "hybrid_pooling": False, "attention": False},  # BU+RIB
+        {"inception": True, "hybrid_pooling": True, "attention": False},  # BU+RIB+HP
+        {"inception": True, "hybrid_pooling": True, "attention": True},  # RAIU-Net
+    ],
+}
+ROWS["CHSNet"] = ROWS["RAIUNet"]  # Table 5
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -29,16 +71,25 @@ def boxes(sizes: Sequence[int], labels: int) -> tuple[torch.Tensor, torch.Tensor
 def overfit(
     network: torch.nn.Module, loss: torch.nn.Module, image: torch.Tensor, mask: torch.Tensor, steps: int = 100
 ) -> float:
-    """Dice of the last label, by the largest logit or one logit's sign, once it passes 0.95 or after `steps`."""
-    optimiser, truth, dice = torch.optim.Adam(network.parameters(), 0.01), mask == mask.max(), 0.0
+    """The least Dice of a channel of the final map, once it passes 0.95 or after `steps`.
+
+    With more logits than masks, labels in one mask, it is that of the last label by the largest logit; else of every
+    mask by its logit's sign.
+    """
+    optimiser, dice = torch.optim.Adam(network.parameters(), 0.01), 0.0
+    spatial = tuple(range(2, image.ndim))
     for _ in range(steps):
-        logits = network(image)
-        found = logits > 0 if logits.shape[1] == 1 else logits.argmax(1, keepdim=True) == mask.max()
-        dice = float(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+        answer = network(image)
+        final = answer[0] if isinstance(answer, list) else answer
+        labels = final.shape[1] > mask.shape[1]
+        found, truth = (
+            (final.argmax(1, keepdim=True) == mask.max(), mask == mask.max()) if labels else (final > 0, mask > 0)
+        )
+        dice = float((2 * (found & truth).sum(spatial) / (found.sum(spatial) + truth.sum(spatial))).min())
         if dice > 0.95:
             break
         optimiser.zero_grad()
-        loss(logits, mask).backward()
+        loss(answer, mask).backward()
         optimiser.step()
     return dice
 
@@ -53,38 +104,3 @@ def settle(network: torch.nn.Module) -> torch.nn.Module:
             module.running_mean.uniform_(-0.5, 0.5)
             module.running_var.uniform_(0.5, 1.5)
     return network.eval()
-
-
-def conv(layer: torch.nn.Module, maps: np.ndarray) -> np.ndarray:
-    """A convolution of stride 1 on maps (channel, *spatial), sizes kept."""
-    weight = layer.weight.detach().numpy()
-    kernel = weight.shape[2:]
-    padded = np.pad(maps, [(0, 0), *((size // 2, size // 2) for size in kernel)])
-    dims = len(kernel)
-    windows = sliding_window_view(padded, kernel, axis=tuple(range(1, dims + 1)))
-    axes = [0, *range(dims + 1, 2 * dims + 1)]
-    result = np.tensordot(weight, windows, axes=(list(range(1, dims + 2)), axes))
-    return result if layer.bias is None else result + layer.bias.detach().numpy().reshape(-1, *[1] * dims)
-
-
-def norm(layer: torch.nn.Module, maps: np.ndarray) -> np.ndarray:
-    """Batch normalisation of maps (channel, *spatial) in eval."""
-    mean, variance, weight, bias = (
-        values.detach().numpy().reshape(-1, *[1] * (maps.ndim - 1))
-        for values in (layer.running_mean, layer.running_var, layer.weight, layer.bias)
-    )
-    return (maps - mean) / np.sqrt(variance + layer.eps) * weight + bias
-
-
-def relu(maps: np.ndarray) -> np.ndarray:
-    """What is above zero."""
-    return np.maximum(maps, 0)
-
-
-def interpolate(maps: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
-    """Maps (channel, *spatial) at other sizes, linearly along one axis after the other, pixel areas matched."""
-    for axis, size in enumerate(sizes, start=1):
-        old = maps.shape[axis]
-        at = (np.arange(size) + 0.5) * old / size - 0.5
-        maps = np.apply_along_axis(lambda line, at=at, old=old: np.interp(at, np.arange(old), line), axis, maps)
-    return maps

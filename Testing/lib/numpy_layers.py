@@ -1,9 +1,8 @@
-"""Further layers in plain numpy, for one sample of maps (channel, *spatial): see also network_checks."""
+"""The layers of the networks in plain numpy, for one sample of maps (channel, *spatial)."""
 
 from itertools import product
 
 import numpy as np
-from network_checks import norm, relu
 from torch import nn
 
 
@@ -18,6 +17,29 @@ def conv(layer: nn.Module, maps: np.ndarray) -> np.ndarray:
         window = tuple(slice(dilation * i, dilation * i + size) for i, size in zip(tap, sizes, strict=True))
         out += np.einsum("oc,c...->o...", weight[(..., *tap)], padded[(slice(None), *window)])
     return out if layer.bias is None else out + layer.bias.detach().numpy().reshape(-1, *[1] * len(sizes))
+
+
+def norm(layer: nn.Module, maps: np.ndarray) -> np.ndarray:
+    """Batch normalisation of maps (channel, *spatial) in eval."""
+    mean, variance, weight, bias = (
+        values.detach().numpy().reshape(-1, *[1] * (maps.ndim - 1))
+        for values in (layer.running_mean, layer.running_var, layer.weight, layer.bias)
+    )
+    return (maps - mean) / np.sqrt(variance + layer.eps) * weight + bias
+
+
+def relu(maps: np.ndarray) -> np.ndarray:
+    """What is above zero."""
+    return np.maximum(maps, 0)
+
+
+def interpolate(maps: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Maps (channel, *spatial) at other sizes, linearly along one axis after the other, pixel areas matched."""
+    for axis, size in enumerate(sizes, start=1):
+        old = maps.shape[axis]
+        at = (np.arange(size) + 0.5) * old / size - 0.5
+        maps = np.apply_along_axis(lambda line, at=at, old=old: np.interp(at, np.arange(old), line), axis, maps)
+    return maps
 
 
 def sigmoid(maps: np.ndarray) -> np.ndarray:

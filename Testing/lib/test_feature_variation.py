@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from network_checks import norm, parameters, relu, settle
-from numpy_layers import conv, conv_norm_relu, sigmoid
+from network_checks import parameters, settle
+from numpy_layers import conv, conv_norm_relu, norm, relu, sigmoid
 from torch import nn
 
 from CovidSegLib.networks.feature_variation import (

@@ -1,21 +1,14 @@
-"""QC-HC U-Net: every block, switch and number that the paper names."""
+"""QC-HC U-Net: every block and number that the paper names; what holds of every network is in test_every_network."""
 
 from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from network_checks import boxes, conv, idle_parameters, interpolate, norm, overfit, parameters, relu, settle
+from network_checks import ROWS, parameters, settle
+from numpy_layers import conv, interpolate, norm, relu
 
 from CovidSegLib.networks.qchcunet import Hypercolumns, QCHCUNet, QuickDecoderBlock, QuickEncoderBlock
-from CovidSegLib.training.losses import TverskyCELoss
-
-SWITCHES = [
-    {"quick_connection": False, "hypercolumns": False},  # 3D U-Net
-    {"quick_connection": False, "hypercolumns": True},
-    {"quick_connection": True, "hypercolumns": False},
-    {"quick_connection": True, "hypercolumns": True},  # QC-HC U-Net
-]
 
 
 def counted(quick: bool, hypercolumns: bool, labels: int) -> int:
@@ -32,7 +25,7 @@ def counted(quick: bool, hypercolumns: bool, labels: int) -> int:
     return total + labels * (sum(widths[:4]) if hypercolumns else 32) + labels
 
 
-@pytest.mark.parametrize(("switches", "labels"), list(product(SWITCHES, [2, 4])))
+@pytest.mark.parametrize(("switches", "labels"), list(product(ROWS["QCHCUNet"], [2, 4])))
 def test_parameters_are_those_of_the_widths(switches: dict[str, bool], labels: int) -> None:
     """The paper gives no number: 31.0 million, and 22.6 million for the 3D U-Net, follow from its 32 to 512 maps."""
     with torch.device("meta"):
@@ -51,42 +44,6 @@ def test_shapes_of_the_papers_patch() -> None:
     down = [(2 * width, *grid) for width, grid in zip((32, 64, 128, 256, 512), grids, strict=True)]
     up = [(width, *grid) for width, grid in zip((256, 128, 64, 32), grids[3::-1], strict=True)]
     assert seen == down + up
-
-
-@pytest.mark.parametrize(("dims", "switches"), list(product([2, 3], SWITCHES)))
-def test_any_size_comes_back_and_every_parameter_learns(dims: int, switches: dict[str, bool]) -> None:
-    torch.manual_seed(0)
-    network = QCHCUNet(dims, in_channels=2, out_channels=3, features=4, **switches)
-    logits = network(torch.rand(2, 2, *(17, 7, 19)[:dims]))
-    assert logits.shape == (2, 3, *(17, 7, 19)[:dims])
-    logits.square().mean().backward()
-    assert not idle_parameters(network)
-
-
-OVERFITS = [*(((24, 24), switches) for switches in SWITCHES), ((16, 16, 20), SWITCHES[-1])]
-
-
-@pytest.mark.parametrize(("sizes", "switches"), OVERFITS)
-def test_overfits_one_patch(sizes: tuple[int, ...], switches: dict[str, bool]) -> None:
-    torch.manual_seed(0)
-    network = QCHCUNet(len(sizes), out_channels=3, features=8 if len(sizes) == 2 else 4, **switches)
-    assert overfit(network, TverskyCELoss(), *boxes(sizes, labels=3)) > 0.95
-
-
-@pytest.mark.parametrize(("dims", "switches"), list(product([2, 3], SWITCHES)))
-def test_batches_do_not_mix_and_half_precision_has_no_nan(dims: int, switches: dict[str, bool]) -> None:
-    torch.manual_seed(0)
-    network = settle(QCHCUNet(dims, features=4, **switches))
-    image = torch.rand(2, 1, *[20] * dims)
-    with torch.no_grad():
-        torch.testing.assert_close(network(image)[1:], network(image[1:]), atol=1e-5, rtol=1e-4)
-        with torch.autocast("cpu", torch.bfloat16):
-            assert torch.isfinite(network(image)).all()
-
-
-def test_exports() -> None:
-    network, image = settle(QCHCUNet(features=2)), torch.rand(1, 1, 16, 20, 16)
-    torch.testing.assert_close(torch.export.export(network, (image,)).module()(image), network(image))
 
 
 def test_quick_connection_of_the_encoder_is_its_figure() -> None:

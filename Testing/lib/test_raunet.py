@@ -1,23 +1,13 @@
-"""RA-UNet: every block, switch and number that the paper names."""
-
-from itertools import product
+"""RA-UNet: every block and number that the paper names; what holds of every network is in test_every_network."""
 
 import numpy as np
 import pytest
 import torch
-from network_checks import boxes, conv, idle_parameters, interpolate, norm, overfit, parameters, relu, settle
+from network_checks import ROWS, parameters, settle
+from numpy_layers import conv, interpolate, norm, relu
 
 from CovidSegLib.networks.blocks import ResidualBlock
 from CovidSegLib.networks.raunet import RABlock, RAUNet, SelfAttention
-from CovidSegLib.training.losses import BCEDiceLoss
-
-SWITCHES = [
-    {"residual": False, "attention": False},  # U-Net of Table 1
-    {"residual": True, "attention": False},
-    {"residual": False, "attention": True},
-    {"residual": True, "attention": True, "positions": False},
-    {"residual": True, "attention": True},  # RA-UNet
-]
 
 
 def counted(residual: bool = True, attention: bool = True, positions: bool = True) -> int:
@@ -36,7 +26,7 @@ def counted(residual: bool = True, attention: bool = True, positions: bool = Tru
     return total + 16 + 1
 
 
-@pytest.mark.parametrize("switches", SWITCHES)
+@pytest.mark.parametrize("switches", ROWS["RAUNet"])
 def test_parameters_are_those_of_the_widths(switches: dict[str, bool]) -> None:
     """The paper gives no number: 13.0 million follows from its 16 to 256 maps and its blocks."""
     with torch.device("meta"):
@@ -54,42 +44,6 @@ def test_shapes_of_the_papers_patch() -> None:
     levels = [(16 * 2**level, 32 // 2**level, 192 // 2**level, 192 // 2**level) for level in range(5)]
     assert seen == [*levels, levels[3], levels[3], levels[2], levels[1], levels[0]]
     assert [code.shape[2] for code in network.attention.bottleneck[2].w.values()] == [4, 24, 24]
-
-
-@pytest.mark.parametrize(("dims", "switches"), list(product([2, 3], SWITCHES)))
-def test_any_size_comes_back_and_every_parameter_learns(dims: int, switches: dict[str, bool]) -> None:
-    torch.manual_seed(0)
-    network = RAUNet(dims, in_channels=2, out_channels=3, features=4, patch_size=(16, 48, 32)[:dims], **switches)
-    logits = network(torch.rand(2, 2, *(17, 7, 19)[:dims]))
-    assert logits.shape == (2, 3, *(17, 7, 19)[:dims])
-    logits.square().mean().backward()
-    assert not idle_parameters(network)
-
-
-OVERFITS = [*(((24, 24), switches) for switches in SWITCHES), ((16, 16, 20), SWITCHES[-1])]
-
-
-@pytest.mark.parametrize(("sizes", "switches"), OVERFITS)
-def test_overfits_one_patch(sizes: tuple[int, ...], switches: dict[str, bool]) -> None:
-    torch.manual_seed(0)
-    network = RAUNet(len(sizes), features=8 if len(sizes) == 2 else 4, patch_size=sizes, **switches)
-    assert overfit(network, BCEDiceLoss(), *boxes(sizes, labels=2)) > 0.95
-
-
-@pytest.mark.parametrize(("dims", "switches"), list(product([2, 3], SWITCHES)))
-def test_batches_do_not_mix_and_half_precision_has_no_nan(dims: int, switches: dict[str, bool]) -> None:
-    torch.manual_seed(0)
-    network = settle(RAUNet(dims, features=4, patch_size=[32] * dims, **switches))
-    image = torch.rand(2, 1, *[20] * dims)
-    with torch.no_grad():
-        torch.testing.assert_close(network(image)[1:], network(image[1:]), atol=1e-5, rtol=1e-4)
-        with torch.autocast("cpu", torch.bfloat16):
-            assert torch.isfinite(network(image)).all()
-
-
-def test_exports() -> None:
-    network, image = settle(RAUNet(features=4, patch_size=(16, 16, 32))), torch.rand(1, 1, 16, 20, 16)
-    torch.testing.assert_close(torch.export.export(network, (image,)).module()(image), network(image))
 
 
 @pytest.mark.parametrize(
