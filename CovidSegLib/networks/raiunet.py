@@ -40,7 +40,7 @@ class InceptionConv(nn.Module):
 
     Section 1.4 lists filters of 2, 3 and 5 once; sections 3 and 3.1.2 and Eq. 3 say 1, 3 and 5. The paper does not say
     how many of the r output filters each branch has. A quarter each, as GoogLeNet splits its branches, is what brings
-    the network to the 4.2 M parameters of Table 3; r each would give about 8 M.
+    the network to the 4.2 M parameters of Table 3; r each would give 9.6 M.
     Without `hybrid_pooling` (rows of Tables 4 and 5) the branch pools by maximum alone.
     """
 
