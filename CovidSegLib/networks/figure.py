@@ -99,7 +99,7 @@ def grid_label(grid: tuple[int, ...]) -> str:
 def name_of(kind: str) -> str:
     """A block's kind in words: "RABlock" as "RA block", layers of torch by the first of them."""
     if not re.fullmatch(r"\w+", kind):
-        return re.sub(r"(, stride \d+)?,.*$", r"\1", kind)
+        return re.sub(r"(, stride \d+)?(,.*)?$", r"\1", kind)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", kind).split()
     return " ".join(word if word.isupper() or not place else word.lower() for place, word in enumerate(words))
 

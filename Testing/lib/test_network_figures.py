@@ -154,6 +154,7 @@ def test_words() -> None:
     ]
     assert name_of("Conv 3×3×3, stride 2, BN, ReLU") == "Conv 3×3×3, stride 2"
     assert name_of("Conv 3×3×3, BN, ReLU") == "Conv 3×3×3"
+    assert name_of("Deconv 2×2×2, stride 2") == "Deconv 2×2×2, stride 2"
 
 
 def test_the_command_writes_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
