@@ -156,7 +156,11 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument(
         "--window", type=float, nargs=2, metavar=("LOW", "HIGH"), help="HU that 0 and 255 mean in an 8-bit image"
     )
-    segment.add_argument("--model", help="name of an installed model; see `covidseg models`")
+    network = segment.add_mutually_exclusive_group()
+    network.add_argument("--model", help="name of an installed model; see `covidseg models`")
+    network.add_argument(
+        "--recipe", help="run a recipe without trained weights, to see that it runs; see `covidseg recipes`"
+    )
     segment.add_argument("--device", default="auto", help="auto (the default), cpu or cuda")
     segment.add_argument(
         "--threshold", type=_probability, help="probability from which a voxel is infection (default: the model's)"
@@ -169,6 +173,15 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("models", help="list the installed models")
     listing.set_defaults(run=_models)
+
+    listing = commands.add_parser(
+        "recipes",
+        help="list the recipes: published systems and baselines",
+        description="List the recipes, or show one.",
+    )
+    listing.add_argument("action", nargs="?", choices=["show"], help="print one recipe")
+    listing.add_argument("name", nargs="?", metavar="NAME", help="which")
+    listing.set_defaults(run=_recipes)
     return parser
 
 
@@ -182,7 +195,7 @@ def _segment(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
         from . import outputs  # takes half a second
 
     outputs.prepare(options.output, overwrite=options.overwrite)
-    model = models.find(options.model)
+    model = _chosen_model(options)
     progress("Reading the CT", 0.02)
     if options.demo:
         from .phantom import make_phantom
@@ -214,6 +227,14 @@ def _segment(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     say.done(options.output, files)
 
 
+def _chosen_model(options: argparse.Namespace) -> models.Model:
+    if options.recipe is None:
+        return models.find(options.model)
+    from .recipes.untrained import untrained
+
+    return untrained(options.recipe)
+
+
 def _models(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     """`covidseg models`."""
     for name in models.names():
@@ -227,6 +248,22 @@ def _models(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
         print(f"{name}{default}: {model.title}. {model.summary}")
         print(f"    licence: {model.card['licence']}")
         print(f"    {model.weights}, {size}", flush=True)
+
+
+def _recipes(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
+    """`covidseg recipes`."""
+    from . import recipes
+
+    if (options.action is None) != (options.name is None):
+        raise InputError("Give the name of the recipe to show: covidseg recipes show NAME.")
+    if options.action == "show":
+        recipes.load(options.name)  # a wrong one is told and not printed
+        print(recipes.find(options.name).read_text(encoding="utf-8"), end="")
+        return
+    with stop.held():
+        from .recipes.listing import describe
+    for name in recipes.names():
+        print(describe(recipes.load(name)), flush=True)
 
 
 def _probability(text: str) -> float:

@@ -35,6 +35,11 @@ class Model:
         return self.folder.name
 
     @property
+    def trained(self) -> bool:
+        """Whether there are weights; without them what the model marks means nothing."""
+        return self.card["sha256"] is not None
+
+    @property
     def title(self) -> str:
         """Name as shown."""
         return str(self.card["title"])

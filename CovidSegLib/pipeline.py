@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import __version__, recipe
+from . import __version__, models, recipes
 from .checks import check_lungs, check_volume
-from .inference import choose_device, choose_precision, load_networks, predict, stage_frame
+from .inference import choose_device, choose_precision, load_stages, predict
 from .models import Model
 from .postprocessing import infection_in_lungs, lungs_from_probability
 from .preprocessing import AxialView
@@ -23,6 +23,9 @@ from .volume import Volume
 
 #: Smaller pieces are noise more often than infection, and are dropped: a ball of 4 mm. (`lesions` counts from 0.1 ml.)
 SMALLEST_INFECTION_ML = 0.035
+UNTRAINED = (
+    "The networks of “{}” are untrained: what they mark means nothing; this shows only that they run, and how fast."
+)
 
 
 def segment(
@@ -51,35 +54,32 @@ def segment(
     progress("Checking the CT", 0.0)
     warnings = (*volume.warnings, *check_volume(volume))
     threshold = model.threshold if threshold is None else threshold
-    plan = recipe.load(model.recipe)
     progress("Loading the model", 0.02)
     where = choose_device(device)
-    networks = load_networks(plan, model.verified_weights(), where)
+    stages = load_stages(model, where)
+    lung_model = _lung_model(model)
     clock.lap("load")
 
     view = AxialView.of(volume.grid)
     axial = np.ascontiguousarray(view.apply(volume.array))
     spacing = view.spacing(volume.grid)
 
-    frame = stage_frame(plan.lungs, axial, spacing)
-    lung_probability = predict(
-        networks["lungs"], plan.lungs, axial, spacing, frame, range(len(axial)), None,
-        part(progress, 0.05, 0.4), "Finding the lungs",
-    )  # fmt: skip
+    first, *others = stages.values()  # one network may find both
+    name, end = ("Finding the lungs", 0.4) if others else ("Finding lungs and infection", 0.9)
+    found = predict(first, axial, spacing, None, part(progress, 0.05, end), name)
     clock.lap("predict lungs")
-    lungs = lungs_from_probability(lung_probability, spacing)
-    del lung_probability
-    warnings += check_lungs(view.undo(lungs), volume)
+    lungs = lungs_from_probability(found.pop("lungs"), spacing)
+    if not model.trained:
+        warnings += (UNTRAINED.format(model.name),)
+    if lung_model.trained:
+        warnings += check_lungs(view.undo(lungs), volume)
     clock.lap("lungs")
 
-    frame = stage_frame(plan.infection, axial, spacing, lungs > 0)
-    with_lungs = np.flatnonzero(lungs.any(axis=(1, 2))).tolist()
-    probability = predict(
-        networks["infection"], plan.infection, axial, spacing, frame, with_lungs, lungs > 0,
-        part(progress, 0.45, 0.95), "Finding the infection",
-    )  # fmt: skip
+    for stage in others:
+        found |= predict(stage, axial, spacing, lungs > 0, part(progress, 0.45, 0.95), "Finding the infection")
     clock.lap("predict infection")
     progress("Finishing the masks", 0.95)
+    probability = found["infection"]
     infection, lungs = infection_in_lungs(probability, lungs, threshold, spacing, SMALLEST_INFECTION_ML)
     probability[lungs == 0] = 0
     clock.lap("infection")
@@ -89,9 +89,15 @@ def segment(
         infection=np.ascontiguousarray(view.undo(infection)),
         probability=np.ascontiguousarray(view.undo(probability)),
         grid=volume.grid,
-        provenance=_provenance(model, str(where), str(choose_precision(where)), threshold, clock),
+        provenance=_provenance(model, lung_model, str(where), str(choose_precision(where)), threshold, clock),
         warnings=warnings,
     )
+
+
+def _lung_model(model: Model) -> Model:
+    """The model whose lungs are used: itself, or the one that its recipe names."""
+    name = recipes.load(model.recipe).lungs_from
+    return model if name is None else models.find(name)
 
 
 class _Clock:
@@ -107,17 +113,14 @@ class _Clock:
         self._last = now
 
 
-def _provenance(model: Model, device: str, precision: str, threshold: float, clock: _Clock) -> dict[str, Any]:
+def _provenance(
+    model: Model, lung_model: Model, device: str, precision: str, threshold: float, clock: _Clock
+) -> dict[str, Any]:
     """What anyone needs to know to make, or to doubt, this result again."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "model": {
-            "name": model.name,
-            "title": model.title,
-            "recipe": model.recipe,
-            "sha256": model.card["sha256"],
-            "licence": model.card.get("licence"),
-        },
+        "model": _facts(model),
+        **({} if lung_model is model else {"lungs_model": _facts(lung_model)}),
         "settings": {"infection_threshold": threshold, "smallest_infection_ml": SMALLEST_INFECTION_ML},
         "device": device,
         "precision": precision.removeprefix("torch."),
@@ -128,4 +131,15 @@ def _provenance(model: Model, device: str, precision: str, threshold: float, clo
             **{package: version(package) for package in ("monai", "SimpleITK", "numpy")},
         },
         "seconds": {**clock.seconds, "total": round(time.monotonic() - clock.started, 2)},
+    }
+
+
+def _facts(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "title": model.title,
+        "recipe": model.recipe,
+        "trained": model.trained,
+        "sha256": model.card["sha256"],
+        "licence": model.card.get("licence"),
     }

@@ -1,82 +1,202 @@
-"""A recipe: what a published system fixes. Networks, what they see, how they are trained. Code says how."""
+"""A recipe: what a published system fixes. Networks, what they see, how they are trained. Code says how.
+
+`recipes.load` reads one from its TOML file. Sizes and spacings are along (slices, rows, columns), as arrays are.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import inspect
-import math
-import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
-from .errors import InputError
+#: Names of the stages, in the order in which they run.
+STAGES = ("lungs", "infection")
+#: What the logit maps of a network can stand for.
+BACKGROUND = "background"
+LUNG_LABELS = ("lungs", "right_lung", "left_lung")
+INFECTION_LABEL = "infection"
+#: What a network that is only a start for another one may be trained on.
+TUMOUR_LABEL = "tumour"
+LABELS = (BACKGROUND, *LUNG_LABELS, INFECTION_LABEL, TUMOUR_LABEL)
 
-RECIPES = Path(__file__).parent / "recipes"
-#: What the stages may be cut out of: the lungs are not known before the first.
-REGIONS = {"lungs": ("slice", "body"), "infection": ("slice", "body", "lungs")}
-SCHEDULES = ("one-cycle", "constant")
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several named things with its arguments, in TOML `{ name = "adam", eps = 1e-8 }`.
+
+    Attributes:
+        name: Which of them.
+        arguments: Its arguments; those not given are its own defaults.
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Augmentation(Choice):
+    """A random change of a training image; a Choice with two keys more.
+
+    Attributes:
+        probability: How often it is applied.
+        only: The stage that it is for; all stages if None.
+    """
+
+    probability: float = 1.0
+    only: str | None = None
+
+
+@dataclass(frozen=True)
+class Intensity:
+    """From HU to grey values.
+
+    Attributes:
+        window_hu: HU that become 0 and 1; what lies beyond is cut off.
+        grey_levels: Rounded to so many levels, 256 for eight bits; None to keep them all.
+        zscore: Subtract the scan's mean and divide by its standard deviation.
+    """
+
+    window_hu: tuple[float, float]
+    grey_levels: int | None = None
+    zscore: bool = False
+
+
+@dataclass(frozen=True)
+class Slices:
+    """A two-dimensional network sees axial slices.
+
+    Attributes:
+        size: Rows and columns of its input.
+        count: Neighbouring slices given as channels, the middle one being segmented.
+        step_mm: Distance of those slices.
+    """
+
+    size: tuple[int, int]
+    count: int = 1
+    step_mm: float = 2.5
+
+
+@dataclass(frozen=True)
+class Patches:
+    """A three-dimensional network sees boxes.
+
+    Attributes:
+        size: Slices, rows and columns of its input.
+        spacing_mm: Voxel size that the scan is resampled to; its own if None.
+        overlap: Share of a patch that the next one covers again, when a scan is segmented.
+        blend: How overlapping patches are averaged: "constant" (all alike) or "gaussian" (their middle counts more).
+    """
+
+    size: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float] | None = None
+    overlap: float = 0.5
+    blend: str = "constant"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One network of the cascade and what it sees.
+    """One network and what it sees: slices or patches.
 
     Attributes:
         network: Name in `networks.NETWORKS`.
         arguments: The network's arguments.
-        region: What is cut out of an axial slice: "slice" (all of it), "body" or "lungs".
-        size: Rows and columns of the network's input.
-        window_hu: HU that become 0 and 1.
-        slices: Neighbouring slices given as channels, the middle one being segmented.
-        slice_step_mm: Distance of those slices.
+        labels: What its logit maps stand for. With "background" they exclude each other (softmax), without it each is
+            a yes or no of its own (sigmoid).
+        intensity: From HU to grey values.
+        region: What is cut out of the scan: "whole", "body" or "lungs".
+        slices, patches: How the region is given to the network; one of the two.
         margin_mm: Added around the region.
         mask_margin_mm: The input is set to air farther than this from the lungs; nothing is masked if left out.
     """
 
     network: str
     arguments: dict[str, Any]
+    labels: tuple[str, ...]
+    intensity: Intensity
     region: str
-    size: tuple[int, int]
-    window_hu: tuple[float, float]
-    slices: int = 1
-    slice_step_mm: float = 2.5
+    slices: Slices | None = None
+    patches: Patches | None = None
     margin_mm: float = 0.0
     mask_margin_mm: float | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Channels and spatial sizes of the network's input."""
+        if self.slices is not None:
+            return (self.slices.count, *self.slices.size)
+        assert self.patches is not None
+        return (1, *self.patches.size)
+
+    @property
+    def finds(self) -> tuple[str, ...]:
+        """The structures that can be told from its labels, of `STAGES`."""
+        lungs = any(label in self.labels for label in LUNG_LABELS)
+        return tuple(name for name, there in zip(STAGES, (lungs, INFECTION_LABEL in self.labels), strict=True) if there)
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the paper divides its patients or slices.
+
+    Attributes:
+        train, validation, test: Shares, or numbers of patients.
+        folds: Folds of its cross-validation; None where there is none.
+    """
+
+    train: float
+    test: float
+    validation: float = 0.0
+    folds: int | None = None
 
 
 @dataclass(frozen=True)
 class Training:
-    """How both stages are trained; loss and optimiser are CHS-Net's kind: half cross-entropy, half Dice, and Adam.
+    """How the stages are trained.
 
     Attributes:
-        epochs: Passes over the slices, by stage.
-        batch: Slices a step.
-        learning_rate: The highest of the one-cycle plan, or the constant one.
-        schedule: "one-cycle" or "constant".
-        weight_decay: AdamW's decoupled weight decay.
+        epochs: The most passes over the data, by stage.
+        batch: Slices or patches a step.
+        loss: Of `training.losses.LOSSES`.
+        optimiser: Of `training.optimisation.OPTIMISERS`, with its learning rate.
+        schedule: How the learning rate changes, of `training.optimisation.SCHEDULES`.
+        augmentation: Of `training.augmentation.AUGMENTATIONS`, in this order.
+        steps_per_epoch: Steps that count as a pass; all slices once if None.
+        early_stopping: Epochs without a lower loss after which training ends; None to go on to the last.
         average: Decay of the exponential moving average of the weights; 0 for none.
+        final_weight: Weight of the final map's loss where a network has deep supervision.
+        starts_from: Recipe whose trained weights are the start; random weights if None.
+        data: Names of the data sets.
+        split: How the paper divides them.
     """
 
     epochs: dict[str, int]
     batch: int
-    learning_rate: float
-    schedule: str = "one-cycle"
-    weight_decay: float = 0.0
+    loss: Choice
+    optimiser: Choice
+    schedule: Choice = field(default_factory=lambda: Choice("constant"))
+    augmentation: tuple[Augmentation, ...] = ()
+    steps_per_epoch: int | None = None
+    early_stopping: int | None = None
     average: float = 0.0
+    final_weight: float = 0.5
+    starts_from: str | None = None
+    data: tuple[str, ...] = ()
+    split: Split | None = None
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A system: lungs first, then the infection in them.
+    """A system: lungs, and the infection in them, by one network or two.
 
     Attributes:
         name: Short name, as typed.
         title: Name as shown.
         summary: One sentence.
-        source: Where it comes from: citation, sections.
-        lungs, infection: The two stages.
-        training: How they are trained.
+        source: Where it comes from: citation.
+        infection: The stage that finds the infection, and perhaps the lungs too.
+        training: How the stages are trained.
+        lungs: The stage before it that finds the lungs, where there is one.
+        lungs_from: Name of an installed model whose lungs are taken, where no stage finds any.
         reported: What the paper reports, by structure and metric.
     """
 
@@ -84,114 +204,18 @@ class Recipe:
     title: str
     summary: str
     source: str
-    lungs: Stage
     infection: Stage
     training: Training
+    lungs: Stage | None = None
+    lungs_from: str | None = None
     reported: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The stages that have networks, by name, in the order in which they run."""
+        return dict(self._named())
 
-def names() -> list[str]:
-    """Names of the recipes that come with the library."""
-    return sorted(path.stem for path in RECIPES.glob("*.toml"))
-
-
-def load(name: str) -> Recipe:
-    """A recipe by name, or from the TOML file at that path.
-
-    Raises:
-        InputError: There is none, or the file says something that a recipe does not have; names file, key and choices.
-    """
-    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
-    if not path.is_file():
-        raise InputError(f"There is no recipe “{name}”; the recipes are: {', '.join(names())}.")
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of TOML or of UTF-8
-        raise InputError(f"The recipe {path.name} is not valid TOML: {error}.") from error
-    recipe = _build(Recipe, table, path.name)
-    for name in ("lungs", "infection"):
-        _check_stage(name, getattr(recipe, name), f"{path.name} [{name}]")
-    _check_training(recipe.training, f"{path.name} [training]")
-    return recipe
-
-
-def _build(kind: type, table: dict[str, Any], where: str) -> Any:
-    """A dataclass from a TOML table; nested tables become nested dataclasses, lists become tuples."""
-    types = get_type_hints(kind)
-    for key in table:
-        if key not in types:
-            raise InputError(f"The recipe {where} has an unknown key “{key}”; allowed are: {', '.join(types)}.")
-    values: dict[str, Any] = {}
-    for entry in dataclasses.fields(kind):
-        key, expected = entry.name, types[entry.name]
-        if key in table:
-            values[key] = _value(table[key], expected, where, key)
-        elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
-            raise InputError(f"The recipe {where} lacks the key “{key}”.")
-    return kind(**values)
-
-
-def _value(value: Any, expected: Any, where: str, key: str) -> Any:
-    """A value of TOML as the type that a dataclass names for it."""
-    parts = get_args(expected)
-    if type(None) in parts:
-        expected = parts[0]
-    if dataclasses.is_dataclass(expected):
-        _require(isinstance(value, dict), where, key, "a table")
-        return _build(expected, value, f"{where} [{key}]")  # type: ignore[arg-type]
-    if get_origin(expected) is tuple:
-        _require(isinstance(value, list) and len(value) == len(parts), where, key, f"a list of {len(parts)} numbers")
-        return tuple(_value(part, parts[0], where, key) for part in value)
-    if get_origin(expected) is dict:
-        _require(isinstance(value, dict), where, key, "a table")
-        return {name: _value(part, parts[1], where, f"{key}.{name}") for name, part in value.items()}
-    if expected is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        _require(number, where, key, "a number")
-        return float(value)
-    if expected is int:
-        _require(isinstance(value, int) and not isinstance(value, bool), where, key, "a whole number")
-    if expected is str:
-        _require(isinstance(value, str), where, key, "a text")
-    return value
-
-
-def _check_stage(name: str, stage: Stage, where: str) -> None:
-    from .networks import NETWORKS  # only here, because it loads torch
-
-    _require(stage.network in NETWORKS, where, "network", f"one of {', '.join(NETWORKS)}")
-    _require(stage.region in REGIONS[name], where, "region", f"one of {', '.join(REGIONS[name])}")
-    _require(min(stage.size) > 0, where, "size", "above 0")
-    _require(stage.window_hu[0] < stage.window_hu[1], where, "window_hu", "[low, high] with low < high")
-    _require(stage.slices > 0 and stage.slices % 2 == 1, where, "slices", "an odd number above 0")
-    _require(stage.slice_step_mm > 0, where, "slice_step_mm", "above 0")
-    _require(stage.margin_mm >= 0, where, "margin_mm", "0 or more")
-    if stage.mask_margin_mm is not None:
-        _require(name == "infection", where, "mask_margin_mm", "left out: the lungs are not known before")
-        _require(stage.mask_margin_mm >= 0, where, "mask_margin_mm", "0 or more")
-    try:
-        arguments = inspect.signature(NETWORKS[stage.network]).bind(**stage.arguments)
-    except TypeError as error:
-        raise InputError(f"The recipe {where} has “arguments” that {stage.network} does not take: {error}.") from error
-    arguments.apply_defaults()
-    channels = {"in_channels": stage.slices, "out_channels": 1, "spatial_dims": 2}
-    for key, needed in channels.items():
-        found = arguments.arguments.get(key, needed)
-        _require(found == needed, where, f"arguments.{key}", f"{needed} where slices = {stage.slices}")
-
-
-def _check_training(training: Training, where: str) -> None:
-    stages = ("lungs", "infection")
-    _require(set(training.epochs) == set(stages), where, "epochs", "a number for lungs and one for infection")
-    for name in stages:
-        _require(training.epochs[name] > 0, where, f"epochs.{name}", "above 0")
-    _require(training.batch > 0, where, "batch", "above 0")
-    _require(training.learning_rate > 0, where, "learning_rate", "above 0")
-    _require(training.schedule in SCHEDULES, where, "schedule", f"one of {', '.join(SCHEDULES)}")
-    _require(training.weight_decay >= 0, where, "weight_decay", "0 or more")
-    _require(0 <= training.average < 1, where, "average", "from 0 to below 1")
-
-
-def _require(right: bool, where: str, key: str, allowed: str) -> None:
-    if not right:
-        raise InputError(f"The recipe {where} has a wrong value for “{key}”; it must be {allowed}.")
+    def _named(self) -> Iterator[tuple[str, Stage]]:
+        if self.lungs is not None:
+            yield "lungs", self.lungs
+        yield "infection", self.infection

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from monai.networks.nets import DynUNet
 from torch import nn
 
+from .baselines import AttentionUNet, AutoEncoder, DynUNet, SegResNet, UNet, UNetPlusPlus, VNet
 from .chsnet import CHSNet
 from .covidsegnet import CovidSegNet
 from .fvpasppunet import FVPASPPUNet
@@ -25,6 +25,12 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "FVPASPPUNet": FVPASPPUNet,
     "RAIUNet": RAIUNet,
     "CHSNet": CHSNet,
+    "UNet": UNet,
+    "AutoEncoder": AutoEncoder,
+    "VNet": VNet,
+    "UNetPlusPlus": UNetPlusPlus,
+    "AttentionUNet": AttentionUNet,
+    "SegResNet": SegResNet,
     "DynUNet": DynUNet,
 }
 

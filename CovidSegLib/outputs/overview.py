@@ -24,6 +24,7 @@ from ..volume import Volume
 LEVEL, WIDTH = -600.0, 1500.0
 NOT_FOR_DIAGNOSIS = "Research software. Not for diagnosis."
 SYNTHETIC = "SYNTHETIC PHANTOM - not a patient"
+UNTRAINED = "UNTRAINED - the masks mean nothing"
 NO_3D = "3D view not available on this machine"
 NO_SURFACES = "No surfaces, no 3D view"
 
@@ -76,7 +77,7 @@ def overview_figure(
         rendering = Rendering(surfaces, ((SIZE[0] - SIDEBAR) // len(VIEWS), VIEW[1]))
     try:
         figure = Figure(figsize=(SIZE[0] / 100, SIZE[1] / 100), dpi=100, facecolor=BACKGROUND)
-        _draw_header(figure, any("synthetic" in str(value).lower() for value in volume.source.values()))
+        _draw_header(figure, _banner(volume, segmentation))
         _draw_slices(figure, _Scan.of(volume, segmentation))
         _draw_sidebar(figure, volume, segmentation, report)
         pictures = rendering.pictures() if rendering else None
@@ -300,18 +301,26 @@ def _draw_views(figure: Figure, pictures: Mapping[str, np.ndarray] | None, other
             )
 
 
-def _draw_header(figure: Figure, synthetic: bool) -> None:
+def _banner(volume: Volume, segmentation: Segmentation) -> str:
+    """What nobody may overlook: no patient, or no model."""
+    synthetic = any("synthetic" in str(value).lower() for value in volume.source.values())
+    model = segmentation.provenance.get("model")
+    untrained = isinstance(model, Mapping) and model.get("trained") is False
+    return "    ".join([SYNTHETIC] * synthetic + [UNTRAINED] * untrained)
+
+
+def _draw_header(figure: Figure, banner: str) -> None:
     middle = 1 - HEADER / 2 / SIZE[1]
     figure.text(0.008, middle, "CovidSeg", color=INK, fontsize=20, weight="bold", va="center")
     figure.text(0.098, middle, "lungs and infection in chest CT", color=FAINT, fontsize=12, va="center")
     figure.text(0.992, middle, NOT_FOR_DIAGNOSIS, color=ALARM, fontsize=15, weight="bold", ha="right", va="center")
-    if synthetic:
+    if banner:
         figure.text(
-            0.5,
+            0.53,
             middle,
-            SYNTHETIC,
+            banner,
             color="black",
-            fontsize=15,
+            fontsize=13,
             weight="bold",
             ha="center",
             va="center",

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from .. import recipe as recipes
+from .. import recipes
 from ..networks.weights import unique_state
+from ..recipe import STAGES
 from .cases import covid19_ct_seg, covid_ct_md
 from .loop import train_stage
 from .slices import SliceDataset
-
-STAGES = ("lungs", "infection")
 
 
 def main() -> None:
@@ -42,9 +41,11 @@ def main() -> None:
     train += [covid_ct_md(arguments.data / "covid_ct_md", name) for name in arguments.whole_scans]
 
     weights = {}
-    for name in arguments.stage or STAGES:
-        stage = getattr(recipe, name)
-        slices = SliceDataset(train, stage, name, train=True)
+    if unknown := set(arguments.stage or ()) - set(recipe.stages):
+        parser.error(f"the recipe {recipe.name} has no stage {', '.join(unknown)}")
+    for name in arguments.stage or recipe.stages:
+        stage = recipe.stages[name]
+        slices = SliceDataset(train, stage, name, train=True, augmentation=recipe.training.augmentation)
         patients = {case.patient for case in train}
         print(f"{recipe.name}, {name}: {len(slices)} slices of {len(patients)} patients", flush=True)
         network = train_stage(

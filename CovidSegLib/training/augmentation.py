@@ -1,17 +1,23 @@
-"""What the few patients of the data do not show: other scanners, kernels, doses, positions, fields of view.
+"""Random changes of training images, by the names that recipes give them; made of MONAI's transforms.
 
-Images are (slices as channels, rows, columns) in HU + 1024, so that the padding of a turned image is air, 0.
+What a change takes, `IMAGE` and `MASK` of a dictionary, is (channels, *spatial) with two spatial axes or three. The
+changes of `HU_AUGMENTATIONS` take HU + 1024, so that the padding of a turned image is air, 0; those of
+`GREY_AUGMENTATIONS` take the grey values 0 to 1 of the recipe's window.
 """
 
 from __future__ import annotations
 
 import io
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from monai import transforms
 from PIL import Image
+
+from ..recipe import Augmentation
 
 IMAGE, MASK = "image", "mask"
 
@@ -42,17 +48,32 @@ class RandEightBit(transforms.RandomizableTransform, transforms.MapTransform):
         return {**data, IMAGE: torch.from_numpy(np.stack(channels)) * (high - low) + low}
 
 
-def augmentation(smallest: float, largest: float, jpeg_probability: float) -> transforms.Compose:
-    """The transforms of a training slice.
+class About(NamedTuple):
+    """What a change is for.
+
+    Attributes:
+        dims: Spatial axes, 2 or 3.
+        probability: How often it is applied.
+        eight_bit: The HU were put back from eight-bit pictures.
+    """
+
+    dims: int
+    probability: float
+    eight_bit: bool = False
+
+
+def chest_ct(about: About, zoom: Sequence[float] = (0.8, 1.2)) -> transforms.Compose:
+    """What the few patients of the data do not show: other scanners, kernels, doses, positions, fields of view.
 
     Args:
-        smallest, largest: Range of the factor by which the picture is scaled.
-        jpeg_probability: How often the slice passes through an eight-bit JPEG.
+        about: Two spatial axes; the probabilities of its many parts are its own.
+        zoom: Range of the factor by which the picture is scaled.
     """
     both = [IMAGE, MASK]
+    smallest, largest = zoom
     return transforms.Compose(
         [
-            RandEightBit(jpeg_probability),
+            RandEightBit(0.1 if about.eight_bit else 0.6),
             transforms.RandFlipd(both, prob=0.5, spatial_axis=1),
             transforms.RandFlipd(both, prob=0.3, spatial_axis=0),
             transforms.RandZoomd(
@@ -78,5 +99,119 @@ def augmentation(smallest: float, largest: float, jpeg_probability: float) -> tr
             transforms.RandGaussianNoised(IMAGE, prob=0.35, std=60.0),
             transforms.RandScaleIntensityd(IMAGE, factors=0.12, prob=0.5),
             transforms.RandShiftIntensityd(IMAGE, offsets=60.0, prob=0.5),
+        ]
+    )
+
+
+def mirror(about: About) -> transforms.Transform:
+    """Mirrored along a random axis."""
+    return transforms.RandAxisFlipd([IMAGE, MASK], prob=about.probability)
+
+
+def rotate(about: About, degrees: float = 15.0) -> transforms.Transform:
+    """Turned by up to so many degrees about every axis, either way; what comes in from outside is black."""
+    angle = math.radians(degrees)
+    others = angle if about.dims == 3 else 0.0
+    return transforms.RandRotated(
+        [IMAGE, MASK],
+        range_x=angle,
+        range_y=others,
+        range_z=others,
+        prob=about.probability,
+        mode=("bilinear", "nearest"),
+        padding_mode="zeros",
+    )
+
+
+def scale(about: About, factor: Sequence[float] = (0.85, 1.25)) -> transforms.Transform:
+    """Scaled by a factor from a range, within the same frame."""
+    low, high = factor
+    modes = ("bilinear" if about.dims == 2 else "trilinear", "nearest-exact")
+    return transforms.RandZoomd(
+        [IMAGE, MASK], prob=about.probability, min_zoom=low, max_zoom=high, mode=modes, padding_mode="constant"
+    )
+
+
+def elastic(
+    about: About, alpha: Sequence[float] = (0.0, 900.0), sigma: Sequence[float] = (9.0, 13.0)
+) -> transforms.Transform:
+    """Deformed by noise in -1 to 1 a voxel, smoothed by a Gaussian of `sigma` voxels, times `alpha` (Simard 2003).
+
+    On two axes MONAI has control points instead: `sigma` pixels apart, and moved by the deviation that the smoothed
+    noise has there, alpha / (2 sigma sqrt(3 pi)).
+    """
+    options: dict[str, Any] = {"prob": about.probability, "mode": ("bilinear", "nearest"), "padding_mode": "zeros"}
+    (narrow, wide), (weak, strong) = sigma, alpha
+    if about.dims == 3:
+        return transforms.Rand3DElasticd(
+            [IMAGE, MASK], sigma_range=(narrow, wide), magnitude_range=(weak, strong), **options
+        )
+    middle = (narrow + wide) / 2
+    pixels = 1 / (2 * middle * math.sqrt(3 * math.pi))
+    return transforms.Rand2DElasticd(
+        [IMAGE, MASK], spacing=(middle, middle), magnitude_range=(weak * pixels, strong * pixels), **options
+    )
+
+
+def gamma(about: About, gamma: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
+    """Grey values to a power from a range."""
+    low, high = gamma
+    return transforms.RandAdjustContrastd(IMAGE, prob=about.probability, gamma=(low, high))
+
+
+def brightness(about: About, factor: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
+    """Grey values times a factor from a range."""
+    low, high = factor
+    return transforms.RandScaleIntensityd(IMAGE, prob=about.probability, factors=(low - 1, high - 1))
+
+
+def contrast(about: About, factor: Sequence[float] = (0.3, 3.0)) -> transforms.Transform:
+    """Distance of the grey values from their mean times a factor from a range, within the values that there were."""
+    low, high = factor
+    return transforms.RandScaleIntensityFixedMeand(
+        IMAGE, prob=about.probability, factors=(low - 1, high - 1), fixed_mean=True, preserve_range=True
+    )
+
+
+def noise(about: About, deviation: float = 0.1) -> transforms.Transform:
+    """Gaussian noise of a deviation from 0 to `deviation`."""
+    return transforms.RandGaussianNoised(IMAGE, prob=about.probability, std=deviation)
+
+
+HU_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {"chest-ct": chest_ct}
+GREY_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
+    "mirror": mirror,
+    "rotate": rotate,
+    "scale": scale,
+    "elastic": elastic,
+    "gamma": gamma,
+    "brightness": brightness,
+    "contrast": contrast,
+    "noise": noise,
+}
+AUGMENTATIONS = {**HU_AUGMENTATIONS, **GREY_AUGMENTATIONS}
+
+
+def build_augmentation(
+    entries: Sequence[Augmentation],
+    stage: str,
+    dims: int,
+    kinds: dict[str, Callable[..., transforms.Transform]],
+    eight_bit: bool = False,
+) -> transforms.Compose:
+    """The changes of one kind that a recipe lists for a stage, in its order.
+
+    Args:
+        entries: The recipe's list.
+        stage: "lungs" or "infection".
+        dims: Spatial axes.
+        kinds: HU_AUGMENTATIONS or GREY_AUGMENTATIONS.
+        eight_bit: The HU were put back from eight-bit pictures.
+    """
+    return transforms.Compose(
+        [
+            kinds[entry.name](About(dims, entry.probability, eight_bit), **entry.arguments)
+            for entry in entries
+            if entry.name in kinds and entry.only in (None, stage)
         ]
     )

@@ -13,12 +13,13 @@ from monai.data import worker_init_fn
 from monai.utils import set_determinism
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, RandomSampler
 
 from .. import networks
 from ..errors import InputError
 from ..recipe import Stage, Training
-from .losses import SegmentationLoss
+from .losses import build_loss
+from .optimisation import EarlyStopping, build_optimiser, build_schedule
 from .slices import SliceDataset
 
 
@@ -53,21 +54,19 @@ def train_stage(
     network = networks.build(stage.network, stage.arguments).to(device)
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average), use_buffers=True)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
-    )
+    optimiser = build_optimiser(training.optimiser, network.parameters())
+    sampler = RandomSampler(train, num_samples=training.steps_per_epoch and training.steps_per_epoch * training.batch)
     loader = DataLoader(
-        train, training.batch, shuffle=True, drop_last=True, num_workers=2, worker_init_fn=worker_init_fn
+        train, training.batch, sampler=sampler, drop_last=True, num_workers=2, worker_init_fn=worker_init_fn
     )
-    steps = epochs * len(loader)
-    plan: torch.optim.lr_scheduler.LRScheduler
-    if training.schedule == "one-cycle":
-        plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, training.learning_rate, total_steps=steps, pct_start=0.15)
-    else:
-        plan = torch.optim.lr_scheduler.ConstantLR(optimiser, factor=1.0)
-    first = _resume(run, network, averaged, optimiser, plan)
-    loss_function = SegmentationLoss()
+    schedule = build_schedule(training.schedule, optimiser, epochs * len(loader))
+    stopping = EarlyStopping(training.early_stopping)
+    parts = (network, averaged, optimiser, schedule, stopping)
+    first = _resume(run, *parts)
+    loss_function = build_loss(training.loss, training.final_weight)
     for epoch in range(first, epochs):
+        if stopping.over:
+            break
         torch.manual_seed(seed * 1000 + epoch)  # a resumed run draws what an unbroken one would have drawn
         started, losses = time.monotonic(), []
         network.train()
@@ -75,20 +74,27 @@ def train_stage(
             image, mask = image.to(device, memory_format=layout), mask.to(device)
             with torch.autocast(device.type, torch.bfloat16):
                 logits = network(image)
-            loss = loss_function(logits.float(), mask)
+            loss = loss_function(in_32_bits(logits), mask)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
-            plan.step()
+            schedule.step()
             averaged.update_parameters(network)
             losses.append(float(loss.detach()))
+        schedule.epoch(float(np.mean(losses)))
+        stopping.epoch(float(np.mean(losses)))
         measured = epoch % 4 == 3 or epoch + 1 == epochs
         dice = slice_dice(averaged.module, validation, device) if measured else None
-        _save(run, epoch + 1, network, averaged, optimiser, plan)
+        _save(run, epoch + 1, *parts)
         _note(run, epoch + 1, float(np.mean(losses)), dice, time.monotonic() - started)
     (run / "settings.json").write_text(json.dumps({"seed": seed, "slices": len(train), "epochs": epochs}))
     return averaged.module
+
+
+def in_32_bits(logits: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
+    """A network's logits in the precision in which losses are taken; those of deep supervision are a list."""
+    return [each.float() for each in logits] if isinstance(logits, list) else logits.float()
 
 
 @torch.inference_mode()

@@ -19,6 +19,8 @@ from monai import losses as monai_losses
 from torch import nn
 from torch.nn import functional
 
+from ..recipe import Choice
+
 
 class TverskyCELoss(nn.Module):
     """Cross-entropy plus Tversky loss (QC-HC U-Net, Eqs. 9 to 11); softmax, mask of classes.
@@ -137,3 +139,8 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "half-bce-half-squared-dice": SegmentationLoss,  # CHS-Net, Eqs. 13 to 15; binary mask
 }
 """A loss by its name; the arguments are the weights, the paper's if not given."""
+
+
+def build_loss(choice: Choice, final_weight: float) -> nn.Module:
+    """The loss that a recipe names, for a network's logits or, with deep supervision, its list of them."""
+    return DeepSupervisionLoss(LOSSES[choice.name](**choice.arguments), final_weight)

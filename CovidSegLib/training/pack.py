@@ -8,8 +8,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .. import models
-from .. import recipe as recipes
+from .. import models, recipes
 
 LICENCE = "Weights: CC BY-NC-SA 4.0, for research, not for commercial use (the training data's licence)."
 LIMITS = [

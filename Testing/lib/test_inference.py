@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+from unittest.mock import MagicMock
+
 import numpy as np
 import pytest
 import torch
+from monai.inferers.utils import sliding_window_inference
+from stages import patch_stage, slice_stage
 from torch import nn
 
-from CovidSegLib import inference
 from CovidSegLib.errors import InputError
-from CovidSegLib.inference import choose_device, choose_precision, predict, stage_frame
+from CovidSegLib.inference import LoadedStage, choose_device, choose_precision, predict, slices
+from CovidSegLib.inference.patches import count_windows
+from CovidSegLib.inference.structures import structure_maps
 from CovidSegLib.progress import silent
-from CovidSegLib.recipe import Stage
+from CovidSegLib.recipe import Intensity, Stage
 
-STAGE = Stage("none", {}, "slice", (32, 32), (-1000.0, 1000.0), slices=3, slice_step_mm=2.0)
+STAGE = slice_stage(count=3, step_mm=2.0)
 SPACING = (1.0, 2.0, 2.0)
 
 
@@ -37,18 +43,25 @@ def axial() -> np.ndarray:
     return array
 
 
-def run(axial: np.ndarray, wanted: list[int], lungs: np.ndarray | None = None, stage: Stage = STAGE) -> np.ndarray:
-    frame = stage_frame(stage, axial, SPACING)
-    return predict(Neighbour(), stage, axial, SPACING, frame, wanted, lungs, silent, "Finding")
+def run(axial: np.ndarray, lungs: np.ndarray | None = None, stage: Stage = STAGE) -> np.ndarray:
+    loaded = LoadedStage(stage, Neighbour())
+    return predict(loaded, axial, SPACING, lungs, silent, "Finding")["infection"]
+
+
+def in_slices(wanted: list[int]) -> np.ndarray:
+    """Lungs all over some slices."""
+    lungs = np.zeros((21, 32, 32), bool)
+    lungs[wanted] = True
+    return lungs
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-def test_each_wanted_slice_sees_its_neighbours_whatever_the_batches(
+def test_each_slice_with_lungs_sees_its_neighbours_whatever_the_batches(
     axial: np.ndarray, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "BATCH", batch)
+    monkeypatch.setattr(slices, "BATCH", batch)
     wanted = [0, 1, 2, 7, 8, 9, 15, 20]
-    found = run(axial, wanted)
+    found = run(axial, in_slices(wanted))
     assert found.dtype == np.uint8
     for z in range(21):
         bright = np.flatnonzero((found[z] > 128).all(axis=1)).tolist()
@@ -59,30 +72,122 @@ def test_each_wanted_slice_sees_its_neighbours_whatever_the_batches(
 def test_what_is_far_from_the_lungs_is_not_seen(axial: np.ndarray) -> None:
     lungs = np.zeros(axial.shape, bool)
     lungs[:, :, 10:12] = True
-    masked = Stage("none", {}, "slice", (32, 32), (-1000.0, 1000.0), slices=3, slice_step_mm=2.0, mask_margin_mm=4.0)
-    found = run(axial, [5], lungs, masked)
+    found = run(axial, lungs, slice_stage(count=3, step_mm=2.0, mask_margin_mm=4.0))
     assert np.flatnonzero(found[5, 3]).tolist() == list(range(8, 14))  # two pixels of 2 mm on either side
 
 
-def test_progress_goes_to_the_end(axial: np.ndarray) -> None:
+@pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
+def test_progress_goes_to_the_end(axial: np.ndarray, stage: Stage) -> None:
     fractions: list[float] = []
-    frame = stage_frame(STAGE, axial, SPACING)
-    predict(Neighbour(), STAGE, axial, SPACING, frame, range(21), None, lambda _, f: fractions.append(f), "Finding")
+    predict(LoadedStage(stage, Neighbour()), axial, SPACING, None, lambda _, f: fractions.append(f), "Finding")
+    assert len(fractions) > 2
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
     assert fractions == sorted(fractions)
 
 
-def test_nothing_wanted_gives_nothing(axial: np.ndarray) -> None:
-    assert not run(axial, []).any()
+@pytest.mark.parametrize("stage", [STAGE, patch_stage(), patch_stage(region="lungs", mask_margin_mm=0.0)])
+def test_without_lungs_there_is_nothing(axial: np.ndarray, stage: Stage) -> None:
+    assert not run(axial, in_slices([]), stage).any()
 
 
-def test_too_little_gpu_memory_is_told(axial: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
+def test_too_little_gpu_memory_is_told(axial: np.ndarray, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
     def full(*arguments: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Neighbour, "forward", full)
     with pytest.raises(InputError, match="too little free memory; choose the device “cpu”"):
-        run(axial, [0])
+        run(axial, None, stage)
+
+
+# Patches
+
+
+@pytest.mark.parametrize("patches", [{}, {"overlap": 0.0}, {"overlap": 0.75, "blend": "gaussian"}])
+@pytest.mark.parametrize("size", [(8, 16, 16), (7, 40, 9), (64, 64, 64)])
+def test_patches_cover_the_scan_each_voxel_where_it_was(
+    axial: np.ndarray, size: tuple[int, int, int], patches: dict[str, Any]
+) -> None:
+    """Also where the scan is smaller than a patch, and where patches do not divide it."""
+    found = run(axial, None, patch_stage(size, patches=patches))
+    np.testing.assert_array_equal(found, np.where(axial > 0, 255, 0))
+
+
+def test_patches_are_seen_at_the_recipe_s_voxel_size(axial: np.ndarray) -> None:
+    """Voxels of 1 x 2 x 2 mm are seen at 2 x 4 x 4, and the result lies where it lay."""
+    ball = np.full((40, 48, 48), -1000, np.int16)
+    z, y, x = np.ogrid[:40, :48, :48]
+    ball[(z - 19.5) ** 2 + (2 * (y - 23.5)) ** 2 + (2 * (x - 19.5)) ** 2 < 16**2] = 1000
+    seen = []
+
+    class Watched(Neighbour):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            seen.append(image.shape[2:])
+            return super().forward(image)
+
+    stage = patch_stage((20, 24, 24), patches={"spacing_mm": (2.0, 4.0, 4.0)})
+    found = predict(LoadedStage(stage, Watched()), ball, SPACING, None, silent, "Finding")["infection"] > 127
+    assert seen == [(20, 24, 24)]
+    assert 2 * (found & (ball > 0)).sum() / (found.sum() + (ball > 0).sum()) > 0.93
+    np.testing.assert_allclose(np.argwhere(found).mean(0), np.argwhere(ball > 0).mean(0), atol=0.02)
+
+
+def test_patches_see_the_lungs_alone_where_the_stage_masks(axial: np.ndarray) -> None:
+    """Within 2 mm of them: one pixel of 2 mm across, two slices of 1 mm along."""
+    bright = np.full(axial.shape, 1000, np.int16)
+    lungs = np.zeros(axial.shape, bool)
+    lungs[9:12, 10:20, 10:12] = True
+    stage = patch_stage(region="lungs", margin_mm=6.0, mask_margin_mm=2.0)
+    found = run(bright, lungs, stage) > 127
+    assert np.flatnonzero(found[10, 15]).tolist() == [9, 10, 11, 12]
+    assert np.flatnonzero(found[:, 15, 10]).tolist() == list(range(7, 14))
+
+
+@pytest.mark.parametrize("overlap", [0.0, 0.3, 0.5, 0.9])
+def test_windows_are_counted_as_they_are_laid(overlap: float, rng: np.random.Generator) -> None:
+    """What the progress bar counts on."""
+    for _ in range(10):
+        size, window = (tuple(rng.integers(low, 30, 3).tolist()) for low in (4, 8))
+        network = MagicMock(side_effect=lambda each: each)
+        sliding_window_inference(torch.zeros(1, 1, *size), window, 1, network, overlap=overlap)
+        assert count_windows(size, window, overlap) == network.call_count
+
+
+# Labels
+
+
+def test_labels_that_exclude_each_other_make_structures() -> None:
+    """The infection is part of the lungs; a label that stands for nothing of the kind is passed over."""
+    probabilities = torch.tensor([0.1, 0.2, 0.3, 0.4])
+    stage = slice_stage(labels=("background", "left_lung", "right_lung", "infection"))
+    maps = structure_maps(probabilities.log().reshape(1, 4, 1, 1), stage)
+    assert stage.finds == ("lungs", "infection")
+    torch.testing.assert_close(maps.flatten(), torch.tensor([0.9, 0.4]))
+
+
+def test_labels_without_a_background_are_each_a_question_of_its_own() -> None:
+    logits = torch.tensor([2.0, -1.0]).reshape(1, 2, 1, 1)
+    maps = structure_maps(logits, slice_stage(labels=("infection", "lungs")))
+    torch.testing.assert_close(maps.flatten(), torch.sigmoid(torch.tensor([-1.0, 2.0])))
+
+
+def test_grey_levels_and_z_score_reach_the_network(axial: np.ndarray) -> None:
+    """Over slices and patches alike: mean 0 and deviation 1 over the scan, in as many levels as the recipe says."""
+    noise = np.random.default_rng(0).normal(-200, 300, axial.shape).astype(np.int16)
+    for stage in (slice_stage, patch_stage):
+        seen = []
+
+        class Watched(Neighbour):
+            def forward(self, image: torch.Tensor) -> torch.Tensor:
+                seen.append(image[:, :1].flatten())  # noqa: B023
+                return super().forward(image)
+
+        wanted = stage(intensity=Intensity((-1000.0, 1000.0), grey_levels=16, zscore=True))
+        predict(LoadedStage(wanted, Watched()), noise, SPACING, None, silent, "Finding")
+        values = torch.cat(seen)
+        assert len(values.unique()) <= 16
+        assert float(values.mean()) == pytest.approx(0, abs=0.15)
+        assert float(values.std()) == pytest.approx(1, abs=0.1)
 
 
 def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:

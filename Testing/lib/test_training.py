@@ -9,29 +9,40 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from stages import slice_stage
 from tiny_case import chest_case
 from torch.optim.swa_utils import AveragedModel
 
-from CovidSegLib import models, networks, recipe
+from CovidSegLib import models, networks, recipes
 from CovidSegLib.errors import InputError
-from CovidSegLib.inference import load_networks
+from CovidSegLib.inference import load_stages
 from CovidSegLib.networks.weights import unique_state
-from CovidSegLib.recipe import Stage, Training
+from CovidSegLib.recipe import Augmentation, Choice, Training
 from CovidSegLib.training import loop
 from CovidSegLib.training.pack import pack
 from CovidSegLib.training.slices import SliceDataset
 
 DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
            "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
-STAGE = Stage("DynUNet", DYNUNET, "slice", (32, 32), (-1000.0, 200.0))
-TRAINING = Training({"lungs": 3, "infection": 3}, batch=4, learning_rate=0.03, average=0.9)
+STAGE = slice_stage("DynUNet", DYNUNET, window=(-1000.0, 200.0))
+TRAINING = Training(
+    {"lungs": 3, "infection": 3},
+    batch=4,
+    loss=Choice("half-bce-half-squared-dice"),
+    optimiser=Choice("adam", {"learning_rate": 0.03}),
+    schedule=Choice("one-cycle"),
+    augmentation=(Augmentation("chest-ct"),),
+    average=0.9,
+)
 EPOCHS = 3
 
 
 def train(run: Path, epochs: int = EPOCHS) -> dict[str, torch.Tensor]:
     """The weights that training ends with."""
     scans = [chest_case("a"), chest_case("b")]
-    data, validation = (SliceDataset(scans, STAGE, "infection", learn) for learn in (True, False))
+    data, validation = (
+        SliceDataset(scans, STAGE, "infection", learn, TRAINING.augmentation) for learn in (True, False)
+    )
     network = loop.train_stage(STAGE, TRAINING, epochs, data, validation, run)
     return {name: tensor.clone() for name, tensor in unique_state(network).items()}
 
@@ -101,36 +112,39 @@ summary = "For tests."
 source = "Nobody"
 [lungs]
 network = "DynUNet"
-region = "slice"
-size = [32, 32]
-window_hu = [-1000, 200]
+labels = ["lungs"]
+intensity = {{ window_hu = [-1000, 200] }}
+region = "whole"
+slices = {{ size = [32, 32] }}
 [lungs.arguments]
 {"".join(f"{key} = {json.dumps(value)}" + chr(10) for key, value in DYNUNET.items())}
 [infection]
 network = "RAIUNet"
 arguments = {{ features = 4 }}
+labels = ["infection"]
+intensity = {{ window_hu = [-1000, 200] }}
 region = "lungs"
-size = [32, 32]
-window_hu = [-1000, 200]
+slices = {{ size = [32, 32] }}
 [training]
 epochs = {{ lungs = 1, infection = 1 }}
 batch = 4
-learning_rate = 0.01
+loss = {{ name = "dice" }}
+optimiser = {{ name = "adam", learning_rate = 0.01 }}
 """
 
 
 @pytest.fixture
-def recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "recipes").mkdir()
     (tmp_path / "recipes" / "tiny.toml").write_text(RECIPE)
-    monkeypatch.setattr(recipe, "RECIPES", tmp_path / "recipes")
+    monkeypatch.setattr(recipes, "RECIPES", tmp_path / "recipes")
 
 
-@pytest.mark.usefixtures("recipes")
+@pytest.mark.usefixtures("shelf")
 def test_a_packed_run_is_a_model_that_is_found_verified_and_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny, run, shelf = recipe.load("tiny"), tmp_path / "run", tmp_path / "models"
+    tiny, run, shelf = recipes.load("tiny"), tmp_path / "run", tmp_path / "models"
     trained = {
         "lungs": networks.build(tiny.lungs.network, tiny.lungs.arguments).eval(),
         "infection": networks.build(tiny.infection.network, tiny.infection.arguments).eval(),
@@ -149,8 +163,8 @@ def test_a_packed_run_is_a_model_that_is_found_verified_and_loaded(
     assert (found.card["trained_on"], found.card["never_trained_on"]) == (["a"], ["b"])
     assert found.card["limits"]
     assert sorted(path.name for path in (shelf / "mine").iterdir()) == ["card.json", "model.safetensors"]
-    loaded = load_networks(tiny, found.verified_weights(), torch.device("cpu"))
+    loaded = load_stages(found, torch.device("cpu"))
     image = torch.rand(1, 1, 32, 32)
     with torch.inference_mode():
         for stage, network in trained.items():
-            torch.testing.assert_close(loaded[stage](image), network(image))
+            torch.testing.assert_close(loaded[stage].network(image), network(image))

@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from stages import patch_stage, slice_stage
 from tiny_case import chest_case
 
+from CovidSegLib.errors import InputError
 from CovidSegLib.preprocessing import AIR_HU
-from CovidSegLib.recipe import Stage
+from CovidSegLib.recipe import Augmentation, Intensity, Stage
 from CovidSegLib.training import cases
 from CovidSegLib.training.cases import Case, covid19_ct_seg
 from CovidSegLib.training.slices import SliceDataset
 from CovidSegLib.volume import Grid, Volume
 
-STAGE = Stage("DynUNet", {}, "slice", (32, 32), (-1000.0, 200.0))
+STAGE = slice_stage(window=(-1000.0, 200.0))
+#: What the default recipe does to its slices.
+CHEST_CT = (Augmentation("chest-ct"),)
 
 
 # The layout of COVID-19-CT-Seg
@@ -72,8 +76,9 @@ def test_of_whole_scans_only_clean_slices_are_used(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("train", [True, False])
 def test_slices_have_the_network_s_size_and_range(train: bool) -> None:
-    stage = Stage("DynUNet", {}, "slice", (32, 40), (-1000.0, 200.0), slices=3)
-    data = SliceDataset([chest_case("a", 4), chest_case("b", 3, eight_bit=False)], stage, "infection", train)
+    stage = slice_stage(size=(32, 40), window=(-1000.0, 200.0), count=3)
+    scans = [chest_case("a", 4), chest_case("b", 3, eight_bit=False)]
+    data = SliceDataset(scans, stage, "infection", train, CHEST_CT)
     assert len(data) == 7
     for image, mask in (data[item] for item in range(len(data))):
         assert image.shape == (3, 32, 40)
@@ -86,7 +91,8 @@ def test_slices_have_the_network_s_size_and_range(train: bool) -> None:
 
 def test_slices_to_measure_on_are_as_at_inference() -> None:
     case = chest_case(slices=3)
-    data = SliceDataset([case], Stage("DynUNet", {}, "slice", (48, 48), (-1000.0, 200.0), slices=3), "lungs", False)
+    stage = slice_stage(size=(48, 48), window=(-1000.0, 200.0), count=3, labels=("lungs",))
+    data = SliceDataset([case], stage, "lungs", False, CHEST_CT)
     image, mask = data[0]
     np.testing.assert_array_equal(mask[0].numpy() > 0, case.lungs[0])
     expected = np.clip((case.axial[[0, 0, 1]] + 1000) / 1200, 0, 1)  # the lowest slice stands for the one below it
@@ -102,7 +108,7 @@ def test_slices_with_unknown_masks_are_left_out() -> None:
 
 def test_what_is_far_from_the_lungs_is_air_where_the_stage_masks() -> None:
     case = chest_case(slices=2)
-    stage = Stage("RAIUNet", {}, "slice", (48, 48), (-1100.0, 200.0), mask_margin_mm=7.0)
+    stage = slice_stage(size=(48, 48), window=(-1100.0, 200.0), mask_margin_mm=7.0)
     image, _ = SliceDataset([case], stage, "infection", False)[0]
     air = (AIR_HU + 1100) / 1300
     assert image[0, 0, 0] == pytest.approx(air)
@@ -111,7 +117,7 @@ def test_what_is_far_from_the_lungs_is_air_where_the_stage_masks() -> None:
 
 
 def test_augmentation_follows_the_seed() -> None:
-    data = SliceDataset([chest_case()], STAGE, "infection", True)
+    data = SliceDataset([chest_case()], STAGE, "infection", True, CHEST_CT)
     drawn = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -120,3 +126,32 @@ def test_augmentation_follows_the_seed() -> None:
     for first, again, other in zip(*drawn, strict=True):
         torch.testing.assert_close(first, again, rtol=0, atol=0)
         assert not torch.equal(first, other)
+
+
+def test_without_augmentation_a_slice_to_learn_from_is_one_to_measure_on() -> None:
+    """What a recipe does not say is not done."""
+    learn, measure = (SliceDataset([chest_case()], STAGE, "infection", train) for train in (True, False))
+    for first, second in zip(learn[5], measure[5], strict=True):
+        torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_grey_values_are_those_of_inference() -> None:
+    stage = slice_stage(intensity=Intensity((-1000.0, 200.0), grey_levels=8, zscore=True))
+    image, _ = SliceDataset([chest_case()], stage, "infection", False)[5]
+    assert len(image.unique()) <= 8
+    assert image.mean() == pytest.approx(0, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        (patch_stage(), "This recipe sees patches, and only recipes that see slices can be trained as yet"),
+        (
+            slice_stage(labels=("background", "lungs", "infection")),
+            "finds .*, lungs, infection; only “infection”",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_yet_is_told(stage: Stage, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        SliceDataset([chest_case()], stage, "infection", True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from monai.networks.nets import DynUNet
 from safetensors.torch import load, save
 from torch import nn
 
-from CovidSegLib import recipe
+from CovidSegLib import models
 from CovidSegLib.errors import InputError
-from CovidSegLib.inference import load_networks
-from CovidSegLib.networks import RAIUNet
+from CovidSegLib.inference import load_stages
+from CovidSegLib.networks import DynUNet, RAIUNet
 from CovidSegLib.networks.weights import load_unique_state, unique_state
 
 
@@ -66,6 +65,7 @@ def test_weights_of_another_network_are_told() -> None:
 
 
 @pytest.mark.parametrize("data", [save({"lungs.x": torch.zeros(1)}), b"\x08\0\0\0\0\0\0\0nonsense", b""])
-def test_a_model_s_weights_that_do_not_fit_its_recipe_are_told(data: bytes) -> None:
+def test_a_model_s_weights_that_do_not_fit_its_recipe_are_told(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.Model, "verified_weights", lambda self: data)
     with pytest.raises(InputError, match="do not fit its recipe “unet-cascade”; please install CovidSeg again"):
-        load_networks(recipe.load("unet-cascade"), data, torch.device("cpu"))
+        load_stages(models.find("unet-cascade"), torch.device("cpu"))

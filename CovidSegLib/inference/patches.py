@@ -1,0 +1,81 @@
+"""Overlapping boxes of a scan, one after the other, through a three-dimensional network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from monai.inferers.utils import sliding_window_inference
+from scipy import ndimage
+
+from ..preprocessing import AIR_HU, grey_statistics, scale_window, standardise
+from .devices import choose_precision
+from .loading import LoadedStage
+from .regions import volume_frame
+from .structures import structure_maps
+
+
+@torch.inference_mode()
+def predict_patches(
+    loaded: LoadedStage,
+    axial: np.ndarray,
+    spacing: tuple[float, float, float],
+    lungs: np.ndarray | None,
+    progress: Callable[[float], None],
+) -> dict[str, np.ndarray]:
+    """As `inference.predict`, for a stage that sees patches; overlapping ones are averaged as probabilities."""
+    stage, network = loaded
+    assert stage.patches is not None
+    found = {name: np.zeros(axial.shape, dtype=np.uint8) for name in stage.finds}
+    if lungs is not None and not lungs.any():
+        return found
+    frame = volume_frame(stage, axial, spacing, lungs)
+    pixels = frame.take(axial)
+    if stage.mask_margin_mm is not None and lungs is not None:
+        outside = ~frame.take_mask(lungs).numpy()
+        distance = ndimage.distance_transform_edt(outside, sampling=frame.spacing(spacing))
+        pixels[torch.from_numpy(distance > stage.mask_margin_mm)] = AIR_HU
+    statistics = grey_statistics(pixels, stage.intensity)
+
+    def grey(hu: torch.Tensor) -> torch.Tensor:
+        return standardise(scale_window(hu, stage.intensity.window_hu), stage.intensity, statistics)
+
+    device = next(network.parameters()).device
+    precision = choose_precision(device)
+    windows = count_windows(frame.size, stage.patches.size, stage.patches.overlap)
+    done = 0
+
+    def run(window: torch.Tensor) -> torch.Tensor:
+        nonlocal done
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            logits = network(window.to(memory_format=torch.channels_last_3d))
+        done += 1
+        progress(done / windows)
+        return structure_maps(logits, stage)
+
+    maps = sliding_window_inference(
+        grey(pixels)[None, None],
+        roi_size=stage.patches.size,
+        sw_batch_size=1,
+        predictor=run,
+        overlap=stage.patches.overlap,
+        mode=stage.patches.blend,
+        cval=float(grey(torch.tensor(float(AIR_HU)))),
+        sw_device=device,
+        device="cpu",
+    )
+    assert isinstance(maps, torch.Tensor)
+    for channel, target in enumerate(found.values()):
+        frame.put_back(maps[0, channel], target)
+    return found
+
+
+def count_windows(size: Sequence[int], window: Sequence[int], overlap: float) -> int:
+    """How many windows of a size with an overlap cover a grid, as `sliding_window_inference` lays them."""
+    counts = []
+    for length, side in zip(size, window, strict=True):
+        step = side if length <= side else max(1, int(side * (1 - overlap)))
+        counts.append(max(1, math.ceil((length - side) / step) + 1))
+    return math.prod(counts)

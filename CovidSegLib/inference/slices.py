@@ -1,0 +1,64 @@
+"""Axial slices, some at a time, through a two-dimensional network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from ..preprocessing import grey_statistics, keep_near, neighbours, scale_window, standardise
+from .devices import choose_precision
+from .loading import LoadedStage
+from .regions import slice_frame
+from .structures import structure_maps
+
+#: Slices that go through a network together: more do not make a CPU faster, and memory stays small.
+BATCH = 8
+#: Every so many slices are looked at for a scan's mean grey value.
+SAMPLE = 4
+
+
+@torch.inference_mode()
+def predict_slices(
+    loaded: LoadedStage,
+    axial: np.ndarray,
+    spacing: tuple[float, float, float],
+    lungs: np.ndarray | None,
+    progress: Callable[[float], None],
+) -> dict[str, np.ndarray]:
+    """As `inference.predict`, for a stage that sees slices; those without lungs stay 0 where the lungs are known."""
+    stage, network = loaded
+    assert stage.slices is not None
+    frame = slice_frame(stage, axial, spacing, lungs)
+    wanted = list(range(len(axial))) if lungs is None else np.flatnonzero(lungs.any(axis=(1, 2))).tolist()
+    device = next(network.parameters()).device
+    precision = choose_precision(device)
+    margin = None if stage.mask_margin_mm is None else round(stage.mask_margin_mm / frame.pixel_mm(spacing[1]))
+
+    def seen(slices: list[int]) -> torch.Tensor:
+        """Slices as the network sees them, in HU."""
+        pixels = frame.take(axial[slices])
+        if margin is not None and lungs is not None:
+            pixels = keep_near(pixels, frame.take(lungs[slices], fill=0, interpolation="nearest"), margin)
+        return pixels
+
+    sample = wanted[::SAMPLE] if stage.intensity.zscore else []
+    statistics = grey_statistics(seen(sample), stage.intensity) if sample else None
+    found = {name: np.zeros(axial.shape, dtype=np.uint8) for name in stage.finds}
+    for start in range(0, len(wanted), BATCH):
+        batch = wanted[start : start + BATCH]
+        around = [neighbours(z, len(axial), stage.slices.count, spacing[0], stage.slices.step_mm) for z in batch]
+        needed = sorted({z for group in around for z in group})
+        grey = standardise(scale_window(seen(needed), stage.intensity.window_hu), stage.intensity, statistics)
+        image = torch.stack([grey[[needed.index(z) for z in group]] for group in around])
+        image = image.to(device, memory_format=torch.channels_last)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            logits = network(image)
+        maps = structure_maps(logits, stage).cpu()
+        for channel, target in enumerate(found.values()):
+            result = target[batch]
+            frame.put_back(maps[:, channel], result)
+            target[batch] = result
+        progress((start + BATCH) / len(wanted))
+    return found

@@ -1,0 +1,35 @@
+"""From logit maps to the probabilities of lungs and infection, whatever labels a network has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ..recipe import BACKGROUND, INFECTION_LABEL, LUNG_LABELS, Stage
+
+
+def structure_maps(logits: torch.Tensor, stage: Stage) -> torch.Tensor:
+    """Probabilities of the structures of `stage.finds`.
+
+    Labels that exclude each other are parts of a whole: a voxel lies in the lungs with the probability of either lung
+    plus that of the infection, which lies within them. Which lung it is, its place says (`postprocessing`).
+
+    Args:
+        logits: (batch, labels, *spatial).
+        stage: Says what the maps stand for.
+
+    Returns:
+        float32 (batch, structures, *spatial).
+    """
+    exclusive = BACKGROUND in stage.labels
+    maps = torch.softmax(logits.float(), 1) if exclusive else torch.sigmoid(logits.float())
+    parts = {"lungs": [*LUNG_LABELS, *([INFECTION_LABEL] if exclusive else [])], "infection": [INFECTION_LABEL]}
+    found = [_together(maps, [stage.labels.index(p) for p in parts[name] if p in stage.labels]) for name in stage.finds]
+    return torch.stack(found, dim=1)
+
+
+def _together(maps: torch.Tensor, channels: Sequence[int]) -> torch.Tensor:
+    if len(channels) == 1:
+        return maps[:, channels[0]]
+    return maps[:, list(channels)].sum(dim=1).clamp_(0.0, 1.0)

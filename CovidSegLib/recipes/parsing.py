@@ -1,0 +1,92 @@
+"""A TOML table as the dataclass that says what may stand in it, with errors that name file, key and what is allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+
+from ..errors import InputError
+from ..recipe import Choice
+
+
+def require(right: bool, where: str, key: str, allowed: str) -> None:
+    """Say what is wrong with a value.
+
+    Args:
+        right: Whether it is right.
+        where: File and table.
+        key: Its key.
+        allowed: What may stand there, to be said after "it must be".
+
+    Raises:
+        InputError: It is not right.
+    """
+    if not right:
+        _refuse(where, key, allowed)
+
+
+def _refuse(where: str, key: str, allowed: str) -> NoReturn:
+    raise InputError(f"The recipe {where} has a wrong value for “{key}”; it must be {allowed}.")
+
+
+def build(kind: type, table: dict[str, Any], where: str) -> Any:
+    """A dataclass from a table; nested tables become nested dataclasses, lists become tuples.
+
+    In the table of a Choice, the keys that are no fields are its arguments.
+
+    Raises:
+        InputError: A key that there is not, a key that is missing, a value of another type.
+    """
+    types = get_type_hints(kind)
+    if issubclass(kind, Choice):
+        fields = types.keys() - {"arguments"}
+        table = {
+            **{key: value for key, value in table.items() if key in fields},
+            "arguments": {key: value for key, value in table.items() if key not in fields},
+        }
+    for key in table:
+        if key not in types:
+            raise InputError(f"The recipe {where} has an unknown key “{key}”; allowed are: {', '.join(types)}.")
+    values: dict[str, Any] = {}
+    for entry in dataclasses.fields(kind):
+        key, expected = entry.name, types[entry.name]
+        if key in table:
+            values[key] = _value(table[key], expected, where, key)
+        elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
+            raise InputError(f"The recipe {where} lacks the key “{key}”.")
+    return kind(**values)
+
+
+def _value(value: Any, expected: Any, where: str, key: str) -> Any:
+    """A value of TOML as the type that a dataclass names for it."""
+    parts = get_args(expected)
+    if type(None) in parts:
+        expected, parts = parts[0], get_args(parts[0])
+    if dataclasses.is_dataclass(expected):
+        require(isinstance(value, dict), where, key, "a table")
+        return build(expected, value, f"{where} [{key}]")  # type: ignore[arg-type]
+    if get_origin(expected) is tuple:
+        return _tuple(value, parts, where, key)
+    if get_origin(expected) is dict:
+        require(isinstance(value, dict), where, key, "a table")
+        return {name: _value(part, parts[1], where, f"{key}.{name}") for name, part in value.items()}
+    if expected is float:
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        require(number, where, key, "a number")
+        return float(value)
+    if expected is int:
+        require(isinstance(value, int) and not isinstance(value, bool), where, key, "a whole number")
+    if expected is bool:
+        require(isinstance(value, bool), where, key, "true or false")
+    if expected is str:
+        require(isinstance(value, str), where, key, "a text")
+    return value
+
+
+def _tuple(value: Any, parts: tuple[Any, ...], where: str, key: str) -> tuple[Any, ...]:
+    """A list as a tuple: of as many values as the type names, or of any number where it ends in `...`."""
+    if parts[-1] is not Ellipsis:
+        require(isinstance(value, list) and len(value) == len(parts), where, key, f"a list of {len(parts)} numbers")
+    require(isinstance(value, list), where, key, "a list")
+    return tuple(_value(part, parts[0], where, key) for part in value)
