@@ -1,6 +1,7 @@
 """The networks that a recipe can name: the published ones, one file each, and baselines from MONAI.
 
-Every network maps logits from images: (batch, in_channels, *spatial) to (batch, out_channels, *spatial).
+Every network maps images (batch, in_channels, *spatial) of any size to logits (batch, out_channels, *spatial); in
+training with deep supervision to a list of such, the final ones first.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from .qchcunet import QCHCUNet
 from .raiunet import RAIUNet
 from .raunet import RAUNet
 
-NETWORKS: dict[str, Callable[..., nn.Module]] = {
+PUBLISHED: dict[str, Callable[..., nn.Module]] = {
     "QCHCUNet": QCHCUNet,
     "RAUNet": RAUNet,
     "CovidSegNet": CovidSegNet,
     "FVPASPPUNet": FVPASPPUNet,
     "RAIUNet": RAIUNet,
     "CHSNet": CHSNet,
+}
+BASELINES: dict[str, Callable[..., nn.Module]] = {
     "UNet": UNet,
     "AutoEncoder": AutoEncoder,
     "VNet": VNet,
@@ -33,6 +36,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "SegResNet": SegResNet,
     "DynUNet": DynUNet,
 }
+NETWORKS = {**PUBLISHED, **BASELINES}
 
 
 def build(name: str, arguments: dict[str, Any]) -> nn.Module:
