@@ -1,4 +1,4 @@
-"""`covidseg segment` from a file to all results, and `covidseg models`."""
+"""`covidseg segment` from a file to all results, `covidseg models` and `covidseg recipes`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from phantoms import UPPER, dice, phantom_on, turned_back_to_front
 
 import CovidSegLib
-from CovidSegLib import cli, models, outputs
+from CovidSegLib import cli, models, outputs, recipes
 from CovidSegLib.outputs import FILES
 from CovidSegLib.outputs.overview import SYNTHETIC
 from CovidSegLib.volume import Grid
@@ -208,6 +209,59 @@ def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
         assert model.summary in out
         assert model.card["licence"] in out
     assert f"{models.DEFAULT} (default)" in out
+
+
+def test_recipes_are_listed_with_what_they_cost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(recipes, "names", lambda: ["chs-net", "ra-unet"])  # each is described in test_recipe
+    assert cli.main(["recipes"]) == cli.DONE
+    out = capsys.readouterr().out
+    assert re.search(
+        r"^ra-unet: RA-UNet\. .*\n    Zeng, .*\n    infection: RAUNet, 13\.0 M parameters, 2\d\d GFLOPs", out, re.M
+    )
+    assert out.startswith("chs-net: CHS-Net.")
+
+
+def test_a_recipe_is_shown_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["recipes", "show", "qc-hc-unet"]) == cli.DONE
+    assert capsys.readouterr().out == recipes.find("qc-hc-unet").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["show"], "Give the name of the recipe to show"),
+        (["show", "none"], "There is no recipe “none”; the recipes are: attention-unet, "),
+    ],
+)
+def test_a_recipe_that_cannot_be_shown_is_told(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["recipes", *arguments]) == cli.UNUSABLE
+    assert told in capsys.readouterr().err
+
+
+def test_a_recipe_runs_without_weights_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recipe of one's own, from its file."""
+    small = recipes.find("raiu-net").read_text(encoding="utf-8").replace("256, 256", "64, 64")
+    (tmp_path / "mine.toml").write_text(small.replace("out_channels = 1", "out_channels = 1, features = 4"), "utf-8")
+    monkeypatch.setattr("CovidSegLib.phantom.default_grid", lambda: UPPER)
+    options = ["--recipe", str(tmp_path / "mine.toml"), "--skip", "surfaces", "--skip", "overview"]
+    assert cli.main(["segment", "--demo", "-o", str(tmp_path / "out"), *options]) == cli.DONE
+    assert "The networks of “mine-untrained” are untrained: what they mark means nothing" in capsys.readouterr().err
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert report["provenance"]["model"]["trained"] is False
+    assert report["provenance"]["lungs_model"]["name"] == "unet-cascade"
+
+
+def test_a_model_and_a_recipe_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["segment", "--demo", "-o", "out", "--model", "unet-cascade", "--recipe", "chs-net"])
+    assert end.value.code == cli.UNUSABLE
+    assert "not allowed with" in capsys.readouterr().err
 
 
 def test_what_can_be_skipped_is_what_outputs_can_skip() -> None:

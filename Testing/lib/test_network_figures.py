@@ -9,7 +9,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from CovidSegLib.networks import __main__, build
+from CovidSegLib.networks import PUBLISHED, __main__, build
 from CovidSegLib.networks.__main__ import PAPERS, document, titles, traced
 from CovidSegLib.networks.figure import draw_network, grid_label, name_of, network_figure
 from CovidSegLib.networks.layers import IMAGE, trace
