@@ -7,6 +7,7 @@ import pkgutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,14 @@ from CovidSegLib.progress import silent
 
 #: A person waits no longer after Ctrl-C, on a machine that is busy with other things too.
 SOON = 20.0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def heeded() -> Iterator[None]:
+    """A shell lets what runs in its background ignore Ctrl-C, these tests and their children too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
