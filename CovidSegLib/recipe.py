@@ -120,6 +120,11 @@ class Stage:
     mask_margin_mm: float | None = None
 
     @property
+    def exclusive(self) -> bool:
+        """Whether its labels exclude each other."""
+        return BACKGROUND in self.labels
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """Channels and spatial sizes of the network's input."""
         if self.slices is not None:

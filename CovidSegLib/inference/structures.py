@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..recipe import BACKGROUND, INFECTION_LABEL, LUNG_LABELS, Stage
+from ..recipe import INFECTION_LABEL, LUNG_LABELS, Stage
 
 
 def structure_maps(logits: torch.Tensor, stage: Stage) -> torch.Tensor:
@@ -22,9 +22,8 @@ def structure_maps(logits: torch.Tensor, stage: Stage) -> torch.Tensor:
     Returns:
         float32 (batch, structures, *spatial).
     """
-    exclusive = BACKGROUND in stage.labels
-    maps = torch.softmax(logits.float(), 1) if exclusive else torch.sigmoid(logits.float())
-    parts = {"lungs": [*LUNG_LABELS, *([INFECTION_LABEL] if exclusive else [])], "infection": [INFECTION_LABEL]}
+    maps = torch.softmax(logits.float(), 1) if stage.exclusive else torch.sigmoid(logits.float())
+    parts = {"lungs": [*LUNG_LABELS, *([INFECTION_LABEL] if stage.exclusive else [])], "infection": [INFECTION_LABEL]}
     found = [_together(maps, [stage.labels.index(p) for p in parts[name] if p in stage.labels]) for name in stage.finds]
     return torch.stack(found, dim=1)
 

@@ -28,7 +28,7 @@ def check(recipe: Recipe, file: str) -> None:
 
 
 def _check_lungs(recipe: Recipe, file: str) -> None:
-    """There is one place, and one only, from which the lungs come; what they are taken for must not come before it."""
+    """The lungs come from one place and one only, and nothing is cut out by them before they are known."""
     own = [name for name, stage in recipe.stages.items() if "lungs" in stage.finds]
     if TUMOUR_LABEL in recipe.infection.labels:
         return
@@ -102,7 +102,7 @@ def _check_arguments(stage: Stage, network: Callable[..., Any], where: str) -> N
 
 def _check_training(recipe: Recipe, where: str) -> None:
     from ..training.augmentation import AUGMENTATIONS
-    from ..training.losses import LOSSES
+    from ..training.losses import CLASS_LOSSES, LOSSES
     from ..training.optimisation import OPTIMISERS, SCHEDULES
 
     training, stages = recipe.training, list(recipe.stages)
@@ -112,6 +112,11 @@ def _check_training(recipe: Recipe, where: str) -> None:
         require(training.epochs[name] > 0, where, f"epochs.{name}", "above 0")
     _check_numbers(training, where)
     _check_choice(training.loss, LOSSES, f"{where} [loss]")
+    for name, stage in recipe.stages.items():
+        fitting = CLASS_LOSSES if stage.exclusive else LOSSES.keys() - CLASS_LOSSES
+        why = f"as the labels of {name} {'exclude' if stage.exclusive else 'do not exclude'} each other"
+        known = f"one of {', '.join(loss for loss in LOSSES if loss in fitting)}, {why}"
+        require(training.loss.name in fitting, f"{where} [loss]", "name", known)
     _check_choice(training.optimiser, OPTIMISERS, f"{where} [optimiser]", given=1)
     rate = training.optimiser.arguments["learning_rate"]
     positive = isinstance(rate, int | float) and rate > 0

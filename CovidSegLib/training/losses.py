@@ -139,6 +139,8 @@ LOSSES: dict[str, Callable[..., nn.Module]] = {
     "half-bce-half-squared-dice": SegmentationLoss,  # CHS-Net, Eqs. 13 to 15; binary mask
 }
 """A loss by its name; the arguments are the weights, the paper's if not given."""
+CLASS_LOSSES = {"tversky-ce", "dice-ce"}
+"""Those of them that take a mask of classes."""
 
 
 def build_loss(choice: Choice, final_weight: float) -> nn.Module:

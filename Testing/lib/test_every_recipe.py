@@ -19,6 +19,7 @@ from CovidSegLib.quantification import quantify
 from CovidSegLib.recipe import Recipe, Stage
 from CovidSegLib.recipes.untrained import untrained
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 #: The networks narrowed, so that two processors run them in a second.
 NARROW: dict[str, dict[str, Any]] = {
     "QCHCUNet": {"features": 2},

@@ -25,8 +25,8 @@ source = "Nobody"
 
 [lungs]
 network = "RAIUNet"
-arguments = { in_channels = 3, features = 4 }
-labels = ["lungs"]
+arguments = { in_channels = 3, out_channels = 2, features = 4 }
+labels = ["background", "lungs"]
 region = "body"
 margin_mm = 4
 [lungs.intensity]
@@ -53,7 +53,7 @@ overlap = 0.25
 [training]
 epochs = { lungs = 2, infection = 3 }
 batch = 4
-loss = { name = "bce-dice", bce = 0.25 }
+loss = { name = "tversky-ce", alpha = 0.25 }
 optimiser = { name = "adam", learning_rate = 0.01 }
 schedule = { name = "plateau", patience = 7 }
 augmentation = [{ name = "rotate", degrees = 5, probability = 0.15, only = "lungs" }, { name = "noise" }]
@@ -116,8 +116,7 @@ def test_every_recipe_builds_its_training(shipped: Recipe) -> None:
     for name, stage in shipped.stages.items():
         dims, labels = len(stage.input_shape) - 1, len(stage.labels)
         logits = torch.nn.Parameter(torch.randn(2, labels, *[8] * dims))
-        exclusive = stage.labels[0] == "background"
-        mask = torch.randint(0, labels if exclusive else 2, (2, 1, *[8] * dims))
+        mask = torch.randint(0, labels if stage.exclusive else 2, (2, 1, *[8] * dims))
         optimiser = build_optimiser(training.optimiser, [logits])
         schedule = build_schedule(training.schedule, optimiser, steps=10)
         loss = build_loss(training.loss, training.final_weight)
@@ -235,8 +234,8 @@ def test_values_come_with_the_types_that_the_dataclasses_name(tmp_path: Path) ->
     tiny = load(tmp_path, GOOD)
     assert tiny.lungs == Stage(
         network="RAIUNet",
-        arguments={"in_channels": 3, "features": 4},
-        labels=("lungs",),
+        arguments={"in_channels": 3, "out_channels": 2, "features": 4},
+        labels=("background", "lungs"),
         intensity=Intensity((-1000.0, 200.5), grey_levels=256, zscore=False),
         region="body",
         slices=Slices((32, 48), count=3, step_mm=2.5),
@@ -248,7 +247,7 @@ def test_values_come_with_the_types_that_the_dataclasses_name(tmp_path: Path) ->
     assert (tiny.lungs.finds, tiny.infection.finds) == (("lungs",), ("lungs", "infection"))
     assert list(tiny.stages) == ["lungs", "infection"]
     assert tiny.training.epochs == {"lungs": 2, "infection": 3}
-    assert tiny.training.loss == Choice("bce-dice", {"bce": 0.25})
+    assert tiny.training.loss == Choice("tversky-ce", {"alpha": 0.25})
     assert tiny.training.schedule == Choice("plateau", {"patience": 7})
     assert tiny.training.augmentation == (
         Augmentation("rotate", {"degrees": 5}, probability=0.15, only="lungs"),
@@ -299,8 +298,9 @@ WRONG = [
     ("learning_rate = 0.01", 'learning_rate = "fast"', "“learning_rate”; it must be a number above 0"),
     (", learning_rate = 0.01", "", r"\[optimiser\] has “arguments” that adam does not take: .*learning_rate"),
     ('"adam"', '"adan"', r"\[optimiser\] .* “name”; it must be one of adam, sgd"),
-    ('"bce-dice"', '"focal"', r"\[loss\] .* “name”; it must be one of tversky-ce, dice-ce, "),
-    ("bce = 0.25", "cbe = 0.25", r"\[loss\] has “arguments” that bce-dice does not take: .*cbe"),
+    ('"tversky-ce", alpha', '"focal", alpha', r"\[loss\] .* “name”; it must be one of tversky-ce, dice-ce, dice, "),
+    ("alpha = 0.25", "alfa = 0.25", r"\[loss\] has “arguments” that tversky-ce does not take: .*alfa"),
+    ('"tversky-ce", alpha = 0.25', '"dice"', "“name”; .* tversky-ce, dice-ce, as the labels of lungs exclude each oth"),
     ('"plateau", patience', '"cosine", patience', r"\[schedule\] .* “name”; it must be one of constant, one-cycle, "),
     ("patience = 7", "patients = 7", r"\[schedule\] has “arguments” that plateau does not take: .*patients"),
     ('name = "noise"', 'name = "noice"', r"\[augmentation 2\] .* “name”; it must be one of chest-ct, mirror, "),
@@ -337,12 +337,24 @@ WRONG = [
     ("mask_margin_mm = 8.0", "mask_margin_mm = -8", "“mask_margin_mm”; it must be 0 or more"),
     ('network = "RAIUNet"', 'network = "Unet"', r"\[lungs\] .* “network”; it must be one of .*RAIUNet.*DynUNet"),
     ("features = 4 }", "feature = 4 }", r"\[lungs\] has “arguments” that RAIUNet does not take: .*feature"),
-    ("features = 4 }", "out_channels = 2 }", "“arguments.out_channels”; it must be 1, as there are that many labels"),
+    ("out_channels = 2, ", "", "“arguments.out_channels”; it must be 2, as there are that many labels"),
     ("features = 4 }", "spatial_dims = 3 }", "“arguments.spatial_dims”; it must be 2, as it sees slices"),
-    ('labels = ["lungs"]', "labels = []", r"\[lungs\] .* “labels”; it must be different ones of background, lungs, "),
-    ('labels = ["lungs"]', 'labels = ["liver"]', "“labels”; it must be different ones of background, lungs, "),
-    ('labels = ["lungs"]', 'labels = ["background"]', "“labels”; it must be more than “background”"),
-    ('labels = ["lungs"]', 'labels = ["infection"]', r"\[lungs\] .* “labels”; it must be a list with “lungs”"),
+    (
+        'labels = ["background", "lungs"]',
+        "labels = []",
+        r"\[lungs\] .* “labels”; it must be different ones of background, lungs, ",
+    ),
+    (
+        'labels = ["background", "lungs"]',
+        'labels = ["liver"]',
+        "“labels”; it must be different ones of background, lungs, ",
+    ),
+    ('labels = ["background", "lungs"]', 'labels = ["background"]', "“labels”; it must be more than “background”"),
+    (
+        '["background", "lungs"]',
+        '["background", "infection"]',
+        r"\[lungs\] .* “labels”; it must be a list with “lungs”",
+    ),
     (
         '["background", "left_lung", ',
         '["left_lung", "background", ',
@@ -364,6 +376,7 @@ WRONG_ALONE = [
         r"alone\.toml .* “lungs_from”; it must be the name of a model",
     ),
     ('labels = ["infection"]', 'labels = ["infection", "lungs"]', r"“arguments.out_channels”; it must be 2"),
+    ('"dice"', '"dice-ce"', "“name”; .* dice, bce-dice, .*, as the labels of infection do not exclude each other"),
 ]
 
 
