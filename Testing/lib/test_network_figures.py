@@ -9,14 +9,15 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from CovidSegLib.networks import PUBLISHED, __main__, build
-from CovidSegLib.networks.__main__ import PAPERS, document, titles, traced
-from CovidSegLib.networks.figure import draw_network, grid_label, name_of, network_figure
-from CovidSegLib.networks.layers import IMAGE, trace
-from CovidSegLib.networks.layout import arrange
+from CovidSegLib.networks import PUBLISHED, build
+from CovidSegLib.networks.drawing import __main__
+from CovidSegLib.networks.drawing.__main__ import PAPERS, document, titles, traced
+from CovidSegLib.networks.drawing.figure import draw_network, grid_label, name_of, network_figure
+from CovidSegLib.networks.drawing.layers import IMAGE, trace
+from CovidSegLib.networks.drawing.layout import arrange
 
 DOCS = Path(__file__).parents[2] / "docs"
-AGAIN = "run: python -m CovidSegLib.networks docs"
+AGAIN = "run: python -m CovidSegLib.networks.drawing docs"
 
 
 def outputs(name: str, start: str) -> list[tuple[int, ...]]:

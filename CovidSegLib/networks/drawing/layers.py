@@ -17,8 +17,10 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from . import NETWORKS
+from .. import NETWORKS
 
+#: Where the networks and their blocks are defined.
+PACKAGE = __package__.rpartition(".")[0]
 #: Stands for the network's input where a block's index is expected.
 IMAGE = -1
 #: What a block reads: the index of another block (or IMAGE), and whether the maps were interpolated on the way.
@@ -151,7 +153,7 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 
 def _own(module: nn.Module) -> bool:
     """Whether this package, not torch, says what the module is."""
-    return type(module).__module__.startswith(f"{__package__}.")
+    return type(module).__module__.startswith(f"{PACKAGE}.")
 
 
 def _runs(module: nn.Module, name: str, part: str) -> Iterator[tuple[str, str, list[nn.Module]]]:

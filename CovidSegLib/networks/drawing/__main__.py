@@ -1,4 +1,4 @@
-"""Writes the documentation of the published networks: `python -m CovidSegLib.networks docs`."""
+"""Writes the documentation of the published networks: `python -m CovidSegLib.networks.drawing docs`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from . import NETWORKS, build
+from .. import PUBLISHED, build
 from .figure import draw_network, grid_label
 from .layers import IMAGE, Block, Layers, purpose, trace
 
@@ -41,7 +41,7 @@ PAPERS: dict[str, tuple[tuple[int, ...], str]] = {
 INTRODUCTION = """# The published networks
 
 Each network with the switches of its paper, on the patch that the paper trains on, as the code builds it: figures and
-tables are made by `python -m CovidSegLib.networks docs` from a run of the network, and a test keeps them up to date.
+tables are made by `python -m CovidSegLib.networks.drawing docs` from a run of the network, and a test keeps them so.
 
 A row of a figure is a grid, x × y × z (x × y in the 2D networks). *Reads* names the blocks whose maps a block takes:
 several are concatenated, or go in side by side; "~" stands before what is interpolated to the block's grid. The
@@ -68,7 +68,7 @@ def titles(name: str) -> tuple[str, str]:
 
 def type_of(name: str) -> type:
     """The class of a network."""
-    network = NETWORKS[name]
+    network = PUBLISHED[name]
     assert isinstance(network, type)
     return network
 
