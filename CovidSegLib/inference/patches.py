@@ -10,7 +10,8 @@ import torch
 from monai.inferers.utils import sliding_window_inference
 from scipy import ndimage
 
-from ..preprocessing import AIR_HU, grey_statistics, scale_window, standardise
+from ..preprocessing import AIR_HU, VolumeFrame, grey_statistics, scale_window, standardise
+from ..recipe import Stage
 from .devices import choose_precision
 from .loading import LoadedStage
 from .regions import volume_frame
@@ -32,11 +33,7 @@ def predict_patches(
     if lungs is not None and not lungs.any():
         return found
     frame = volume_frame(stage, axial, spacing, lungs)
-    pixels = frame.take(axial)
-    if stage.mask_margin_mm is not None and lungs is not None:
-        outside = ~frame.take_mask(lungs).numpy()
-        distance = ndimage.distance_transform_edt(outside, sampling=frame.spacing(spacing))
-        pixels[torch.from_numpy(distance > stage.mask_margin_mm)] = AIR_HU
+    pixels = seen_volume(stage, frame, axial, spacing, lungs)
     statistics = grey_statistics(pixels, stage.intensity)
 
     def grey(hu: torch.Tensor) -> torch.Tensor:
@@ -70,6 +67,22 @@ def predict_patches(
     for channel, target in enumerate(found.values()):
         frame.put_back(maps[0, channel], target)
     return found
+
+
+def seen_volume(
+    stage: Stage,
+    frame: VolumeFrame,
+    axial: np.ndarray,
+    spacing: tuple[float, float, float],
+    lungs: np.ndarray | None,
+) -> torch.Tensor:
+    """HU of a scan on the network's grid, float32 of the frame's size; air far from the lungs where the stage masks."""
+    pixels = frame.take(axial)
+    if stage.mask_margin_mm is not None and lungs is not None:
+        outside = (frame.take_labels(lungs) == 0).numpy()
+        distance = ndimage.distance_transform_edt(outside, sampling=frame.spacing(spacing))
+        pixels[torch.from_numpy(distance > stage.mask_margin_mm)] = AIR_HU
+    return pixels
 
 
 def count_windows(size: Sequence[int], window: Sequence[int], overlap: float) -> int:

@@ -101,7 +101,7 @@ def _check_arguments(stage: Stage, network: Callable[..., Any], where: str) -> N
 
 
 def _check_training(recipe: Recipe, where: str) -> None:
-    from ..training.augmentation import AUGMENTATIONS
+    from ..training.augmentation import AUGMENTATIONS, HU_AUGMENTATIONS
     from ..training.losses import CLASS_LOSSES, LOSSES
     from ..training.optimisation import OPTIMISERS, SCHEDULES
 
@@ -127,6 +127,9 @@ def _check_training(recipe: Recipe, where: str) -> None:
         _check_choice(entry, AUGMENTATIONS, place, given=1)
         require(0 < entry.probability <= 1, place, "probability", "above 0 and at most 1")
         require(entry.only in (None, *stages), place, "only", f"one of {', '.join(stages)}")
+        meant = [recipe.stages[name] for name in stages if entry.only in (None, name)]
+        flat = entry.name not in HU_AUGMENTATIONS or all(stage.slices for stage in meant)
+        require(flat, place, "name", f"another one for patches than {', '.join(HU_AUGMENTATIONS)}")
 
 
 def _check_numbers(training: Training, where: str) -> None:

@@ -16,7 +16,6 @@ from ..networks.weights import unique_state
 from ..recipe import STAGES
 from .cases import covid19_ct_seg, covid_ct_md
 from .loop import train_stage
-from .slices import SliceDataset
 
 
 def main() -> None:
@@ -45,18 +44,8 @@ def main() -> None:
         parser.error(f"the recipe {recipe.name} has no stage {', '.join(unknown)}")
     for name in arguments.stage or recipe.stages:
         stage = recipe.stages[name]
-        slices = SliceDataset(train, stage, name, train=True, augmentation=recipe.training.augmentation)
-        patients = {case.patient for case in train}
-        print(f"{recipe.name}, {name}: {len(slices)} slices of {len(patients)} patients", flush=True)
-        network = train_stage(
-            stage,
-            recipe.training,
-            recipe.training.epochs[name],
-            slices,
-            SliceDataset(validation, stage, name, train=False),
-            arguments.out / name,
-            arguments.seed,
-        )
+        print(f"{recipe.name}, {name}: {len({case.patient for case in train})} patients", flush=True)
+        network = train_stage(name, stage, recipe.training, train, validation, arguments.out / name, arguments.seed)
         for key, value in unique_state(network).items():
             weights[f"{name}.{key}"] = (value.half() if value.is_floating_point() else value).contiguous()
     save_file(weights, arguments.out / "weights.safetensors")

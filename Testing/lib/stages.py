@@ -22,6 +22,8 @@ def slice_stage(
 
 
 def patch_stage(
+    network: str = "none",
+    arguments: dict[str, Any] | None = None,
     size: tuple[int, int, int] = (8, 16, 16),
     window: tuple[float, float] = (-1000.0, 1000.0),
     patches: dict[str, Any] | None = None,
@@ -29,4 +31,4 @@ def patch_stage(
 ) -> Stage:
     """A stage that sees patches of the whole scan; `patches` are further fields of Patches."""
     fields = {"labels": ("infection",), "intensity": Intensity(window), "region": "whole", **options}
-    return Stage("none", {}, patches=Patches(size, **(patches or {})), **fields)
+    return Stage(network, arguments or {}, patches=Patches(size, **(patches or {})), **fields)

@@ -109,7 +109,7 @@ def test_patches_cover_the_scan_each_voxel_where_it_was(
     axial: np.ndarray, size: tuple[int, int, int], patches: dict[str, Any]
 ) -> None:
     """Also where the scan is smaller than a patch, and where patches do not divide it."""
-    found = run(axial, None, patch_stage(size, patches=patches))
+    found = run(axial, None, patch_stage(size=size, patches=patches))
     np.testing.assert_array_equal(found, np.where(axial > 0, 255, 0))
 
 
@@ -125,7 +125,7 @@ def test_patches_are_seen_at_the_recipe_s_voxel_size(axial: np.ndarray) -> None:
             seen.append(image.shape[2:])
             return super().forward(image)
 
-    stage = patch_stage((20, 24, 24), patches={"spacing_mm": (2.0, 4.0, 4.0)})
+    stage = patch_stage(size=(20, 24, 24), patches={"spacing_mm": (2.0, 4.0, 4.0)})
     found = predict(LoadedStage(stage, Watched()), ball, SPACING, None, silent, "Finding")["infection"] > 127
     assert seen == [(20, 24, 24)]
     assert 2 * (found & (ball > 0)).sum() / (found.sum() + (ball > 0).sum()) > 0.93

@@ -304,6 +304,7 @@ WRONG = [
     ('"plateau", patience', '"cosine", patience', r"\[schedule\] .* “name”; it must be one of constant, one-cycle, "),
     ("patience = 7", "patients = 7", r"\[schedule\] has “arguments” that plateau does not take: .*patients"),
     ('name = "noise"', 'name = "noice"', r"\[augmentation 2\] .* “name”; it must be one of chest-ct, mirror, "),
+    ('name = "noise"', 'name = "chest-ct"', r"\[augmentation 2\] .* “name”; it must be another one for patches"),
     ("degrees = 5", "degree = 5", r"\[augmentation 1\] has “arguments” that rotate does not take: .*degree"),
     ("probability = 0.15", "probability = 15", "“probability”; it must be above 0 and at most 1"),
     ('only = "lungs"', 'only = "lung"', "“only”; it must be one of lungs, infection"),

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from stages import slice_stage
+from stages import patch_stage, slice_stage
 from tiny_case import chest_case
 from torch.optim.swa_utils import AveragedModel
 
 from CovidSegLib import models, networks, recipes
 from CovidSegLib.errors import InputError
-from CovidSegLib.inference import load_stages
+from CovidSegLib.inference import LoadedStage, load_stages
 from CovidSegLib.networks.weights import unique_state
-from CovidSegLib.recipe import Augmentation, Choice, Training
+from CovidSegLib.recipe import Augmentation, Choice, Stage, Training
 from CovidSegLib.training import loop
 from CovidSegLib.training.pack import pack
-from CovidSegLib.training.slices import SliceDataset
 
 DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
            "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
@@ -37,13 +37,10 @@ TRAINING = Training(
 EPOCHS = 3
 
 
-def train(run: Path, epochs: int = EPOCHS) -> dict[str, torch.Tensor]:
+def train(run: Path) -> dict[str, torch.Tensor]:
     """The weights that training ends with."""
     scans = [chest_case("a"), chest_case("b")]
-    data, validation = (
-        SliceDataset(scans, STAGE, "infection", learn, TRAINING.augmentation) for learn in (True, False)
-    )
-    network = loop.train_stage(STAGE, TRAINING, epochs, data, validation, run)
+    network = loop.train_stage("infection", STAGE, TRAINING, scans, scans, run)
     return {name: tensor.clone() for name, tensor in unique_state(network).items()}
 
 
@@ -59,7 +56,7 @@ def test_the_loss_falls(unbroken: tuple[Path, dict[str, torch.Tensor]]) -> None:
     losses = [float(row[1]) for row in rows]
     assert losses[-1] < 0.8 * losses[0]
     assert 0 <= float(rows[-1][2]) <= 1  # measured at the end
-    assert json.loads((unbroken[0] / "settings.json").read_text()) == {"seed": 0, "slices": 24, "epochs": EPOCHS}
+    assert json.loads((unbroken[0] / "settings.json").read_text()) == {"seed": 0, "items": 24, "epochs": EPOCHS}
 
 
 def break_after(calls: int, function: Callable) -> Callable:
@@ -98,9 +95,79 @@ def test_a_finished_run_is_not_trained_again(unbroken: tuple[Path, dict[str, tor
 
 
 def test_fewer_slices_than_a_batch_are_told(tmp_path: Path) -> None:
-    data = SliceDataset([chest_case(slices=3)], STAGE, "infection", True)
+    scans = [chest_case(slices=3)]
     with pytest.raises(InputError, match=r"3 slices .* batch of 4"):
-        loop.train_stage(STAGE, TRAINING, 1, data, data, tmp_path)
+        loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path)
+
+
+# Every kind of recipe
+
+#: A hint of a network for each way to see a scan and each kind of labels.
+KINDS: dict[str, tuple[Stage, Training]] = {
+    "slices, labels that exclude each other": (
+        slice_stage(
+            "QCHCUNet",
+            {"spatial_dims": 2, "out_channels": 4, "features": 4},
+            window=(-1000.0, 200.0),
+            labels=("background", "left_lung", "right_lung", "infection"),
+        ),
+        replace(TRAINING, loss=Choice("tversky-ce"), augmentation=(Augmentation("mirror", probability=0.5),)),
+    ),
+    "patches, deep supervision": (
+        patch_stage(
+            "FVPASPPUNet",
+            {"features": 4},
+            window=(-1000.0, 200.0),
+            patches={"spacing_mm": (3.0, 10.0, 10.0)},
+            region="lungs",
+            mask_margin_mm=0.0,
+        ),
+        replace(TRAINING, loss=Choice("bce-dice"), augmentation=(), steps_per_epoch=6, batch=2),
+    ),
+    "patches, labels that exclude each other": (
+        patch_stage(
+            "CovidSegNet", {"features": 4}, window=(-1000.0, 200.0), labels=("background", "lungs", "infection")
+        ),
+        replace(
+            TRAINING,
+            loss=Choice("dice-ce"),
+            schedule=Choice("polynomial"),
+            augmentation=(Augmentation("gamma", probability=0.5),),
+            steps_per_epoch=15,
+            batch=2,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("one_thread")
+def test_every_kind_of_recipe_learns(kind: str, tmp_path: Path) -> None:
+    """The loss falls, and the network that comes back finds what it has learnt."""
+    stage, training = KINDS[kind]
+    scans = [chest_case("a"), chest_case("b")]
+    training = replace(training, epochs={"infection": 6})
+    network = loop.train_stage("infection", stage, training, scans, scans, tmp_path)
+    rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
+    losses = [float(row[1]) for row in rows]
+    assert losses[-1] < 0.8 * losses[0]
+    measured = loop.validation_dice("infection", LoadedStage(stage, network), scans)
+    assert f"{measured:.4f}" == rows[-1][2]
+    assert measured > 0.3
+
+
+def test_training_ends_early_where_the_loss_does_not_fall(tmp_path: Path) -> None:
+    stuck = replace(
+        TRAINING,
+        epochs={"infection": 20},
+        early_stopping=2,
+        schedule=Choice("plateau", {"patience": 0, "factor": 0.5}),
+        optimiser=Choice("adam", {"learning_rate": 1e-30}),
+        augmentation=(),
+    )
+    scans = [chest_case("a")]
+    loop.train_stage("infection", STAGE, stuck, scans, scans, tmp_path)
+    assert 3 <= (tmp_path / "metrics.csv").read_text().count("\n") < 20
 
 
 # A model of it

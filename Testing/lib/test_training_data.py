@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from tiny_case import chest_case
 
 from CovidSegLib.errors import InputError
 from CovidSegLib.preprocessing import AIR_HU
-from CovidSegLib.recipe import Augmentation, Intensity, Stage
+from CovidSegLib.recipe import Augmentation, Intensity
 from CovidSegLib.training import cases
 from CovidSegLib.training.cases import Case, covid19_ct_seg
+from CovidSegLib.training.patches import PatchDataset
 from CovidSegLib.training.slices import SliceDataset
+from CovidSegLib.training.targets import known_slices, lung_sides, target_mask
 from CovidSegLib.volume import Grid, Volume
 
 STAGE = slice_stage(window=(-1000.0, 200.0))
@@ -142,16 +145,91 @@ def test_grey_values_are_those_of_inference() -> None:
     assert image.mean() == pytest.approx(0, abs=0.2)
 
 
-@pytest.mark.parametrize(
-    ("stage", "told"),
-    [
-        (patch_stage(), "This recipe sees patches, and only recipes that see slices can be trained as yet"),
-        (
-            slice_stage(labels=("background", "lungs", "infection")),
-            "finds .*, lungs, infection; only “infection”",
-        ),
-    ],
-)
-def test_what_cannot_be_trained_yet_is_told(stage: Stage, told: str) -> None:
-    with pytest.raises(InputError, match=told):
-        SliceDataset([chest_case()], stage, "infection", True)
+# What is to be learnt
+
+
+def test_labels_that_exclude_each_other_are_numbers() -> None:
+    """The infection wins over the lung, and each lung is on its side."""
+    case = chest_case()
+    stage = slice_stage(labels=("background", "left_lung", "right_lung", "infection"))
+    (classes,) = target_mask(case, stage)
+    np.testing.assert_array_equal(classes == 3, case.infection)
+    np.testing.assert_array_equal(classes > 0, case.lungs)
+    right_of_the_middle = np.arange(48) < 24
+    assert not (classes[:, :, right_of_the_middle] == 1).any()
+    assert not (classes[:, :, ~right_of_the_middle] == 2).any()
+
+
+def test_other_labels_are_questions_of_their_own() -> None:
+    case = chest_case()
+    lungs, infection = target_mask(case, slice_stage(labels=("lungs", "infection")))
+    np.testing.assert_array_equal(lungs, case.lungs)
+    np.testing.assert_array_equal(infection, case.infection)
+
+
+def test_sides_of_little_lung_are_told_by_the_middle() -> None:
+    """And no voxel of the lungs is left out, however small its piece."""
+    tiny = chest_case(slices=1)
+    sides = lung_sides(replace(tiny, lungs=tiny.lungs & (np.arange(48) % 7 == 0), spacing=(1.0, 1.0, 1.0)))
+    assert set(np.unique(sides[..., :24])) == {0, 1} and set(np.unique(sides[..., 24:])) == {0, 2}
+    speck = chest_case()
+    speck.lungs[0, 2:4, 2:4] = True
+    sides = lung_sides(speck)
+    np.testing.assert_array_equal(sides > 0, speck.lungs)
+    assert (sides[0, 2:4, 2:4] == 1).all()
+
+
+def test_what_must_be_known_depends_on_what_is_learnt() -> None:
+    case = replace(chest_case(slices=3), lungs_known=np.array([True, True, False]))
+    case = replace(case, infection_known=np.array([True, False, True]))
+    for labels, known in ((("lungs",), [0, 1]), (("infection",), [0, 2]), (("background", "lungs", "infection"), [0])):
+        assert np.flatnonzero(known_slices(case, slice_stage(labels=labels))).tolist() == known
+
+
+def test_a_label_without_masks_is_told() -> None:
+    with pytest.raises(InputError, match="The data has no masks of the label “tumour”"):
+        SliceDataset([chest_case()], slice_stage(labels=("background", "tumour")), "infection", True)
+
+
+# Patches
+
+
+def test_patches_have_the_network_s_size_and_fit_their_masks() -> None:
+    """Each voxel's mask is that of its HU: infection is bright, lung is dark."""
+    stage = patch_stage(size=(6, 20, 20), window=(-1000.0, 200.0))
+    data = PatchDataset([chest_case("a"), chest_case("b", 8)], stage, "infection")
+    assert len(data) == 2 * 3 * 3 + 2 * 3 * 3
+    torch.manual_seed(0)
+    seen = [data[item] for item in range(20)]
+    for image, mask in seen:
+        assert image.shape == mask.shape == (1, 6, 20, 20)
+        assert image.dtype == mask.dtype == torch.float32
+        lung = (image < 0.3).float()
+        assert (lung * mask).sum() == 0
+    assert sum(float(mask.sum()) for _, mask in seen) > 0
+    assert len({float(image.sum()) for image, _ in seen}) > 10  # from all over
+
+
+def test_a_scan_smaller_than_a_patch_lies_in_air() -> None:
+    data = PatchDataset([chest_case(slices=4)], patch_stage(size=(10, 60, 60), window=(-1100.0, 200.0)), "infection")
+    assert len(data) == 1
+    image, mask = data[0]
+    assert np.isclose(image[0, :3], (AIR_HU + 1100) / 1300).all()
+    assert not mask[0, :3].any() and mask[0, 3:7].any()
+    assert np.isclose(image[0, 3:7, :6], (AIR_HU + 1100) / 1300).all()
+
+
+def test_patches_keep_to_runs_of_known_slices() -> None:
+    """Two runs of two or more; a single known slice between unknown ones is no volume."""
+    case = chest_case(slices=9)
+    case.infection_known[[2, 4]] = False
+    data = PatchDataset([case], patch_stage(), "infection")
+    assert [scan.pixels.shape[0] for scan in data.scans] == [2, 4]
+
+
+def test_patches_of_a_stage_that_masks_show_the_lungs_alone() -> None:
+    case = chest_case()
+    stage = patch_stage(size=(12, 48, 48), window=(-1100.0, 200.0), mask_margin_mm=0.0)
+    image, _ = PatchDataset([case], stage, "infection")[0]
+    assert np.isclose(image[0].numpy()[~case.lungs], (AIR_HU + 1100) / 1300).all()
+    assert (image[0].numpy()[case.lungs] > 0.1).all()

@@ -1,0 +1,66 @@
+"""What a stage's network is to learn of a case: the mask that belongs to its labels, and where it is known."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from ..errors import InputError
+from ..postprocessing import lungs_from_probability
+from ..recipe import BACKGROUND, INFECTION_LABEL, LUNG_LABELS, Stage
+from ..segmentation import LEFT_LUNG, RIGHT_LUNG
+from .cases import Case
+
+
+def target_mask(case: Case, stage: Stage) -> np.ndarray:
+    """The mask for a stage's loss, on the case's own voxels.
+
+    Returns:
+        uint8 (channels, slices, rows, columns). Labels that exclude each other make one channel, a label's number a
+        voxel, and the infection wins over the lung that it lies in; other labels make a channel of 0 and 1 each.
+
+    Raises:
+        InputError: A label that the case has no mask of.
+    """
+    masks = {label: _mask_of(case, label) for label in stage.labels if label != BACKGROUND}
+    if not stage.exclusive:
+        return np.stack(list(masks.values())).astype(np.uint8)
+    classes = np.zeros((1, *case.axial.shape), dtype=np.uint8)
+    for label in (*LUNG_LABELS, INFECTION_LABEL):
+        if label in masks:
+            classes[0][masks[label]] = stage.labels.index(label)
+    return classes
+
+
+def known_slices(case: Case, stage: Stage) -> np.ndarray:
+    """Boolean (slices): where all that the stage is to find is known."""
+    known = np.ones(len(case.axial), dtype=bool)
+    if "lungs" in stage.finds:
+        known &= case.lungs_known
+    if "infection" in stage.finds:
+        known &= case.infection_known
+    return known
+
+
+def _mask_of(case: Case, label: str) -> np.ndarray:
+    if label == INFECTION_LABEL:
+        return case.infection
+    if label == "lungs":
+        return case.lungs
+    if label in ("right_lung", "left_lung"):
+        return lung_sides(case) == (RIGHT_LUNG if label == "right_lung" else LEFT_LUNG)
+    raise InputError(f"The data has no masks of the label “{label}”, which the recipe is to learn.")
+
+
+def lung_sides(case: Case) -> np.ndarray:
+    """Which lung each voxel of the lungs belongs to, by where it lies: uint8, 0 outside, 1 right lung, 2 left lung."""
+    sides = lungs_from_probability(case.lungs.astype(np.uint8) * 255, case.spacing)
+    if not sides.any():  # too little of a lung to be split
+        middle = (case.axial.shape[2] - 1) / 2
+        across = np.where(np.arange(case.axial.shape[2]) < middle, RIGHT_LUNG, LEFT_LUNG)
+        return np.where(case.lungs, across, 0).astype(np.uint8)
+    left_out = case.lungs & (sides == 0)  # pieces that a whole scan would not count as lung
+    if left_out.any():
+        nearest = ndimage.distance_transform_edt(sides == 0, case.spacing, return_distances=False, return_indices=True)
+        sides = np.where(left_out, sides[tuple(nearest)], sides)
+    return np.where(case.lungs, sides, 0).astype(np.uint8)
