@@ -30,3 +30,18 @@ def load_unique_state(network: nn.Module, state: Mapping[str, torch.Tensor]) -> 
             if tensor.shape != state[name].shape:
                 raise ValueError(f"{name} has the shape {tuple(state[name].shape)}, not {tuple(tensor.shape)}")
             tensor.copy_(state[name])
+
+
+def load_fitting_state(network: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
+    """Put what fits of the weights of a similar network into a network, as a start for its training.
+
+    Returns:
+        Names of the network's own tensors that stay as they were, since the other has none of that name and shape: the
+        last layer, where the labels are others.
+    """
+    own = unique_state(network)
+    fitting = {name for name, tensor in own.items() if name in state and state[name].shape == tensor.shape}
+    with torch.no_grad():
+        for name in fitting:
+            own[name].copy_(state[name])
+    return sorted(own.keys() - fitting)

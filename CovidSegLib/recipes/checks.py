@@ -111,6 +111,10 @@ def _check_training(recipe: Recipe, where: str) -> None:
     for name in stages:
         require(training.epochs[name] > 0, where, f"epochs.{name}", "above 0")
     _check_numbers(training, where)
+    from . import names as known_recipes  # only here: this file is part of what that imports
+
+    start = training.starts_from
+    require(start in (None, *known_recipes()), where, "starts_from", f"one of {', '.join(known_recipes())}")
     _check_choice(training.loss, LOSSES, f"{where} [loss]")
     for name, stage in recipe.stages.items():
         fitting = CLASS_LOSSES if stage.exclusive else LOSSES.keys() - CLASS_LOSSES

@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from .. import recipes
 from ..networks.weights import unique_state
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--stage", choices=STAGES, action="append", help="only this stage (repeatable)")
     parser.add_argument("--validation", nargs="*", default=[], help="patients that are never trained on")
     parser.add_argument("--whole-scans", nargs="*", default=[], help="scans of covid_ct_md whose clean slices are used")
+    parser.add_argument("--start", type=Path, metavar="RUN", help="finished run of a similar recipe to start from")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
@@ -39,13 +40,26 @@ def main() -> None:
     validation = [case for case in cases if case.patient in arguments.validation] or train[:1]
     train += [covid_ct_md(arguments.data / "covid_ct_md", name) for name in arguments.whole_scans]
 
+    start = load_file(arguments.start / "weights.safetensors") if arguments.start else {}
+    if recipe.training.starts_from and not start:
+        print(f"The paper starts this from {recipe.training.starts_from}: give its run with --start.", flush=True)
     weights = {}
     if unknown := set(arguments.stage or ()) - set(recipe.stages):
         parser.error(f"the recipe {recipe.name} has no stage {', '.join(unknown)}")
     for name in arguments.stage or recipe.stages:
         stage = recipe.stages[name]
         print(f"{recipe.name}, {name}: {len({case.patient for case in train})} patients", flush=True)
-        network = train_stage(name, stage, recipe.training, train, validation, arguments.out / name, arguments.seed)
+        earlier = {key.removeprefix(f"{name}."): value for key, value in start.items() if key.startswith(f"{name}.")}
+        network = train_stage(
+            name,
+            stage,
+            recipe.training,
+            train,
+            validation,
+            arguments.out / name,
+            arguments.seed,
+            start=earlier or None,
+        )
         for key, value in unique_state(network).items():
             weights[f"{name}.{key}"] = (value.half() if value.is_floating_point() else value).contiguous()
     save_file(weights, arguments.out / "weights.safetensors")

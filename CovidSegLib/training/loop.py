@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from .. import networks
 from ..errors import InputError
 from ..evaluation.metrics import Overlap
 from ..inference import LoadedStage, choose_precision, predict
+from ..networks.weights import load_fitting_state
 from ..progress import silent
 from ..recipe import Stage, Training
 from .cases import Case
@@ -38,6 +39,7 @@ def train_stage(
     validation: Sequence[Case],
     run: Path,
     seed: int = 0,
+    start: Mapping[str, torch.Tensor] | None = None,
 ) -> nn.Module:
     """Train one stage's network and return it with averaged weights; goes on from `run` where it was broken off.
 
@@ -49,6 +51,7 @@ def train_stage(
         validation: Scans to measure on, whose patients are not among the others.
         run: Folder for checkpoint.pt, metrics.csv and settings.json; made if need be.
         seed: Of weights, order and augmentation.
+        start: Weights of a similar network to start from, as far as they fit; random weights if None.
 
     Raises:
         InputError: There are fewer slices or patches than a batch takes, or no masks of what is to be learnt.
@@ -62,7 +65,11 @@ def train_stage(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     precision = training_precision(stage, device)
     layout = torch.channels_last if stage.slices else torch.channels_last_3d
-    network = networks.build(stage.network, stage.arguments).to(device)
+    network = networks.build(stage.network, stage.arguments)
+    if start is not None:
+        anew = load_fitting_state(network, start)
+        print(f"{name}: starts from other weights, but for {', '.join(anew) or 'none'}", flush=True)
+    network = network.to(device)
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average), use_buffers=True)
     optimiser = build_optimiser(training.optimiser, network.parameters())

@@ -288,6 +288,7 @@ WRONG = [
     ("batch = 4", "batch = 4\naverage = 1.0", "“average”; it must be from 0 to below 1"),
     ("batch = 4", "batch = 4\nearly_stopping = 0", "“early_stopping”; it must be above 0"),
     ("batch = 4", "batch = 4\nsteps_per_epoch = -1", "“steps_per_epoch”; it must be above 0"),
+    ("batch = 4", 'batch = 4\nstarts_from = "msd"', "“starts_from”; it must be one of attention-unet, chs-net"),
     ("batch = 4", "batch = 4\nfinal_weight = 0", "“final_weight”; it must be above 0 and at most 1"),
     ("lungs = 2", 'lungs = "two"', r"\[training\] .* “epochs.lungs”; it must be a whole number"),
     ("lungs = 2", "lungs = 0", "“epochs.lungs”; it must be above 0"),

@@ -156,6 +156,14 @@ def test_every_kind_of_recipe_learns(kind: str, tmp_path: Path) -> None:
     assert measured > 0.3
 
 
+def test_a_run_starts_from_another(unbroken: tuple[Path, dict[str, torch.Tensor]], tmp_path: Path) -> None:
+    """It has learnt already: its first loss is less than the first of the other."""
+    scans = [chest_case("a"), chest_case("b")]
+    loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path, start=unbroken[1])
+    first, other = ((run / "metrics.csv").read_text().split(",")[1] for run in (tmp_path, unbroken[0]))
+    assert float(first) < 0.8 * float(other)
+
+
 def test_training_ends_early_where_the_loss_does_not_fall(tmp_path: Path) -> None:
     stuck = replace(
         TRAINING,

@@ -10,8 +10,8 @@ from torch import nn
 from CovidSegLib import models
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference import load_stages
-from CovidSegLib.networks import DynUNet, RAIUNet
-from CovidSegLib.networks.weights import load_unique_state, unique_state
+from CovidSegLib.networks import DynUNet, QCHCUNet, RAIUNet
+from CovidSegLib.networks.weights import load_fitting_state, load_unique_state, unique_state
 
 
 def dynunet(filters: int = 4) -> nn.Module:
@@ -51,6 +51,15 @@ def test_weights_in_half_precision_are_taken() -> None:
     for key, tensor in unique_state(network).items():
         assert tensor.dtype == (torch.float32 if half[key].is_floating_point() else half[key].dtype)
         torch.testing.assert_close(tensor, half[key].to(tensor.dtype), rtol=0, atol=0)
+
+
+def test_weights_of_a_similar_network_are_a_start() -> None:
+    """As from lung tumours to infection: all but the last layer, whose labels are others."""
+    tumours, infection = QCHCUNet(out_channels=2, features=2), QCHCUNet(out_channels=4, features=2)
+    anew = load_fitting_state(infection, unique_state(tumours))
+    assert anew and all(name.startswith("head.classifiers.") for name in anew)
+    for name, tensor in unique_state(infection).items():
+        assert name in anew or torch.equal(tensor, unique_state(tumours)[name])
 
 
 def test_weights_of_another_network_are_told() -> None:
