@@ -104,6 +104,7 @@ def _check_training(recipe: Recipe, where: str) -> None:
     from ..training.augmentation import AUGMENTATIONS, HU_AUGMENTATIONS
     from ..training.losses import CLASS_LOSSES, LOSSES
     from ..training.optimisation import OPTIMISERS, SCHEDULES
+    from . import names as recipe_names  # only here, because it imports this file
 
     training, stages = recipe.training, list(recipe.stages)
     names = " and ".join(f"one for {name}" for name in stages)
@@ -111,10 +112,8 @@ def _check_training(recipe: Recipe, where: str) -> None:
     for name in stages:
         require(training.epochs[name] > 0, where, f"epochs.{name}", "above 0")
     _check_numbers(training, where)
-    from . import names as known_recipes  # only here: this file is part of what that imports
-
     start = training.starts_from
-    require(start in (None, *known_recipes()), where, "starts_from", f"one of {', '.join(known_recipes())}")
+    require(start in (None, *recipe_names()), where, "starts_from", f"one of {', '.join(recipe_names())}")
     _check_choice(training.loss, LOSSES, f"{where} [loss]")
     for name, stage in recipe.stages.items():
         fitting = CLASS_LOSSES if stage.exclusive else LOSSES.keys() - CLASS_LOSSES
