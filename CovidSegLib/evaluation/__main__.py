@@ -22,7 +22,7 @@ from ..pipeline import segment
 from ..preprocessing import AxialView
 from ..reading import read_volume
 from ..volume import Volume
-from .metrics import Overlap, sensitivity_specificity
+from .overlap import Counts
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
 def evaluate_masks(folder: Path, model: models.Model, patients: list[str]) -> dict[str, Any]:
     """Dice of lungs and infection, by patient."""
-    overlaps: dict[str, dict[str, Overlap]] = defaultdict(lambda: defaultdict(Overlap))
+    overlaps: dict[str, dict[str, Counts]] = defaultdict(lambda: defaultdict(Counts))
     for entry in json.loads((folder / "index.json").read_text(encoding="utf-8")):
         if entry["patient"] not in patients or entry["slices"] < 2:
             continue
@@ -59,8 +59,8 @@ def evaluate_masks(folder: Path, model: models.Model, patients: list[str]) -> di
             for kind in ("ct", "lung", "infection")
         )
         found = segment(ct, model)
-        overlaps[entry["patient"]]["lungs"].add(found.lungs > 0, lungs.array > 0)
-        overlaps[entry["patient"]]["infection"].add(found.infection, infection.array > 0)
+        overlaps[entry["patient"]]["lungs"] += Counts.of(found.lungs > 0, lungs.array > 0)
+        overlaps[entry["patient"]]["infection"] += Counts.of(found.infection, infection.array > 0)
     return {patient: {name: round(o.dice, 4) for name, o in by.items()} for patient, by in overlaps.items()}
 
 
@@ -82,7 +82,8 @@ def evaluate_whole_scans(folder: Path, model: models.Model, scans: Collection[st
         from_head = np.flip(view.apply(found.infection).any(axis=(1, 2)))
         true = np.zeros(len(from_head), dtype=bool)
         true[facts["infected_slices"]] = True
-        sensitivity, specificity = sensitivity_specificity(from_head, true)
+        slices = Counts.of(from_head, true)
+        sensitivity, specificity = slices.sensitivity, slices.specificity
         results[name] = {
             "diagnosis": facts["diagnosis"],
             "sensitivity": None if np.isnan(sensitivity) else round(sensitivity, 3),

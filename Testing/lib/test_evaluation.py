@@ -1,76 +1,20 @@
-"""Metrics, and how masks and slices are counted."""
+"""How masks and slices are counted."""
 
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from hypothesis import given
-from hypothesis import strategies as st
 
 from CovidSegLib.evaluation import __main__ as evaluation
-from CovidSegLib.evaluation.metrics import Overlap, sensitivity_specificity
 from CovidSegLib.models import Model
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Grid, Volume
 
 MODEL = Model(Path("nowhere"), {"trained_on": ["p1"]})
-
-
-def mask(*values: int) -> np.ndarray:
-    return np.array(values, dtype=bool)
-
-
-def overlap(found: np.ndarray, true: np.ndarray) -> Overlap:
-    counts = Overlap()
-    counts.add(found, true)
-    return counts
-
-
-@pytest.mark.parametrize(
-    ("found", "true", "expected"),
-    [
-        (mask(1, 1, 0, 0), mask(1, 0, 1, 0), 0.5),
-        (mask(1, 1, 1, 0), mask(1, 0, 0, 0), 0.5),
-        (mask(1, 0), mask(1, 0), 1.0),
-        (mask(1, 0), mask(0, 1), 0.0),
-        (mask(0, 0), mask(0, 1), 0.0),
-        (mask(0, 0), mask(0, 0), 1.0),
-    ],
-)
-def test_dice(found: np.ndarray, true: np.ndarray, expected: float) -> None:
-    assert overlap(found, true).dice == pytest.approx(expected)
-    assert overlap(true, found).dice == pytest.approx(expected)
-
-
-def test_dice_of_nothing_at_all_is_one() -> None:
-    assert Overlap().dice == 1.0
-
-
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2), st.integers(1, 50))
-def test_dice_of_runs_of_slices_is_that_of_all_slices_together(pairs: list[tuple[bool, bool]], cut: int) -> None:
-    found, true = np.array(pairs).T
-    parts = Overlap()
-    parts.add(found[:cut], true[:cut])
-    parts.add(found[cut:], true[cut:])
-    assert parts == overlap(found, true)
-
-
-def test_sensitivity_and_specificity_of_slices() -> None:
-    sensitivity, specificity = sensitivity_specificity(mask(1, 0, 1, 1, 0, 0, 1), mask(1, 1, 1, 1, 0, 0, 0))
-    assert sensitivity == pytest.approx(3 / 4)
-    assert specificity == pytest.approx(2 / 3)
-
-
-def test_sensitivity_and_specificity_where_there_is_nothing_to_tell_them_from() -> None:
-    assert math.isnan(sensitivity_specificity(mask(1, 0), mask(0, 0))[0])
-    assert sensitivity_specificity(mask(1, 0), mask(0, 0))[1] == 0.5
-    assert sensitivity_specificity(mask(1, 0), mask(1, 1))[0] == 0.5
-    assert math.isnan(sensitivity_specificity(mask(1, 0), mask(1, 1))[1])
 
 
 SHAPE = (6, 4, 5)
