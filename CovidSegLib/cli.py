@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from . import __version__, models
 from .errors import Cancelled, InputError
+from .evaluation import command as evaluation
 from .progress import Progress, part
 from .reporting import Reporter, reporter
 
@@ -171,6 +172,14 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--progress", choices=["bar", "json", "none"], help="how to show progress")
     segment.set_defaults(run=_segment)
 
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure models on scans with masks",
+        description=f"Tables and pictures of how well models find lungs and infection. {NOTICE}",
+    )
+    evaluation.add_arguments(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+
     listing = commands.add_parser("models", help="list the installed models")
     listing.set_defaults(run=_models)
 
@@ -233,6 +242,11 @@ def _chosen_model(options: argparse.Namespace) -> models.Model:
     from .recipes.untrained import untrained
 
     return untrained(options.recipe)
+
+
+def _evaluate(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
+    """`covidseg evaluate`."""
+    evaluation.run(options, say, stop.watch(say), stop.held)
 
 
 def _models(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:

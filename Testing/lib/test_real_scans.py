@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from CovidSegLib import models
-from CovidSegLib.evaluation.__main__ import evaluate_whole_scans
+from CovidSegLib.evaluation.whole_scans import evaluate_whole_scans
 from CovidSegLib.pipeline import segment
 from CovidSegLib.preprocessing import AxialView
 from CovidSegLib.reading import read_volume

@@ -1,0 +1,86 @@
+"""Models measured against masks: COVID-19-CT-Seg, patient by patient, each through `pipeline.segment`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from ..models import Model
+from ..pipeline import segment
+from ..progress import Progress, part, silent
+from ..training.cases import Case
+from ..volume import Grid, Volume
+from .measurement import Measurement
+from .pictures import View
+
+
+@dataclass(frozen=True)
+class Result:
+    """A patient as one model segments it.
+
+    Attributes:
+        model: Its name.
+        patient: Who.
+        seen: Whether the model was trained on it.
+        measured: By structure.
+        view: The slice with most true infection.
+    """
+
+    model: str
+    patient: str
+    seen: bool
+    measured: dict[str, Measurement]
+    view: View
+
+
+def evaluate_masks(
+    cases: Collection[Case], model: Model, *, device: str = "auto", progress: Progress = silent
+) -> list[Result]:
+    """Measure a model on all patients of some cases; the cases of one patient, which are runs of slices, are one.
+
+    Args:
+        cases: Runs of slices. The scan goes on beyond them, so that where a mask is cut off it has no surface.
+        model: What is measured.
+        device: As of `pipeline.segment`.
+        progress: Told the stage and the fraction of the cases that is done.
+
+    Returns:
+        A result a patient, in the order of their names.
+
+    Raises:
+        InputError: A case cannot be segmented; names it.
+        Cancelled: From `progress`.
+    """
+    by_patient: dict[str, list[tuple[dict[str, Measurement], View]]] = {}
+    for number, case in enumerate(cases):
+        here = part(progress, number / len(cases), (number + 1) / len(cases))
+        by_patient.setdefault(case.patient, []).append(_measure(case, model, device, here))
+    results = []
+    for patient, runs in sorted(by_patient.items()):
+        measured = {
+            structure: sum((of[structure] for of, _ in runs), Measurement()) for structure in ("lungs", "infection")
+        }
+        view = max((view for _, view in runs), key=lambda view: view.voxels)
+        results.append(Result(model.name, patient, patient in model.card.get("trained_on", ()), measured, view))
+    return results
+
+
+def _measure(case: Case, model: Model, device: str, progress: Progress) -> tuple[dict[str, Measurement], View]:
+    """One run of slices."""
+    between, rows, columns = case.spacing
+    depth, height, width = case.axial.shape
+    volume = Volume(np.ascontiguousarray(case.axial), Grid((depth, height, width), (columns, rows, between)))
+    try:
+        found = segment(
+            volume, model, device=device, progress=lambda _, fraction: progress(f"Segmenting {case.name}", fraction)
+        )
+    except InputError as error:
+        raise InputError(f"{case.name}: {error}") from error
+    measured = {
+        "lungs": Measurement.of(found.lungs > 0, case.lungs, case.spacing, open_ends=True),
+        "infection": Measurement.of(found.infection, case.infection, case.spacing, open_ends=True),
+    }
+    return measured, View.of(case.name, case.axial, case.infection, found.infection, case.spacing)

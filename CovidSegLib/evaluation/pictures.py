@@ -1,0 +1,85 @@
+"""Pictures of a case: the slice with most true infection, and on it what was marked and what each model found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+#: Lung window.
+LOW, HIGH = -1350.0, 150.0
+TRUE_COLOUR, FOUND_COLOUR = "#59c3ff", "#ffb020"
+BACKGROUND, INK = "#101418", "#f2f4f6"
+
+
+@dataclass(frozen=True)
+class View:
+    """One axial slice of a case.
+
+    Attributes:
+        place: The run of slices and the slice of it, in words.
+        hu: (rows, columns), in HU.
+        true, found: bool (rows, columns).
+        spacing: mm between rows and columns.
+    """
+
+    place: str
+    hu: np.ndarray
+    true: np.ndarray
+    found: np.ndarray
+    spacing: tuple[float, float]
+
+    @property
+    def voxels(self) -> int:
+        """How many are infected, of the truth."""
+        return int(np.count_nonzero(self.true))
+
+    @classmethod
+    def of(
+        cls, name: str, hu: np.ndarray, true: np.ndarray, found: np.ndarray, spacing: tuple[float, float, float]
+    ) -> View:
+        """The slice with most true infection, of arrays (z, y, x); the first of several, or of none."""
+        most = int(true.sum(axis=(1, 2)).argmax())
+        picture, marked, seen = (np.array(array[most]) for array in (hu, true, found))
+        return cls(f"{name}, slice {most + 1} of {len(hu)}", picture, marked, seen, spacing[1:])
+
+
+def draw(path: Path, title: str, views: Mapping[str, View]) -> None:
+    """Write a PNG: the slice alone, and beside it for each model truth and result as outlines.
+
+    Args:
+        path: The file to write.
+        title: What stands above it.
+        views: The same slice by what stands above its panel: the model, and how well it did.
+    """
+    first = next(iter(views.values()))
+    panels = 1 + len(views)
+    tall = 5.0 * first.hu.shape[0] * first.spacing[0] / (first.hu.shape[1] * first.spacing[1])
+    figure = Figure(figsize=(5.0 * panels, tall + 1.1), dpi=110, facecolor=BACKGROUND, layout="constrained")
+    figure.suptitle(f"{title}\n{first.place}", color=INK, fontsize=12)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    _show(axes[0], first, "CT")
+    for panel, (name, view) in zip(axes[1:], views.items(), strict=True):
+        _show(panel, view, name)
+        _outline(panel, view.true, TRUE_COLOUR)
+        _outline(panel, view.found, FOUND_COLOUR)
+    figure.supxlabel("blue: truth     orange: result     Research software. Not for diagnosis.", color=INK, fontsize=10)
+    FigureCanvasAgg(figure).print_png(str(path))
+
+
+def _show(axes: Axes, view: View, title: str) -> None:
+    axes.imshow(view.hu, cmap="gray", vmin=LOW, vmax=HIGH, aspect=view.spacing[0] / view.spacing[1])
+    axes.set_title(title, color=INK, fontsize=11)
+    axes.set_axis_off()
+
+
+def _outline(axes: Axes, mask: np.ndarray, colour: str) -> None:
+    if mask.any():
+        # A frame of one voxel, so that a mask that touches the border is outlined there too.
+        y, x = (np.arange(size + 2) - 1 for size in mask.shape)
+        axes.contour(x, y, np.pad(mask.astype(np.float32), 1), levels=[0.5], colors=[colour], linewidths=1.2)

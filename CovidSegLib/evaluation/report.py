@@ -1,0 +1,121 @@
+"""The files of an evaluation: CSV tables, a Markdown text, JSON for a model's card, and pictures of three cases."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..models import Model
+from ..outputs import staging
+from ..progress import Progress, silent
+from .masks import Result
+from .measurement import METRICS
+from .pictures import draw
+from .tables import markdown
+
+PICTURES = ("best", "median", "worst")
+#: What there may be in a folder of results.
+FILES = ("evaluation.md", "cases.csv", "scans.csv", "results.json", *(f"{name}.png" for name in PICTURES))
+SCAN_COLUMNS = ("diagnosis", "sensitivity", "specificity", "involvement_percent", "lungs_ml")
+
+
+def write(
+    out: Path,
+    models: Sequence[Model],
+    results: Sequence[Result],
+    scans: Mapping[str, Mapping[str, Any]],
+    *,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Write all files to a folder, or none.
+
+    Args:
+        out: The folder; made where there is none.
+        models: Those that were measured.
+        results: On masks, of all models, each on the same patients.
+        scans: Whole scans by model, as `evaluate_whole_scans` returns them.
+        overwrite: Replace earlier results in `out`.
+        progress: Told the stage and the fraction of the writing that is done; may raise to cancel.
+
+    Returns:
+        The files written. Without patients with masks there are no cases and no pictures, and so with scans.
+
+    Raises:
+        InputError: As of `outputs.staging.all_or_nothing`.
+    """
+    with staging.all_or_nothing(out, FILES, overwrite=overwrite) as folder:
+        progress("Writing the tables", 0.0)
+        (folder / "evaluation.md").write_text(markdown(models, results, scans), encoding="utf-8", newline="\n")
+        by_model = {model.name: for_card(model, results, scans) for model in models}
+        (folder / "results.json").write_text(json.dumps(by_model, indent=1) + "\n", encoding="utf-8", newline="\n")
+        if results:
+            _write_rows(folder / "cases.csv", [row for result in results for row in _rows(result)])
+            progress("Drawing the pictures", 0.3)
+            for name, patient in ranked(results).items():
+                own = [result for result in results if result.patient == patient]
+                panels = {f"{one.model}: Dice {one.measured['infection'].voxels.dice:.3f}": one.view for one in own}
+                draw(folder / f"{name}.png", f"{name.capitalize()} case by Dice of the infection: {patient}", panels)
+        rows = [
+            {"model": model, "scan": scan, **{key: of[key] for key in SCAN_COLUMNS}}
+            for model, by_scan in scans.items()
+            for scan, of in by_scan.items()
+        ]
+        if rows:
+            _write_rows(folder / "scans.csv", rows)
+        files = sorted(path.name for path in folder.iterdir())
+        # Cancelling is possible up to here.
+        progress("Saving the results", 1.0)
+    return [out / name for name in files]
+
+
+def ranked(results: Sequence[Result]) -> dict[str, str]:
+    """The patients with the best, the median and the worst Dice of the infection, by the mean over the models."""
+    dice: dict[str, list[float]] = {}
+    for result in results:
+        dice.setdefault(result.patient, []).append(result.measured["infection"].voxels.dice)
+    order = sorted(dice, key=lambda patient: (-sum(dice[patient]) / len(dice[patient]), patient))
+    return dict(zip(PICTURES, (order[0], order[len(order) // 2], order[-1]), strict=True))
+
+
+def for_card(model: Model, results: Sequence[Result], scans: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What a model's card keeps: Dice by patient, and the whole scans."""
+    own = [result for result in results if result.model == model.name]
+    dice = {one.patient: {name: round(of.voxels.dice, 4) for name, of in one.measured.items()} for one in own}
+    return {"masks": dice, "whole_scans": dict(scans.get(model.name, {}))}
+
+
+def _rows(result: Result) -> list[dict[str, Any]]:
+    """One row a structure."""
+    rows = []
+    for structure, of in result.measured.items():
+        row: dict[str, Any] = {"model": result.model, "patient": result.patient, "structure": structure}
+        row |= {"seen_in_training": "yes" if result.seen else "no", **of.values()}
+        row |= {"found_ml": of.found_ml, "true_ml": of.true_ml}
+        if structure == "infection":
+            row |= {"lesions_found": of.lesions.found, "lesions_missed": of.lesions.missed}
+            row |= {"lesions_false": of.lesions.false}
+        else:
+            row |= {key: None for key, metric in METRICS.items() if not metric.of_lungs}
+        rows.append(row)
+    return rows
+
+
+def _write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """CSV with the mark at the beginning by which Excel knows UTF-8; what is not defined is left empty."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: _cell(value) for key, value in row.items()})
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else round(value, 6)
+    return value

@@ -1,0 +1,150 @@
+"""The numbers of an evaluation as Markdown tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import recipes
+from ..models import Model
+from .masks import Result
+from .measurement import METRICS, STRUCTURES, metrics_of
+from .summary import agreement, compare, summarise
+
+#: Columns of the table of cases.
+BY_CASE = ("dice", "sensitivity", "precision", "nsd_1mm", "nsd_3mm", "hd95_mm", "volume_error_percent", "lesion_f1")
+NOTES = (
+    "n: cases for which the number is defined. Interval: 95 % percentile bootstrap over cases, of the mean. Runs of "
+    "slices of one patient are one case. Specificity and accuracy are of all voxels of the files. mm and ml follow the "
+    "spacing in the files, which is nominal in `covid19_ct_seg_hu`. Definitions, with their sources and what they are "
+    "for empty masks: `CovidSegLib/evaluation/`."
+)
+
+UNSEEN = "The numbers below are of the cases that no model here was trained on."
+PAPERS = "Each paper measured on patients of its own, which are not these: the figures are no ranking."
+ALL_SEEN = "All of these cases were seen in training: the numbers below do not say how well a model does on others."
+
+Values = list[float]
+
+
+def by_metric(results: Sequence[Result], structure: str) -> dict[str, Values]:
+    """For each metric its values over cases."""
+    rows = [result.measured[structure].values() for result in results]
+    return {key: [row[key] for row in rows] for key in metrics_of(structure)}
+
+
+def markdown(models: Sequence[Model], results: Sequence[Result], scans: Mapping[str, Mapping[str, Any]]) -> str:
+    """The whole text.
+
+    Args:
+        models: Those that were measured.
+        results: Of all models, on masks.
+        scans: Of `evaluate_whole_scans`, by model.
+    """
+    parts = [f"# Evaluation of {', '.join(model.name for model in models)}"]
+    if results:
+        everyone = {model.name: [result for result in results if result.model == model.name] for model in models}
+        parts += ["## Cases", _cases(results)]
+        seen = {result.patient for result in results if result.seen}
+        unseen = {name: [one for one in own if one.patient not in seen] for name, own in everyone.items()}
+        known = not unseen[models[0].name]
+        measured = everyone if known else unseen
+        parts.append(ALL_SEEN if known else UNSEEN)
+        for structure in STRUCTURES[::-1]:
+            parts += [f"## {structure.capitalize()}", _summaries(models, measured, structure)]
+        parts += ["## Volumes, result - truth", _volumes(measured)]
+        parts += [
+            "## What the papers report",
+            PAPERS,
+            *(_papers(measured, structure) for structure in STRUCTURES[::-1]),
+        ]
+        parts.append(NOTES)
+    if any(scans.values()):
+        parts += ["## Whole scans", _scans(models, scans)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cases(results: Sequence[Result]) -> str:
+    head = ["model", "patient", "seen in training", "lungs, Dice"]
+    head += [f"{METRICS[key].title}" for key in BY_CASE]
+    rows = []
+    for result in sorted(results, key=lambda result: result.patient):
+        infection = result.measured["infection"].values()
+        row = [result.model, result.patient, "yes" if result.seen else "no"]
+        row += [_show(result.measured["lungs"].values()["dice"], 3)]
+        rows.append(row + [_show(infection[key], METRICS[key].decimals) for key in BY_CASE])
+    return table(head, rows)
+
+
+def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[Result]], structure: str) -> str:
+    """Rows of metrics; of one model with median and paper, of several side by side with tests against the first."""
+    values = {name: by_metric(results, structure) for name, results in measured.items()}
+    several = len(models) > 1
+    head, rows = ["metric"], []
+    for model in models:
+        head += [f"{model.name}, mean [interval]", "median", "n", f"paper of {model.recipe}"]
+    head += [f"{model.name} and {models[0].name}" for model in models[1:]]
+    for key, metric in metrics_of(structure).items():
+        row = [metric.title]
+        for model in models:
+            of = summarise(values[model.name][key])
+            mean, low, high, median = (_show(value, metric.decimals) for value in (of.mean, of.low, of.high, of.median))
+            reported = recipes.load(model.recipe).reported.get(structure, {}).get(key)
+            row += [f"{mean} [{low}, {high}]", median, str(of.count), _as_printed(reported)]
+        first = values[models[0].name][key]
+        row += [str(compare(values[model.name][key], first)) for model in models[1:]]
+        rows.append(row)
+    text = table(head, rows)
+    return text + "\n\nThe last columns: Wilcoxon's signed-rank test over the same cases, two-sided." * several
+
+
+def _volumes(measured: Mapping[str, Sequence[Result]]) -> str:
+    rows = []
+    for name, results in measured.items():
+        for structure in STRUCTURES[::-1]:
+            volumes = [result.measured[structure] for result in results]
+            agreed = agreement([of.found_ml for of in volumes], [of.true_ml for of in volumes])
+            shown = [_show(value, 1) for value in (agreed.bias, agreed.low, agreed.high)]
+            rows.append([name, structure, str(agreed.count), shown[0], f"{shown[1]} to {shown[2]}"])
+    return table(["model", "structure", "n", "bias, ml", "95 % limits of agreement (Bland-Altman), ml"], rows)
+
+
+def _papers(measured: Mapping[str, Sequence[Result]], structure: str) -> str:
+    """Our means, and what the papers of the recipes report on patients of their own."""
+    keys = list(METRICS)[:6]
+    rows = []
+    for name, results in measured.items():
+        values = by_metric(results, structure)
+        means = [_show(summarise(values[key]).mean, METRICS[key].decimals) for key in keys]
+        rows.append([f"**{name}**, measured here", *means])
+    for name in recipes.names():
+        if reported := recipes.load(name).reported.get(structure):
+            rows.append([f"{name}, its paper", *(_as_printed(reported.get(key)) for key in keys)])
+    return table([structure, *(METRICS[key].title for key in keys)], rows)
+
+
+def _scans(models: Sequence[Model], scans: Mapping[str, Mapping[str, Any]]) -> str:
+    head = ["model", "scan", "diagnosis", "slices: sensitivity", "specificity", "infection, % of lungs", "lungs, ml"]
+    rows = []
+    for model in models:
+        for name, of in scans[model.name].items():
+            numbers = ("sensitivity", "specificity", "involvement_percent", "lungs_ml")
+            cells = ["-" if of[key] is None else str(of[key]) for key in numbers]
+            seen = "its clean slices" if name in model.card.get("trained_on", ()) else "no"
+            rows.append([model.name, name, of["diagnosis"], *cells, seen])
+    return table([*head, "seen in training"], rows)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _show(value: float | None, decimals: int) -> str:
+    return "-" if value is None or math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def _as_printed(value: float | None) -> str:
+    """A paper's figure, with no more digits than it has."""
+    return "-" if value is None else f"{value:g}"
