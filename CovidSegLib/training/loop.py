@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from .. import networks
 from ..errors import InputError
-from ..evaluation.metrics import Overlap
+from ..evaluation.overlap import Counts
 from ..inference import LoadedStage, choose_precision, predict
 from ..networks.weights import load_fitting_state
 from ..progress import silent
@@ -145,13 +145,13 @@ def validation_dice(name: str, loaded: LoadedStage, cases: Sequence[Case]) -> fl
     The infection is found within the true lungs, so that the stage is measured and not the one before it.
     """
     loaded.network.eval()
-    overlap = Overlap()
+    counts = Counts()
     for case in cases:
         lungs = case.lungs if name == "infection" and "lungs" not in loaded.stage.finds else None
         found = predict(loaded, case.axial, case.spacing, lungs, silent, name)[name] >= 128
         known = known_slices(case, loaded.stage)
-        overlap.add(found[known], (case.lungs if name == "lungs" else case.infection)[known])
-    return overlap.dice
+        counts += Counts.of(found[known], (case.lungs if name == "lungs" else case.infection)[known])
+    return counts.dice
 
 
 def _note(run: Path, epoch: int, loss: float, dice: float | None, seconds: float) -> None:
