@@ -105,22 +105,12 @@ def _sides(lungs: np.ndarray, voxel_ml: float) -> np.ndarray:
     The lungs often touch in front of the heart. They are worn away until two pieces are left that could each be a lung,
     and these grow back. If they never fall apart, there is one lung, on the side of the picture where most of it lies.
     """
-    core = lungs
-    for _ in range(8):
-        labels, count = ndimage.label(core)
-        sizes = np.bincount(labels.ravel(), minlength=count + 1) * voxel_ml
-        sizes[0] = 0
-        first, second = (int(label) for label in np.argsort(sizes)[::-1][:2])
-        if second and sizes[second] > max(100.0, 0.12 * sizes[first]):
-            centres = ndimage.center_of_mass(core, labels, [first, second])
-            if abs(centres[0][2] - centres[1][2]) > 0.15 * lungs.shape[2]:
-                break
-        core = ndimage.binary_erosion(core)
-    else:
+    cores = _two_cores(lungs, voxel_ml)
+    if cores is None:
         middle = (lungs.shape[2] - 1) / 2
         side = RIGHT_LUNG if np.argwhere(lungs)[:, 2].mean() < middle else LEFT_LUNG
         return np.where(lungs, side, 0).astype(np.uint8)
-    right, left = (first, second) if centres[0][2] < centres[1][2] else (second, first)
+    labels, right, left = cores
     markers = np.zeros(lungs.shape, dtype=np.int32)
     markers[labels == right], markers[labels == left] = RIGHT_LUNG, LEFT_LUNG
     depth = ndimage.distance_transform_edt(lungs)
@@ -131,6 +121,23 @@ def _sides(lungs: np.ndarray, voxel_ml: float) -> np.ndarray:
         nearest = ndimage.distance_transform_edt(sides == 0, return_distances=False, return_indices=True)
         sides[apart] = sides[tuple(nearest)][apart]
     return sides
+
+
+def _two_cores(lungs: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, int, int] | None:
+    """What is left of two lungs that have fallen apart: labels, and which of them are right and left; None if never."""
+    core = lungs
+    for _ in range(8):
+        labels, count = ndimage.label(core)
+        if count >= 2:
+            sizes = np.bincount(labels.ravel()) * voxel_ml
+            sizes[0] = 0
+            first, second = (int(label) for label in np.argsort(sizes)[::-1][:2])
+            centres = ndimage.center_of_mass(core, labels, [first, second])
+            apart = abs(centres[0][2] - centres[1][2]) > 0.15 * lungs.shape[2]
+            if apart and sizes[second] > max(100.0, 0.12 * sizes[first]):
+                return (labels, first, second) if centres[0][2] < centres[1][2] else (labels, second, first)
+        core = ndimage.binary_erosion(core)
+    return None
 
 
 def _fill_holes(lungs: np.ndarray) -> None:

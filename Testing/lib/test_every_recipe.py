@@ -58,9 +58,6 @@ def small_recipe(recipe: Recipe) -> Recipe:
 def test_the_pipeline_runs_every_recipe(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     load = recipes.load
     monkeypatch.setattr(recipes, "load", lambda wanted: small_recipe(load(name)) if wanted == name else load(wanted))
-    if name == "unet-cascade":
-        monkeypatch.delitem(NARROW, "DynUNet")
-        monkeypatch.setitem(NARROW, "DynUNet", {})
     phantom = phantom_on(COARSE)
     found = segment(phantom.volume, untrained(name))
     assert found.grid == COARSE

@@ -1,6 +1,7 @@
 """Lungs and infection from probabilities."""
 
 import numpy as np
+import pytest
 
 from CovidSegLib.phantom import make_phantom
 from CovidSegLib.postprocessing import infection_in_lungs, lungs_from_probability
@@ -33,6 +34,15 @@ def test_one_lung_is_not_cut_in_two() -> None:
     mask[:, :, 80:] = False
     lungs = lungs_from_probability((mask * 255).astype(np.uint8), SPACING)
     assert set(np.unique(lungs)) == {0, 1}
+
+
+@pytest.mark.parametrize(("columns", "side"), [(slice(10, 60), 1), (slice(100, 150), 2)])
+def test_a_thin_layer_is_one_lung_on_its_side(columns: slice, side: int) -> None:
+    """Worn away, nothing is left of it; it went wrong with what an untrained network marks."""
+    mask = np.zeros((60, 120, 160), dtype=bool)
+    mask[10:50, 30:32, columns] = True
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), (8.0, 4.0, 4.0))
+    np.testing.assert_array_equal(lungs, np.where(mask, side, 0))
 
 
 def test_small_pieces_go_and_holes_are_filled() -> None:
