@@ -70,7 +70,7 @@ def segment(
     clock.lap("predict lungs")
     lungs = lungs_from_probability(found.pop("lungs"), spacing)
     if not model.trained:
-        warnings += (UNTRAINED.format(model.name),)
+        warnings += (UNTRAINED.format(recipes.load(model.recipe).name),)
     if lung_model.trained:
         warnings += check_lungs(view.undo(lungs), volume)
     clock.lap("lungs")
@@ -138,7 +138,7 @@ def _facts(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "title": model.title,
-        "recipe": model.recipe,
+        "recipe": recipes.load(model.recipe).name,  # where it lies on this computer is nobody's business
         "trained": model.trained,
         "sha256": model.card["sha256"],
         "licence": model.card.get("licence"),

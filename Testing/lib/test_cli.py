@@ -251,8 +251,11 @@ def test_a_recipe_runs_without_weights_and_says_so(
     monkeypatch.setattr("CovidSegLib.phantom.default_grid", lambda: UPPER)
     options = ["--recipe", str(tmp_path / "mine.toml"), "--skip", "surfaces", "--skip", "overview"]
     assert cli.main(["segment", "--demo", "-o", str(tmp_path / "out"), *options]) == cli.DONE
-    assert "The networks of “mine-untrained” are untrained: what they mark means nothing" in capsys.readouterr().err
-    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert "The networks of “raiu-net” are untrained: what they mark means nothing" in capsys.readouterr().err
+    written = (tmp_path / "out" / "report.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in written
+    report = json.loads(written)
+    assert report["provenance"]["model"]["recipe"] == "raiu-net"
     assert report["provenance"]["model"]["trained"] is False
     assert report["provenance"]["lungs_model"]["name"] == "unet-cascade"
 
