@@ -55,13 +55,13 @@ def run(
     if options.card and (options.compare or options.patients):
         raise InputError("A card holds all results of one model: --card goes with neither --compare nor --patients.")
     with held():
-        from . import data
+        from ..data import choose
         from .masks import evaluate_masks
         from .report import FILES, for_card, staging, write
         from .whole_scans import evaluate_whole_scans
 
     staging.check(options.output, FILES, overwrite=options.overwrite)
-    wanted = data.choose(options.data, chosen, options.patients)
+    wanted = choose.choose(options.data, chosen, options.patients)
     progress("Reading the cases", 0.02)
     cases = wanted.cases()
     slices = sum(len(case.axial) for case in cases)
@@ -72,7 +72,7 @@ def run(
         results += evaluate_masks(cases, model, device=options.device, progress=part(here, 0.0, share))
         scans[model.name] = (
             evaluate_whole_scans(
-                wanted.data / data.SCANS, model, wanted.scans, device=options.device, progress=part(here, share, 1.0)
+                wanted.data / choose.SCANS, model, wanted.scans, device=options.device, progress=part(here, share, 1.0)
             )
             if wanted.scans
             else {}

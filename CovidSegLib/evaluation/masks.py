@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.case import Case
 from ..errors import InputError
 from ..models import Model
 from ..pipeline import segment
 from ..progress import Progress, part, silent
-from ..training.cases import Case
 from ..volume import Grid, Volume
 from .measurement import Measurement
 from .pictures import View

@@ -12,9 +12,9 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from .. import recipes
+from ..data.case import covid19_ct_seg, covid_ct_md
 from ..networks.weights import unique_state
 from ..recipe import STAGES
-from .cases import covid19_ct_seg, covid_ct_md
 from .loop import train_stage
 
 

@@ -17,13 +17,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, RandomSampler
 
 from .. import networks
+from ..data.case import Case
 from ..errors import InputError
 from ..evaluation.overlap import Counts
 from ..inference import LoadedStage, choose_precision, predict
 from ..networks.weights import load_fitting_state
 from ..progress import silent
 from ..recipe import Stage, Training
-from .cases import Case
 from .losses import build_loss
 from .optimisation import EarlyStopping, build_optimiser, build_schedule
 from .patches import PatchDataset

@@ -12,12 +12,12 @@ import torch
 from torch.nn import functional
 from torch.utils.data import Dataset
 
+from ..data.case import Case
 from ..inference.patches import seen_volume
 from ..inference.regions import volume_frame
 from ..preprocessing import AIR_HU, grey_statistics, scale_window, standardise
 from ..recipe import Augmentation, Stage
 from .augmentation import GREY_AUGMENTATIONS, build_augmentation
-from .cases import Case
 from .slices import changed
 from .targets import known_slices, target_mask
 

@@ -12,11 +12,11 @@ import torch
 from monai.utils import convert_to_tensor
 from torch.utils.data import Dataset
 
+from ..data.case import Case
 from ..inference import slice_frame
 from ..preprocessing import AIR_HU, grey_statistics, keep_near, neighbours, scale_window, standardise
 from ..recipe import Augmentation, Stage
 from .augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, IMAGE, MASK, build_augmentation
-from .cases import Case
 from .targets import known_slices, target_mask
 
 

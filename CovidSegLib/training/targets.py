@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from ..data.case import Case
 from ..errors import InputError
 from ..postprocessing import lungs_from_probability
 from ..recipe import BACKGROUND, INFECTION_LABEL, LUNG_LABELS, Stage
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG
-from .cases import Case
 
 
 def target_mask(case: Case, stage: Stage) -> np.ndarray:

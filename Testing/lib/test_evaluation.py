@@ -14,11 +14,11 @@ import pytest
 import SimpleITK as sitk
 
 from CovidSegLib import cli, models, recipes
+from CovidSegLib.data.case import covid19_ct_seg
 from CovidSegLib.errors import Cancelled, InputError
 from CovidSegLib.evaluation import masks, report, tables, whole_scans
 from CovidSegLib.models import Model
 from CovidSegLib.segmentation import Segmentation
-from CovidSegLib.training.cases import covid19_ct_seg
 from CovidSegLib.volume import Grid, Volume
 
 MODEL = Model(Path("nowhere"), {"trained_on": ["p1"]})

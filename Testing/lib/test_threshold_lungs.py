@@ -7,8 +7,8 @@ import pytest
 from phantoms import dice, phantom_on
 from scipy import ndimage
 
+from CovidSegLib.data.threshold_lungs import threshold_lungs
 from CovidSegLib.phantom import Phantom, default_grid
-from CovidSegLib.training.threshold_lungs import threshold_lungs
 from CovidSegLib.volume import Grid
 
 #: Thin enough for the main bronchi to be followed.

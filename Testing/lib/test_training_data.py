@@ -13,11 +13,11 @@ import torch
 from stages import patch_stage, slice_stage
 from tiny_case import chest_case
 
+from CovidSegLib.data import case as cases
+from CovidSegLib.data.case import Case, covid19_ct_seg
 from CovidSegLib.errors import InputError
 from CovidSegLib.preprocessing import AIR_HU
 from CovidSegLib.recipe import Augmentation, Intensity
-from CovidSegLib.training import cases
-from CovidSegLib.training.cases import Case, covid19_ct_seg
 from CovidSegLib.training.patches import PatchDataset
 from CovidSegLib.training.slices import SliceDataset
 from CovidSegLib.training.targets import known_slices, lung_sides, target_mask

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from CovidSegLib.training.cases import Case
+from CovidSegLib.data.case import Case
 
 
 def chest_case(name: str = "a", slices: int = 12, eight_bit: bool = True) -> Case:

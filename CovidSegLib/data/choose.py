@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..data.case import Case, covid19_ct_seg
 from ..errors import InputError
 from ..models import Model
-from ..training.cases import Case, covid19_ct_seg
 
 MASKS, SCANS = "covid19_ct_seg_hu", "covid_ct_md"
 
