@@ -190,6 +190,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing.add_argument("action", nargs="?", choices=["show"], help="print one recipe")
     listing.add_argument("name", nargs="?", metavar="NAME", help="which")
+    listing.add_argument("--resolved", action="store_true", help="with what it takes from the recipe that it is like")
+    listing.add_argument("--ablation", metavar="ROW", help="the row of its paper's ablation, with --resolved")
     listing.set_defaults(run=_recipes)
     return parser
 
@@ -268,8 +270,13 @@ def _recipes(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     """`covidseg recipes`."""
     from . import recipes
 
-    if (options.action is None) != (options.name is None):
+    if (options.action is None) != (options.name is None) or (options.resolved and options.action is None):
         raise InputError("Give the name of the recipe to show: covidseg recipes show NAME.")
+    if options.ablation and not options.resolved:
+        raise InputError("A row of an ablation has no file of its own: give --resolved with --ablation.")
+    if options.resolved:
+        print(recipes.resolved_text(options.name, options.ablation), end="")
+        return
     if options.action == "show":
         recipes.load(options.name)  # a wrong one is told and not printed
         print(recipes.find(options.name).read_text(encoding="utf-8"), end="")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from ..recipe import Recipe
+from . import inheritance
+from .ablation import of_row
 from .checks import check
 from .parsing import build
 
@@ -30,17 +32,36 @@ def find(name: str) -> Path:
     return path
 
 
-def load(name: str) -> Recipe:
+def load(name: str, ablation: str | None = None) -> Recipe:
     """A recipe by name, or from the TOML file at that path.
+
+    Args:
+        name: Of the recipe, or the path of its file.
+        ablation: The row of the paper's ablation whose networks are meant, or a part of its name that no other row has.
 
     Raises:
         InputError: There is none, or the file says something that a recipe does not have; names file, key and choices.
     """
-    path = find(name)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of TOML or of UTF-8
-        raise InputError(f"The recipe {path.name} is not valid TOML: {error}.") from error
-    recipe = build(Recipe, table, path.name)
-    check(recipe, path.name)
-    return recipe
+    return _checked(name, ablation)[0]
+
+
+def resolved_text(name: str, ablation: str | None = None) -> str:
+    """A recipe as one TOML text that needs no other file: with what it is like, and its row of the ablation, put in.
+
+    Arguments and errors are those of `load`; it reads as the same recipe.
+    """
+    import tomli_w  # only here: who segments need not have it
+
+    return tomli_w.dumps(_checked(name, ablation)[1])
+
+
+def _checked(name: str, ablation: str | None) -> tuple[Recipe, dict[str, Any]]:
+    table, where = inheritance.read(find(name), RECIPES)
+    recipe = build(Recipe, table, where)
+    check(recipe, where)
+    if ablation is None:
+        return recipe, table
+    table = of_row(table, ablation, where)
+    recipe = build(Recipe, table, f"{where} ({ablation})")
+    check(recipe, f"{where} ({ablation})")
+    return recipe, table
