@@ -158,10 +158,13 @@ def _parser() -> argparse.ArgumentParser:
         "--window", type=float, nargs=2, metavar=("LOW", "HIGH"), help="HU that 0 and 255 mean in an 8-bit image"
     )
     network = segment.add_mutually_exclusive_group()
-    network.add_argument("--model", help="name of an installed model; see `covidseg models`")
+    network.add_argument(
+        "--model", help="name of an installed model, or folder of a finished run; see `covidseg models`"
+    )
     network.add_argument(
         "--recipe", help="run a recipe without trained weights, to see that it runs; see `covidseg recipes`"
     )
+    segment.add_argument("--ablation", metavar="ROW", help="of --recipe: the networks of a row of its paper's ablation")
     segment.add_argument("--device", default="auto", help="auto (the default), cpu or cuda")
     segment.add_argument(
         "--threshold", type=_probability, help="probability from which a voxel is infection (default: the model's)"
@@ -239,11 +242,13 @@ def _segment(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
 
 
 def _chosen_model(options: argparse.Namespace) -> models.Model:
+    if options.ablation is not None and options.recipe is None:
+        raise InputError("An ablation is of a recipe: give --recipe with --ablation.")
     if options.recipe is None:
         return models.find(options.model)
     from .recipes.untrained import untrained
 
-    return untrained(options.recipe)
+    return untrained(options.recipe, options.ablation)
 
 
 def _evaluate(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:

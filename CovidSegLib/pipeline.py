@@ -70,7 +70,7 @@ def segment(
     clock.lap("predict lungs")
     lungs = lungs_from_probability(found.pop("lungs"), spacing)
     if not model.trained:
-        warnings += (UNTRAINED.format(recipes.load(model.recipe).name),)
+        warnings += (UNTRAINED.format(recipes.of(model).name),)
     if lung_model.trained:
         warnings += check_lungs(view.undo(lungs), volume)
     clock.lap("lungs")
@@ -96,7 +96,7 @@ def segment(
 
 def _lung_model(model: Model) -> Model:
     """The model whose lungs are used: itself, or the one that its recipe names."""
-    name = recipes.load(model.recipe).lungs_from
+    name = recipes.of(model).lungs_from
     return model if name is None else models.find(name)
 
 
@@ -138,7 +138,7 @@ def _facts(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "title": model.title,
-        "recipe": recipes.load(model.recipe).name,  # where it lies on this computer is nobody's business
+        "recipe": recipes.of(model).name,
         "trained": model.trained,
         "sha256": model.card["sha256"],
         "licence": model.card.get("licence"),

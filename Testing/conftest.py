@@ -6,6 +6,13 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the user's models, which is empty: those of whoever runs the tests stay out of them."""
+    monkeypatch.setenv("COVIDSEG_MODELS", str(tmp_path / "own models"))
+    return tmp_path / "own models"
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder with real CTs: COVIDSEG_DATA, or shared/data beside the repository."""

@@ -83,14 +83,14 @@ def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[Result]]
     several = len(models) > 1
     head, rows = ["metric"], []
     for model in models:
-        head += [f"{model.name}, mean [interval]", "median", "n", f"paper of {model.recipe}"]
+        head += [f"{model.name}, mean [interval]", "median", "n", f"paper of {recipes.of(model).name}"]
     head += [f"{model.name} and {models[0].name}" for model in models[1:]]
     for key, metric in metrics_of(structure).items():
         row = [metric.title]
         for model in models:
             of = summarise(values[model.name][key])
             mean, low, high, median = (_show(value, metric.decimals) for value in (of.mean, of.low, of.high, of.median))
-            reported = recipes.load(model.recipe).reported.get(structure, {}).get(key)
+            reported = recipes.of(model).reported.get(structure, {}).get(key)
             row += [f"{mean} [{low}, {high}]", median, str(of.count), _as_printed(reported)]
         first = values[models[0].name][key]
         row += [str(compare(values[model.name][key], first)) for model in models[1:]]

@@ -14,7 +14,7 @@ from .. import models, networks, recipes
 from ..errors import InputError
 from ..models import Model
 from ..networks.weights import load_unique_state
-from ..recipe import STAGES, Recipe, Stage
+from ..recipe import STAGES, Stage
 
 
 class LoadedStage(NamedTuple):
@@ -37,7 +37,7 @@ def load_stages(model: Model, device: torch.device, wanted: Sequence[str] = STAG
     Raises:
         InputError: The weights are not to be trusted, or are those of other networks, or the recipe finds no infection.
     """
-    recipe = recipes.load(model.recipe)
+    recipe = recipes.of(model)
     if "infection" not in recipe.infection.finds:
         raise InputError(
             f"The recipe “{recipe.name}” finds {recipe.infection.labels[-1]} and no infection: it is there to train a "
@@ -53,7 +53,7 @@ def load_stages(model: Model, device: torch.device, wanted: Sequence[str] = STAG
         tensors = _tensors(model)
     for name, stage in recipe.stages.items():
         if name in wanted:
-            loaded[name] = LoadedStage(stage, _network(recipe, name, stage, tensors, device))
+            loaded[name] = LoadedStage(stage, _network(model, name, stage, tensors, device))
     return loaded
 
 
@@ -61,11 +61,11 @@ def _tensors(model: Model) -> dict[str, torch.Tensor]:
     try:
         return load(model.verified_weights())
     except SafetensorError as error:
-        raise _misfit(model.recipe) from error
+        raise _misfit(model) from error
 
 
 def _network(
-    recipe: Recipe, name: str, stage: Stage, tensors: Mapping[str, torch.Tensor] | None, device: torch.device
+    model: Model, name: str, stage: Stage, tensors: Mapping[str, torch.Tensor] | None, device: torch.device
 ) -> nn.Module:
     network = networks.build(stage.network, stage.arguments)
     if tensors is not None:
@@ -74,10 +74,11 @@ def _network(
         try:
             load_unique_state(network, own)
         except ValueError as error:
-            raise _misfit(recipe.name) from error
+            raise _misfit(model) from error
     layout = torch.channels_last if stage.slices is not None else torch.channels_last_3d
     return network.float().eval().to(device).to(memory_format=layout)  # type: ignore[call-overload]
 
 
-def _misfit(recipe: str) -> InputError:
-    return InputError(f"The weights of the model do not fit its recipe “{recipe}”; please install CovidSeg again.")
+def _misfit(model: Model) -> InputError:
+    recipe = recipes.of(model).name
+    return InputError(f"The weights of the model “{model.name}” do not fit its recipe “{recipe}”; {model.remedy}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..recipe import Recipe
@@ -11,6 +11,9 @@ from . import inheritance
 from .ablation import of_row
 from .checks import check
 from .parsing import build
+
+if TYPE_CHECKING:
+    from ..models import Model
 
 RECIPES = Path(__file__).parent
 
@@ -45,6 +48,15 @@ def load(name: str, ablation: str | None = None) -> Recipe:
     return _checked(name, ablation)[0]
 
 
+def of(model: Model) -> Recipe:
+    """The recipe of a model, with the row of an ablation that its card names.
+
+    Raises:
+        InputError: As of `load`.
+    """
+    return load(model.recipe, model.card.get("ablation"))
+
+
 def resolved_text(name: str, ablation: str | None = None) -> str:
     """A recipe as one TOML text that needs no other file: with what it is like, and its row of the ablation, put in.
 
@@ -55,13 +67,26 @@ def resolved_text(name: str, ablation: str | None = None) -> str:
     return tomli_w.dumps(_checked(name, ablation)[1])
 
 
+def title(name: str, ablation: str | None = None) -> str:
+    """What a recipe, or a row of it, is called; without a look at its networks, for which torch would be loaded.
+
+    Raises:
+        InputError: There is no such recipe or row, or its file says something that a recipe does not have.
+    """
+    return str(_table(name, ablation)[0]["name"])
+
+
 def _checked(name: str, ablation: str | None) -> tuple[Recipe, dict[str, Any]]:
-    table, where = inheritance.read(find(name), RECIPES)
+    table, where = _table(name, ablation)
     recipe = build(Recipe, table, where)
     check(recipe, where)
-    if ablation is None:
-        return recipe, table
-    table = of_row(table, ablation, where)
-    recipe = build(Recipe, table, f"{where} ({ablation})")
-    check(recipe, f"{where} ({ablation})")
     return recipe, table
+
+
+def _table(name: str, ablation: str | None) -> tuple[dict[str, Any], str]:
+    """All that a recipe says, with keys and types as they must be, and what errors call it."""
+    table, where = inheritance.read(find(name), RECIPES)
+    build(Recipe, table, where)
+    if ablation is None:
+        return table, where
+    return of_row(table, ablation, where), f"{where} ({ablation})"

@@ -5,25 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..models import Model
-from . import find
+from . import title
 
 
-def untrained(recipe: str) -> Model:
+def untrained(recipe: str, ablation: str | None = None) -> Model:
     """The model of a recipe without weights, whose networks start from a fixed seed.
 
     Args:
         recipe: Its name, or the path of its TOML file.
+        ablation: The row of its ablation that is meant, as of `recipes.load`.
 
     Raises:
-        InputError: There is no such recipe.
+        InputError: There is no such recipe, or no such row.
     """
-    path = find(recipe)
+    name = title(recipe, ablation)
     card = {
-        "title": f"{path.stem} (untrained)",
+        "title": f"{name} (untrained)",
         "summary": "A recipe without trained weights: what it marks means nothing.",
         "recipe": recipe,
+        "ablation": ablation,
         "sha256": None,
         "licence": "",
         "threshold": 0.5,
     }
-    return Model(Path(f"{path.stem}-untrained"), card)
+    return Model(Path(f"{name}-untrained"), card)

@@ -1,6 +1,6 @@
 """Train a recipe: `python -m CovidSegLib.training RECIPE --data DIR --out RUN [--leave-out NAME ...]`.
 
-Goes on from RUN where it was broken off. Ends with RUN/weights.safetensors and RUN/training.json.
+Goes on from RUN where it was broken off. Ends with RUN/model.safetensors and RUN/training.json.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
     validation = [case for case in cases if case.patient in arguments.validation] or train[:1]
     train += [covid_ct_md(arguments.data / "covid_ct_md", name) for name in arguments.whole_scans]
 
-    start = load_file(arguments.start / "weights.safetensors") if arguments.start else {}
+    start = load_file(arguments.start / "model.safetensors") if arguments.start else {}
     if recipe.training.starts_from and not start:
         print(f"The paper starts this from {recipe.training.starts_from}: give its run with --start.", flush=True)
     weights = {}
@@ -62,7 +62,7 @@ def main() -> None:
         )
         for key, value in unique_state(network).items():
             weights[f"{name}.{key}"] = (value.half() if value.is_floating_point() else value).contiguous()
-    save_file(weights, arguments.out / "weights.safetensors")
+    save_file(weights, arguments.out / "model.safetensors")
     facts = {
         "recipe": recipe.name,
         "seed": arguments.seed,

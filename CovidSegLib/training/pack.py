@@ -1,58 +1,91 @@
-"""A finished run as a model: `python -m CovidSegLib.training.pack RUN --name NAME`, into the library's weights."""
+"""The card of a finished run, by which its folder is a model like any other."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from .. import models, recipes
+from ..errors import InputError
+from ..recipe import Recipe
 
-LICENCE = "Weights: CC BY-NC-SA 4.0, for research, not for commercial use (the training data's licence)."
-LIMITS = [
-    "Not for diagnosis. Trained on few patients; every mask needs a radiologist's eye.",
-    "Trained on central slices of 8-bit pictures put back on a HU scale: on other scanners and kernels it may err.",
+FACTS_FILE = "training.json"
+LIMITS = (
+    "Not for diagnosis: every mask needs a radiologist's eye.",
     "Finds opacities of any cause: pneumonia of other origin, oedema and atelectasis look alike to it.",
     "Lungs that are wholly consolidated, or an effusion, may be left out of the lungs.",
-]
+)
 
 
-def pack(run: Path, name: str, into: Path = models.WEIGHTS) -> models.Model:
-    """Put a run's weights, with a card and their SHA-256, where models are found."""
-    facts = json.loads((run / "training.json").read_text(encoding="utf-8"))
-    recipe = recipes.load(facts["recipe"])
-    data = (run / "weights.safetensors").read_bytes()
+def write_card(run: Path) -> models.Model:
+    """Write RUN/card.json, from the facts of the training and its recipe.
+
+    Args:
+        run: Folder of `model.safetensors` and `training.json`, with `recipe.toml` where the recipe is none of the
+            library's. Of the facts, `recipe`, `trained_on` and `never_trained_on` are needed, and used where they are
+            there: `validation` (patients by whom the best weights were chosen), `data` (data sets, each with a
+            sentence), `licence` (a sentence) and `limits` (sentences on the data).
+
+    Raises:
+        InputError: A file is missing, as of a training that has not ended, or cannot be read.
+    """
+    facts, weights = _facts(run), _weights(run)
+    own = run / models.RECIPE_FILE
+    recipe = recipes.load(str(own) if own.is_file() else str(facts["recipe"]))
+    patients = len(facts["trained_on"])
     card = {
         "title": recipe.title,
         "summary": recipe.summary,
         "recipe": recipe.name,
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "sha256": hashlib.sha256(weights).hexdigest(),
         "created": datetime.now(UTC).date().isoformat(),
         "threshold": 0.5,
-        "licence": LICENCE,
-        "data": {
-            "COVID-19-CT-Seg": "Ma et al. 2020, CT slices with lung and infection masks, CC BY-NC-SA",
-            "COVID-CT-MD": "Afshar et al. 2021, clean slices of whole scans, lungs outlined by thresholding",
-        },
+        "licence": facts.get("licence") or _unknown_licence(facts, recipe),
+        "data": facts.get("data") or list(recipe.training.data),
         "trained_on": facts["trained_on"],
+        "validation": facts.get("validation", []),
         "never_trained_on": facts["never_trained_on"],
-        "limits": LIMITS,
+        "limits": [
+            *LIMITS,
+            f"Trained on {patients} {'scan' if patients == 1 else 'scans'}.",
+            *facts.get("limits", ()),
+        ],
         "results": {},
     }
-    folder = into / name
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, content in (("model.safetensors", data), ("card.json", json.dumps(card, indent=1).encode())):
-        (folder / f"{file}.new").write_bytes(content)
-        (folder / f"{file}.new").replace(folder / file)
-    return models.Model(folder, card)
+    new = run / f"{models.CARD_FILE}.new"
+    new.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    new.replace(run / models.CARD_FILE)
+    return models.at(run)
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("--name", required=True)
-    options = parser.parse_args()
-    model = pack(options.run, options.name)
-    print(f"{model.name}: {model.weights.stat().st_size / 1e6:.1f} MB, SHA-256 {model.card['sha256']}")
+def _facts(run: Path) -> dict[str, Any]:
+    path = run / FACTS_FILE
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"The run “{run.name}” has not ended ({FACTS_FILE} is missing); let it train on.") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"“{FACTS_FILE}” of the run “{run.name}” cannot be read; train it again.") from error
+    if not isinstance(facts, dict) or (lacking := {"recipe", "trained_on", "never_trained_on"} - facts.keys()):
+        what = ", ".join(f"“{key}”" for key in sorted(lacking)) if isinstance(facts, dict) else "all that it must say"
+        raise InputError(f"“{FACTS_FILE}” of the run “{run.name}” lacks {what}; train it again.")
+    return facts
+
+
+def _weights(run: Path) -> bytes:
+    try:
+        return (run / models.WEIGHTS_FILE).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The run “{run.name}” has not ended ({models.WEIGHTS_FILE} is missing); let it train on."
+        ) from error
+
+
+def _unknown_licence(facts: Mapping[str, Any], recipe: Recipe) -> str:
+    """Nobody has said under which terms the data are: then nobody may promise any for the weights."""
+    sets = ", ".join(facts.get("data") or recipe.training.data) or "data of its own"
+    return f"Weights: for research. The terms of the training data ({sets}) apply; they are not recorded here."

@@ -57,7 +57,9 @@ def small_recipe(recipe: Recipe) -> Recipe:
 @pytest.mark.parametrize("name", [name for name in recipes.names() if name != "qc-hc-unet-msd"])
 def test_the_pipeline_runs_every_recipe(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     load = recipes.load
-    monkeypatch.setattr(recipes, "load", lambda wanted: small_recipe(load(name)) if wanted == name else load(wanted))
+    monkeypatch.setattr(
+        recipes, "load", lambda wanted, row=None: small_recipe(load(name)) if wanted == name else load(wanted, row)
+    )
     phantom = phantom_on(COARSE)
     found = segment(phantom.volume, untrained(name))
     assert found.grid == COARSE
@@ -80,7 +82,7 @@ def test_untrained_networks_start_from_a_fixed_seed() -> None:
 
 def test_the_overview_says_so_in_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
     load = recipes.load
-    monkeypatch.setattr(recipes, "load", lambda wanted: small_recipe(load(wanted)))
+    monkeypatch.setattr(recipes, "load", lambda wanted, row=None: small_recipe(load(wanted, row)))
     phantom = phantom_on(COARSE)
     found = segment(phantom.volume, untrained("chs-net"))
     shown = texts(overview_figure(phantom.volume, found, quantify(phantom.volume, found)))

@@ -71,11 +71,43 @@ def test_a_model_by_name_and_the_default_first(shelf: Path) -> None:
     assert models.find().name == models.DEFAULT
 
 
-@pytest.mark.parametrize("name", ["beta", "../alpha", "", "/", "."])
+@pytest.mark.parametrize("name", ["beta", "../alpha", "/"])
 def test_an_unknown_model_is_told_with_those_that_are_there(shelf: Path, name: str) -> None:
     put(shelf, "alpha")
     with pytest.raises(InputError, match=r"There is no model “.+”; installed are: alpha\."):
         models.find(name)
+
+
+def test_an_empty_name_is_the_default(shelf: Path) -> None:
+    put(shelf, models.DEFAULT)
+    assert models.find("") == models.find()
+
+
+def test_the_users_own_models_are_found_too(shelf: Path, own_models: Path) -> None:
+    """But none takes the place of one that comes with the library."""
+    put(shelf, "alpha")
+    own_models.mkdir()
+    put(own_models, "alpha", {**CARD, "title": "another"})
+    put(own_models, "mine", weights=b"changed")
+    assert [(model.name, model.title, model.shipped) for model in models.installed()] == [
+        ("alpha", "A model", True),
+        ("mine", "A model", False),
+    ]
+    with pytest.raises(InputError, match=r"please install or pack this model again"):
+        models.find("mine").verified_weights()
+
+
+def test_the_users_folder_is_where_the_system_keeps_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COVIDSEG_MODELS")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    monkeypatch.setenv("LOCALAPPDATA", "/local")
+    found = {}
+    for system in ("linux", "win32", "darwin"):
+        monkeypatch.setattr(sys, "platform", system)
+        found[system] = models.user_folder()
+    assert found["linux"] == Path("/data/covidseg/models")
+    assert found["win32"] == Path("/local/CovidSeg/models")
+    assert found["darwin"] == Path.home() / "Library/Application Support/CovidSeg/models"
 
 
 def test_no_model_at_all(shelf: Path) -> None:
@@ -89,7 +121,7 @@ def test_a_changed_byte_is_noticed(shelf: Path, at: int) -> None:
     changed = bytearray(WEIGHTS)
     changed[at] ^= 1
     put(shelf, "alpha", weights=bytes(changed))
-    with pytest.raises(InputError, match=r"“alpha” are not those that were released .* install CovidSeg again\."):
+    with pytest.raises(InputError, match=r"“alpha” are not those that its card describes .* install CovidSeg again\."):
         models.find("alpha").verified_weights()
 
 

@@ -9,18 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from stages import patch_stage, slice_stage
 from tiny_case import chest_case
 from torch.optim.swa_utils import AveragedModel
 
-from CovidSegLib import models, networks, recipes
 from CovidSegLib.errors import InputError
-from CovidSegLib.inference import LoadedStage, load_stages
+from CovidSegLib.inference import LoadedStage
 from CovidSegLib.networks.weights import unique_state
 from CovidSegLib.recipe import Augmentation, Choice, Stage, Training
 from CovidSegLib.training import loop
-from CovidSegLib.training.pack import pack
 
 DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
            "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
@@ -176,70 +173,3 @@ def test_training_ends_early_where_the_loss_does_not_fall(tmp_path: Path) -> Non
     scans = [chest_case("a")]
     loop.train_stage("infection", STAGE, stuck, scans, scans, tmp_path)
     assert 3 <= (tmp_path / "metrics.csv").read_text().count("\n") < 20
-
-
-# A model of it
-
-RECIPE = f"""
-name = "tiny"
-title = "Tiny"
-summary = "For tests."
-source = "Nobody"
-[lungs]
-network = "DynUNet"
-labels = ["lungs"]
-intensity = {{ window_hu = [-1000, 200] }}
-region = "whole"
-slices = {{ size = [32, 32] }}
-[lungs.arguments]
-{"".join(f"{key} = {json.dumps(value)}" + chr(10) for key, value in DYNUNET.items())}
-[infection]
-network = "RAIUNet"
-arguments = {{ features = 4 }}
-labels = ["infection"]
-intensity = {{ window_hu = [-1000, 200] }}
-region = "lungs"
-slices = {{ size = [32, 32] }}
-[training]
-epochs = {{ lungs = 1, infection = 1 }}
-batch = 4
-loss = {{ name = "dice" }}
-optimiser = {{ name = "adam", learning_rate = 0.01 }}
-"""
-
-
-@pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / "tiny.toml").write_text(RECIPE)
-    monkeypatch.setattr(recipes, "RECIPES", tmp_path / "recipes")
-
-
-@pytest.mark.usefixtures("shelf")
-def test_a_packed_run_is_a_model_that_is_found_verified_and_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tiny, run, shelf = recipes.load("tiny"), tmp_path / "run", tmp_path / "models"
-    trained = {
-        "lungs": networks.build(tiny.lungs.network, tiny.lungs.arguments).eval(),
-        "infection": networks.build(tiny.infection.network, tiny.infection.arguments).eval(),
-    }
-    run.mkdir()
-    weights = {f"{stage}.{key}": value for stage in trained for key, value in unique_state(trained[stage]).items()}
-    save_file(weights, run / "weights.safetensors")
-    facts = {"recipe": "tiny", "seed": 0, "trained_on": ["a"], "never_trained_on": ["b"]}
-    (run / "training.json").write_text(json.dumps(facts))
-
-    packed = pack(run, "mine", shelf)
-    monkeypatch.setattr(models, "WEIGHTS", shelf)
-    found = models.find("mine")
-    assert found == packed
-    assert (found.title, found.recipe, found.threshold) == ("Tiny", "tiny", 0.5)
-    assert (found.card["trained_on"], found.card["never_trained_on"]) == (["a"], ["b"])
-    assert found.card["limits"]
-    assert sorted(path.name for path in (shelf / "mine").iterdir()) == ["card.json", "model.safetensors"]
-    loaded = load_stages(found, torch.device("cpu"))
-    image = torch.rand(1, 1, 32, 32)
-    with torch.inference_mode():
-        for stage, network in trained.items():
-            torch.testing.assert_close(loaded[stage].network(image), network(image))
