@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from . import __version__, models
 from .errors import Cancelled, InputError
 from .evaluation import command as evaluation
+from .models import command as shelf
 from .progress import Progress, part
 from .reporting import Reporter, reporter
 
@@ -183,7 +184,12 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_arguments(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
-    listing = commands.add_parser("models", help="list the installed models")
+    listing = commands.add_parser(
+        "models",
+        help="list, verify, install and remove models",
+        description="What is installed and whether it is whole; models put in place, removed and passed on.",
+    )
+    shelf.add_arguments(listing)
     listing.set_defaults(run=_models)
 
     listing = commands.add_parser(
@@ -258,17 +264,7 @@ def _evaluate(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
 
 def _models(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     """`covidseg models`."""
-    for name in models.names():
-        try:
-            model = models.find(name)
-            size = f"{model.weights.stat().st_size / 1e6:.1f} MB" if model.weights.is_file() else "missing"
-        except InputError as error:
-            print(f"{name}: {error}")
-            continue
-        default = " (default)" if name == models.DEFAULT else ""
-        print(f"{name}{default}: {model.title}. {model.summary}")
-        print(f"    licence: {model.card['licence']}")
-        print(f"    {model.weights}, {size}", flush=True)
+    shelf.run(options, stop.held)
 
 
 def _recipes(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:

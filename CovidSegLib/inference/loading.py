@@ -14,7 +14,7 @@ from .. import models, networks, recipes
 from ..errors import InputError
 from ..models import Model
 from ..networks.weights import load_unique_state
-from ..recipe import STAGES, Stage
+from ..recipe import STAGES, Recipe, Stage
 
 
 class LoadedStage(NamedTuple):
@@ -64,15 +64,31 @@ def _tensors(model: Model) -> dict[str, torch.Tensor]:
         raise _misfit(model) from error
 
 
+def fits(recipe: Recipe, data: bytes) -> bool:
+    """Whether the content of a safetensors file is weights of all networks of a recipe."""
+    try:
+        tensors = load(data)
+        for name, stage in recipe.stages.items():
+            _fill(networks.build(stage.network, stage.arguments), name, tensors)
+    except (SafetensorError, ValueError):
+        return False
+    return True
+
+
+def _fill(network: nn.Module, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Put the weights of a stage into its network; ValueError if they are another network's."""
+    prefix = f"{name}."
+    own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    load_unique_state(network, own)
+
+
 def _network(
     model: Model, name: str, stage: Stage, tensors: Mapping[str, torch.Tensor] | None, device: torch.device
 ) -> nn.Module:
     network = networks.build(stage.network, stage.arguments)
     if tensors is not None:
-        prefix = f"{name}."
-        own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
         try:
-            load_unique_state(network, own)
+            _fill(network, name, tensors)
         except ValueError as error:
             raise _misfit(model) from error
     layout = torch.channels_last if stage.slices is not None else torch.channels_last_3d

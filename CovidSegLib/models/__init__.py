@@ -101,11 +101,7 @@ class Model:
             raise InputError(
                 f"The weights of the model “{self.name}” are missing or cannot be read; {self.remedy}."
             ) from error
-        if hashlib.sha256(data).hexdigest() != self.card["sha256"]:
-            raise InputError(
-                f"The weights of the model “{self.name}” are not those that its card describes (their SHA-256 "
-                f"differs); they are not used: {self.remedy}."
-            )
+        check_sha256(data, self.card, self.name, self.remedy)
         return data
 
 
@@ -184,6 +180,25 @@ def check_card(card: object, start: str, remedy: str) -> dict[str, Any]:
     if not isinstance(threshold, float) or not 0 < threshold < 1:
         raise InputError(f"{start} has no “threshold” between 0 and 1; {remedy}.")
     return card
+
+
+def check_sha256(weights: bytes, card: dict[str, Any], name: str, remedy: str) -> None:
+    """Compare weights with the card that comes with them.
+
+    Args:
+        weights: Content of the safetensors file.
+        card: Of the model.
+        name: What errors call the model.
+        remedy: What they say can be done.
+
+    Raises:
+        InputError: They are others.
+    """
+    if hashlib.sha256(weights).hexdigest() != card["sha256"]:
+        raise InputError(
+            f"The weights of the model “{name}” are not those that its card describes (their SHA-256 differs); they "
+            f"are not used: {remedy}."
+        )
 
 
 def _read_card(path: Path) -> dict[str, Any]:

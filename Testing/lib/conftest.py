@@ -1,10 +1,12 @@
 """What the tests of the library share."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tiny_run import make_run
 
 
 @pytest.fixture
@@ -20,3 +22,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A training that has ended."""
+    return make_run(tmp_path / "runs" / "tiny-run")

@@ -5,46 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from tiny_run import FACTS
 
-from CovidSegLib import models, networks, recipes
+from CovidSegLib import models, recipes
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference import load_stages
 from CovidSegLib.networks.weights import unique_state
 from CovidSegLib.training.pack import write_card
-
-FACTS: dict[str, Any] = {"recipe": "tiny", "seed": 0, "trained_on": ["a"], "never_trained_on": ["b"]}
-#: A recipe of one's own.
-RECIPE = """
-like = "chs-net"
-name = "tiny"
-title = "Tiny"
-[lungs]
-arguments.features = 4
-slices.size = [32, 32]
-[infection]
-arguments.features = 4
-slices.size = [32, 32]
-"""
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """A training that has ended."""
-    run = tmp_path / "runs" / "tiny-run"
-    run.mkdir(parents=True)
-    (run / "recipe.toml").write_text(RECIPE)
-    weights = {}
-    for name, stage in recipes.load(str(run / "recipe.toml")).stages.items():
-        state = unique_state(networks.build(stage.network, stage.arguments))
-        weights |= {f"{name}.{key}": value for key, value in state.items()}
-    save_file(weights, run / "model.safetensors")
-    (run / "training.json").write_text(json.dumps(FACTS))
-    return run
 
 
 def test_a_run_is_a_model_by_its_path(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
