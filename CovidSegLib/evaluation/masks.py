@@ -13,6 +13,7 @@ from ..models import Model
 from ..pipeline import segment
 from ..progress import Progress, part, silent
 from ..volume import Grid, Volume
+from .calibration import Calibration
 from .measurement import Measurement
 from .pictures import View
 
@@ -79,8 +80,11 @@ def _measure(case: Case, model: Model, device: str, progress: Progress) -> tuple
         )
     except InputError as error:
         raise InputError(f"{case.name}: {error}") from error
+    calibration = Calibration.of(found.probability, case.infection, case.lungs)
     measured = {
         "lungs": Measurement.of(found.lungs > 0, case.lungs, case.spacing, open_ends=True),
-        "infection": Measurement.of(found.infection, case.infection, case.spacing, open_ends=True),
+        "infection": Measurement.of(
+            found.infection, case.infection, case.spacing, open_ends=True, calibration=calibration
+        ),
     }
     return measured, View.of(case.name, case.axial, case.infection, found.infection, case.spacing)

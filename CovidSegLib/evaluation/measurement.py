@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .calibration import Calibration
 from .lesions import LesionCounts
 from .overlap import Counts
 from .surface import SurfaceDistances
@@ -43,6 +44,7 @@ METRICS = {
     "lesion_f1": Metric("lesion-wise F1", of_lungs=False),
     "slice_sensitivity": Metric("slice-level sensitivity", of_lungs=False),
     "slice_specificity": Metric("slice-level specificity", of_lungs=False),
+    "calibration_error": Metric("expected calibration error", 4, of_lungs=False),
 }
 
 
@@ -63,6 +65,7 @@ class Measurement:
         surface: Distances between the surfaces.
         lesions: Lesions found, missed and false.
         found_ml, true_ml: Volumes.
+        calibration: Voxels by the probability that they were given, where one was.
     """
 
     voxels: Counts = field(default_factory=Counts)
@@ -71,10 +74,17 @@ class Measurement:
     lesions: LesionCounts = field(default_factory=LesionCounts)
     found_ml: float = 0.0
     true_ml: float = 0.0
+    calibration: Calibration = field(default_factory=Calibration)
 
     @classmethod
     def of(
-        cls, found: np.ndarray, true: np.ndarray, spacing: tuple[float, float, float], *, open_ends: bool = False
+        cls,
+        found: np.ndarray,
+        true: np.ndarray,
+        spacing: tuple[float, float, float],
+        *,
+        open_ends: bool = False,
+        calibration: Calibration | None = None,
     ) -> Measurement:
         """Measure two masks.
 
@@ -82,6 +92,7 @@ class Measurement:
             found, true: bool (z, y, x).
             spacing: mm along (z, y, x).
             open_ends: As of `SurfaceDistances.of`.
+            calibration: Of the probabilities that the result was made of; none if left out.
 
         Raises:
             ValueError: The shapes differ.
@@ -94,6 +105,7 @@ class Measurement:
             LesionCounts.of(found, true, ml),
             ml * (voxels.true_positive + voxels.false_positive),
             ml * (voxels.true_positive + voxels.false_negative),
+            calibration or Calibration(),
         )
 
     def __add__(self, other: Measurement) -> Measurement:
@@ -104,6 +116,7 @@ class Measurement:
             self.lesions + other.lesions,
             self.found_ml + other.found_ml,
             self.true_ml + other.true_ml,
+            self.calibration + other.calibration,
         )
 
     @property
@@ -127,4 +140,5 @@ class Measurement:
             "lesion_f1": self.lesions.f1,
             "slice_sensitivity": self.slices.sensitivity,
             "slice_specificity": self.slices.specificity,
+            "calibration_error": self.calibration.error,
         }

@@ -12,6 +12,7 @@ from typing import Any
 from ..models import Model
 from ..outputs import staging
 from ..progress import Progress, silent
+from .calibration import Calibration, draw_reliability
 from .masks import Result
 from .measurement import METRICS
 from .pictures import draw
@@ -19,7 +20,14 @@ from .tables import markdown
 
 PICTURES = ("best", "median", "worst")
 #: What there may be in a folder of results.
-FILES = ("evaluation.md", "cases.csv", "scans.csv", "results.json", *(f"{name}.png" for name in PICTURES))
+FILES = (
+    "evaluation.md",
+    "cases.csv",
+    "scans.csv",
+    "results.json",
+    "calibration.png",
+    *(f"{name}.png" for name in PICTURES),
+)
 SCAN_COLUMNS = ("diagnosis", "sensitivity", "specificity", "involvement_percent", "lungs_ml")
 
 
@@ -56,6 +64,7 @@ def write(
         if results:
             _write_rows(folder / "cases.csv", [row for result in results for row in _rows(result)])
             progress("Drawing the pictures", 0.3)
+            draw_reliability(folder / "calibration.png", _calibrations(results))
             for name, patient in ranked(results).items():
                 own = [result for result in results if result.patient == patient]
                 panels = {f"{one.model}: Dice {one.measured['infection'].voxels.dice:.3f}": one.view for one in own}
@@ -80,6 +89,17 @@ def ranked(results: Sequence[Result]) -> dict[str, str]:
         dice.setdefault(result.patient, []).append(result.measured["infection"].voxels.dice)
     order = sorted(dice, key=lambda patient: (-sum(dice[patient]) / len(dice[patient]), patient))
     return dict(zip(PICTURES, (order[0], order[len(order) // 2], order[-1]), strict=True))
+
+
+def _calibrations(results: Sequence[Result]) -> dict[str, Calibration]:
+    """The voxels of each model's cases: of those that no model was trained on, or of all where there are no others."""
+    seen = {result.patient for result in results if result.seen}
+    unseen = [result for result in results if result.patient not in seen]
+    of_model: dict[str, Calibration] = {}
+    for result in unseen or results:
+        earlier = of_model.get(result.model, Calibration())
+        of_model[result.model] = earlier + result.measured["infection"].calibration
+    return of_model
 
 
 def for_card(model: Model, results: Sequence[Result], scans: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

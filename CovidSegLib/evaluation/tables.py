@@ -13,7 +13,17 @@ from .measurement import METRICS, STRUCTURES, metrics_of
 from .summary import agreement, compare, summarise
 
 #: Columns of the table of cases.
-BY_CASE = ("dice", "sensitivity", "precision", "nsd_1mm", "nsd_3mm", "hd95_mm", "volume_error_percent", "lesion_f1")
+BY_CASE = (
+    "dice",
+    "sensitivity",
+    "precision",
+    "nsd_1mm",
+    "nsd_3mm",
+    "hd95_mm",
+    "volume_error_percent",
+    "lesion_f1",
+    "calibration_error",
+)
 NOTES = (
     "n: cases for which the number is defined. Interval: 95 % percentile bootstrap over cases, of the mean. Runs of "
     "slices of one patient are one case. Specificity and accuracy are of all voxels of the files. mm and ml follow the "

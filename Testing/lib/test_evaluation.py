@@ -176,10 +176,12 @@ def test_it_measures_whom_the_model_never_saw(
     ]
     assert written[1]["dice"] == "1.0" and written[3]["dice"] == "0.0"
     assert written[3]["hd95_mm"] == written[3]["sensitivity"] == written[0]["lesion_f1"] == ""
+    # Six of the 120 voxels of lung are infected, and all are given a probability of 0.
+    assert (written[1]["calibration_error"], written[0]["calibration_error"]) == ("0.05", "")
     assert (written[1]["lesions_found"], written[3]["lesions_false"], written[1]["true_ml"]) == ("1", "1", "12.0")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == set(report.FILES) - {"scans.csv"}
-    assert "Done: 6 files" in capsys.readouterr().out
+    assert "Done: 7 files" in capsys.readouterr().out
     for name in report.PICTURES:
         height, width, _ = matplotlib.image.imread(tmp_path / "out" / f"{name}.png").shape
         assert height > 200 and width > 600

@@ -202,15 +202,15 @@ def test_empty_masks_are_as_documented() -> None:
     both = values(NOTHING, NOTHING)
     assert list(both) == keys
     assert both == pytest.approx(
-        dict(zip(keys, (1, 1, nan, 1, nan, 1, 1, 1, 0, 0, 1, nan, 1), strict=True)), nan_ok=True
+        dict(zip(keys, (1, 1, nan, 1, nan, 1, 1, 1, 0, 0, 1, nan, 1, nan), strict=True)), nan_ok=True
     )
     missed = values(NOTHING, SOMETHING)
     assert missed == pytest.approx(
-        dict(zip(keys, (0, 0, 0, 1, nan, 0.9, 0, 0, nan, 100, 0, 0, 1), strict=True)), nan_ok=True
+        dict(zip(keys, (0, 0, 0, 1, nan, 0.9, 0, 0, nan, 100, 0, 0, 1, nan), strict=True)), nan_ok=True
     )
     false = values(SOMETHING, NOTHING)
     assert false == pytest.approx(
-        dict(zip(keys, (0, 0, nan, 0.9, 0, 0.9, 0, 0, nan, nan, 0, nan, 2 / 3), strict=True)), nan_ok=True
+        dict(zip(keys, (0, 0, nan, 0.9, 0, 0.9, 0, 0, nan, nan, 0, nan, 2 / 3, nan), strict=True)), nan_ok=True
     )
     assert math.isnan(values(~NOTHING, ~NOTHING)["specificity"])
     assert math.isnan(Counts().accuracy)
@@ -224,6 +224,7 @@ def test_nothing_is_better_than_the_truth_itself(seed: int) -> None:
     assert {key: value for key, value in best.items() if value != 1} == {
         "hd95_mm": 0,
         "volume_error_percent": 0,
+        "calibration_error": pytest.approx(math.nan, nan_ok=True),  # no probability was given
         **({"slice_specificity": pytest.approx(math.nan, nan_ok=True)} if true.any(axis=(1, 2)).all() else {}),
     }
     for key, value in values(found, true).items():
@@ -259,4 +260,9 @@ def test_a_case_of_two_runs() -> None:
 
 def test_lungs_have_no_lesions() -> None:
     assert set(metrics_of("infection")) == set(METRICS)
-    assert set(METRICS) - set(metrics_of("lungs")) == {"lesion_f1", "slice_sensitivity", "slice_specificity"}
+    assert set(METRICS) - set(metrics_of("lungs")) == {
+        "lesion_f1",
+        "slice_sensitivity",
+        "slice_specificity",
+        "calibration_error",
+    }
