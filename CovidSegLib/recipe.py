@@ -85,12 +85,14 @@ class Patches:
         spacing_mm: Voxel size that the scan is resampled to; its own if None.
         overlap: Share of a patch that the next one covers again, when a scan is segmented.
         blend: How overlapping patches are averaged: "constant" (all alike) or "gaussian" (their middle counts more).
+        foreground: Share of the patches in training that are placed so that they hold something of what is to be found.
     """
 
     size: tuple[int, int, int]
     spacing_mm: tuple[float, float, float] | None = None
     overlap: float = 0.5
     blend: str = "constant"
+    foreground: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ def _check_patches(stage: Stage, where: str) -> None:
         require(min(stage.patches.size) > 0, where, "size", "above 0")
         require(min(stage.patches.spacing_mm or (1.0,)) > 0, where, "spacing_mm", "above 0")
         require(0 <= stage.patches.overlap < 1, where, "overlap", "from 0 to below 1")
+        require(0 <= stage.patches.foreground <= 1, where, "foreground", "from 0 to 1")
         require(stage.patches.blend in BLENDS, where, "blend", f"one of {', '.join(BLENDS)}")
 
 

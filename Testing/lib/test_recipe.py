@@ -318,6 +318,7 @@ WRONG = [
     ("size = [16, 32, 48]", "size = [16, 32, -1]", r"\[infection\] \[patches\] .* “size”; it must be above 0"),
     ("overlap = 0.25", "overlap = 1", "“overlap”; it must be from 0 to below 1"),
     ("overlap = 0.25", 'blend = "linear"', "“blend”; it must be one of constant, gaussian"),
+    ("overlap = 0.25", "foreground = 1.5", "“foreground”; it must be from 0 to 1"),
     ("[2.70, 1.58, 1.58]", "[2.70, 1.58, 0]", "“spacing_mm”; it must be above 0"),
     ("[infection.patches]", "[infection.slices]\nsize = [4, 4]\n[infection.patches]", "“slices”; .* and not both"),
     ("[lungs.slices]\nsize = [32, 48]\ncount = 3", "", r"\[lungs\] .* “slices”; it must be given, or “patches”"),

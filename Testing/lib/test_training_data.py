@@ -210,6 +210,29 @@ def test_patches_have_the_network_s_size_and_fit_their_masks() -> None:
     assert len({float(image.sum()) for image, _ in seen}) > 10  # from all over
 
 
+def test_patches_are_balanced_as_far_as_the_recipe_says() -> None:
+    """All of them hold some infection, which few do by chance, and it lies anywhere in them."""
+    size = (4, 10, 10)
+    cases = [chest_case("a"), chest_case("b", 8)]
+    held = {}
+    for share in (0.0, 0.5, 1.0):
+        data = PatchDataset(cases, patch_stage(size=size, patches={"foreground": share}), "infection")
+        torch.manual_seed(0)
+        masks = [data[item][1][0] for item in range(200)]
+        held[share] = sum(bool(mask.any()) for mask in masks) / 200
+    assert held[0.0] < 0.5 and held[1.0] == 1.0
+    assert abs(held[0.5] - (held[0.0] + 1) / 2) < 0.1
+    assert all(any(mask[z].any() for mask in masks) for z in (0, size[0] - 1))
+    assert any(not mask[0].any() for mask in masks) and any(not mask[-1].any() for mask in masks)
+
+
+def test_scans_without_anything_to_find_are_drawn_evenly() -> None:
+    case = chest_case()
+    case.infection[:] = False
+    data = PatchDataset([case], patch_stage(patches={"foreground": 1.0}), "infection")
+    assert not data[0][1].any()
+
+
 def test_a_scan_smaller_than_a_patch_lies_in_air() -> None:
     data = PatchDataset([chest_case(slices=4)], patch_stage(size=(10, 60, 60), window=(-1100.0, 200.0)), "infection")
     assert len(data) == 1
