@@ -35,7 +35,8 @@ NARROW: dict[str, dict[str, Any]] = {
     "SegResNet": {"init_filters": 8},
     "DynUNet": {"filters": [4, 4, 4, 4, 4, 4]},
 }
-ALONE = {"raiu-net", "ra-unet", "fv-paspp-ds-unet"}
+#: Whose own networks find no lungs.
+ALONE = {"raiu-net", "ra-unet", "fv-paspp-ds-unet", *(name for name in recipes.names() if name.endswith("-small"))}
 
 
 def small(stage: Stage) -> Stage:

@@ -84,12 +84,18 @@ optimiser = { name = "sgd", learning_rate = 0.1 }
 
 PAPERS = ("qc-hc-unet", "qc-hc-unet-msd", "ra-unet", "covid-segnet", "fv-paspp-ds-unet", "chs-net", "raiu-net")
 BASELINES = ("unet-3d", "fcn-3d", "v-net", "unet-plus-plus", "attention-unet", "segresnet", "nnunet")
+#: Narrow networks that two processor cores can train, all alike, to compare them.
+SMALL = tuple(
+    f"{name}-{dims}-small"
+    for dims in ("2d", "3d")
+    for name in ("unet", "qc-hc-unet", "ra-unet", "covid-segnet", "fv-paspp-ds-unet", "chs-net")
+)
 #: What a recipe with a structure in it may report of it.
 METRICS = {"dice", "iou", "sensitivity", "specificity", "precision", "accuracy"}
 
 
 def test_the_papers_the_baselines_and_the_default_are_there() -> None:
-    assert recipes.names() == sorted([*PAPERS, *BASELINES, "unet-cascade"])
+    assert recipes.names() == sorted([*PAPERS, *BASELINES, *SMALL, "unet-cascade"])
 
 
 @pytest.fixture(params=recipes.names())
