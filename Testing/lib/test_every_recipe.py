@@ -43,6 +43,8 @@ def small(stage: Stage) -> Stage:
     """The stage with a narrow network, on smaller slices or patches."""
     arguments = {**stage.arguments, **NARROW[stage.network]}
     if stage.slices is not None:
+        if stage.network == "RAUNet":
+            arguments["patch_size"] = [64, 64]
         return replace(stage, arguments=arguments, slices=replace(stage.slices, size=(64, 64)))
     assert stage.patches is not None
     depth, height, width = (min(side, limit) for side, limit in zip(stage.patches.size, (32, 64, 64), strict=True))
