@@ -1,0 +1,156 @@
+"""Splits by patient: nobody is in two lists, the sources are spread evenly, and files are checked."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from CovidSegLib.data import split as splits
+from CovidSegLib.data.split import PARTS, Split, make_folds, make_split, source
+from CovidSegLib.errors import InputError
+
+PATIENTS = [f"coronacases_{number:03}" for number in range(10)] + [f"radiopaedia_{number}_1" for number in range(10)]
+
+names = st.lists(
+    st.builds("{}_{}".format, st.sampled_from(["corona", "radio", "mosmed"]), st.integers(0, 99)),
+    min_size=6,
+    max_size=40,
+    unique=True,
+)
+seeds = st.integers(0, 2**32)
+
+
+def lists(split: Split) -> list[Sequence[str]]:
+    return [getattr(split, part) for part in PARTS]
+
+
+def together(split: Split) -> list[str]:
+    return sorted(name for part in lists(split) for name in part)
+
+
+@given(names, seeds, st.integers(0, 2), st.sampled_from([0, 1, 2, 0.2, 0.34]))
+def test_everybody_is_in_one_list(patients: list[str], seed: int, validation: int, test: float) -> None:
+    split = make_split(patients, seed, validation, test)
+    assert together(split) == sorted(patients)
+    assert len(split.validation) == validation
+    assert len(split.test) == (test if test >= 1 or not test else max(1, round(test * len(patients))))
+    assert all(list(part) == sorted(part) for part in lists(split)) and split.train
+
+
+@given(names, seeds, st.integers(1, 3))
+def test_each_source_is_tested_by_its_share(patients: list[str], seed: int, test: int) -> None:
+    split = make_split(patients, seed, 1, test)
+    drawn = Counter(map(source, split.test))
+    for each, number in Counter(map(source, patients)).items():
+        assert abs(drawn[each] - test * number / len(patients)) < 1
+
+
+@given(names, seeds, st.integers(2, 6), st.sampled_from([0, 1, 0.1]))
+def test_each_patient_is_tested_once(patients: list[str], seed: int, folds: int, validation: float) -> None:
+    made = make_folds(patients, folds, seed, validation)
+    assert len(made) == folds
+    assert sorted(name for fold in made for name in fold.test) == sorted(patients)
+    assert all(together(fold) == sorted(patients) and fold.train for fold in made)
+    for each in {*map(source, patients)}:
+        tested = [sum(source(name) == each for name in fold.test) for fold in made]
+        assert max(tested) - min(tested) <= 1
+    assert max(len(fold.test) for fold in made) - min(len(fold.test) for fold in made) <= 1
+
+
+@given(names, seeds, st.randoms())
+def test_the_seed_says_all(patients: list[str], seed: int, order: Any) -> None:
+    shuffled = patients.copy()
+    order.shuffle(shuffled)
+    assert make_split(patients, seed, 1, 1) == make_split(shuffled, seed, 1, 1)
+    assert make_folds(patients, 3, seed) == make_folds(shuffled, 3, seed)
+
+
+def test_seeds_differ() -> None:
+    assert len({make_split(PATIENTS, seed, 2, 2) for seed in range(20)}) > 15
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: make_split(PATIENTS[:3], 0, 1, 2), "Of 3 patients, 1 to validate and 2 to test on leave nobody"),
+        (lambda: make_split(PATIENTS, 0, -1, 2), "-1 is no number of patients for validation"),
+        (lambda: make_split(PATIENTS, 0, 1, 2.5), "2.5 is no number of patients for test"),
+        (lambda: make_folds(PATIENTS[:3], 4, 0), "3 patients cannot be put into 4 folds; take 2 to 3"),
+        (lambda: make_folds(PATIENTS, 1, 0), "20 patients cannot be put into 1 folds"),
+        (lambda: make_folds(PATIENTS[:2], 2, 0), "leave nobody to train on"),
+    ],
+)
+def test_too_few_are_told(made: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        made()
+
+
+# Files
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    split = make_split(PATIENTS, 7, 2, 0.2)
+    path = tmp_path / "new" / "split.json"
+    splits.write(path, split)
+    assert splits.read(path, PATIENTS) == split
+    with pytest.raises(InputError, match="already holds results"):
+        splits.write(path, make_split(PATIENTS, 8))
+    assert splits.read(path, PATIENTS) == split
+    splits.write(path, make_split(PATIENTS, 8), overwrite=True)
+    assert splits.read(path, PATIENTS).seed == 8
+    assert [each.name for each in path.parent.iterdir()] == ["split.json"]
+
+
+def test_folds_lie_beside_each_other(tmp_path: Path) -> None:
+    """Fewer folds replace more of them, and what is called otherwise stays."""
+    (tmp_path / "split-mine.json").write_text("mine")
+    files = splits.write_folds(tmp_path / "split.json", make_folds(PATIENTS, 5, 0))
+    assert [file.name for file in files] == [f"split-{number}.json" for number in range(1, 6)]
+    fewer = make_folds(PATIENTS, 3, 0)
+    files = splits.write_folds(tmp_path / "split.json", fewer, overwrite=True)
+    assert [splits.read(file, PATIENTS) for file in files] == fewer
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def good(**changed: Any) -> dict[str, Any]:
+    held = {"seed": 0, "train": PATIENTS[:3], "validation": PATIENTS[3:4], "test": PATIENTS[4:5], **changed}
+    return {key: value for key, value in held.items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        (good(test=PATIENTS[:1]), "the patient “coronacases_000” is in both “train” and “test”"),
+        (good(test=["nobody"]), "the patient “nobody”, whom the data does not have"),
+        (good(test=PATIENTS[4:5] * 2), "“coronacases_004” is twice in “test”"),
+        (good(validation=None), "“validation” is missing"),
+        (good(seed=None), "“seed” is missing"),
+        (good(seed="x"), "“seed” is no whole number"),
+        (good(train="coronacases_001"), "“train” is no list of names"),
+        (good(train=[1]), "“train” is no list of names"),
+        (good(train=[]), "there is nobody to train on"),
+        ([], "there is no object of lists"),
+    ],
+)
+def test_wrong_splits_are_told(tmp_path: Path, held: Any, message: str) -> None:
+    path = tmp_path / "split.json"
+    path.write_text(json.dumps(held))
+    with pytest.raises(InputError, match=message):
+        splits.read(path, PATIENTS)
+
+
+def test_files_that_are_no_splits_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "split.json"
+    with pytest.raises(InputError, match=r"cannot be read \(No such file"):
+        splits.read(path, PATIENTS)
+    for content in (b"{", b"\xff\xfe"):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="is no JSON; make it with `covidseg data split`"):
+            splits.read(path, PATIENTS)
