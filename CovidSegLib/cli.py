@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Any, NoReturn
 
 from . import __version__, models
+from .data import command as data
 from .errors import Cancelled, InputError
 from .evaluation import command as evaluation
 from .models import command as shelf
@@ -184,6 +185,14 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_arguments(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
+    sets = commands.add_parser(
+        "data",
+        help="download data sets, look at them and split them",
+        description="Data sets to learn from and to measure on: downloaded, looked at, split by patient.",
+    )
+    data.add_arguments(sets)
+    sets.set_defaults(run=_data)
+
     listing = commands.add_parser(
         "models",
         help="list, verify, install and remove models",
@@ -260,6 +269,11 @@ def _chosen_model(options: argparse.Namespace) -> models.Model:
 def _evaluate(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     """`covidseg evaluate`."""
     evaluation.run(options, say, stop.watch(say), stop.held)
+
+
+def _data(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
+    """`covidseg data`."""
+    data.run(options, stop.held)
 
 
 def _models(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:

@@ -63,23 +63,25 @@ def draw(path: Path, title: str, views: Mapping[str, View]) -> None:
     figure = Figure(figsize=(5.0 * panels, tall + 1.1), dpi=110, facecolor=BACKGROUND, layout="constrained")
     figure.suptitle(f"{title}\n{first.place}", color=INK, fontsize=12)
     axes = figure.subplots(1, panels, squeeze=False)[0]
-    _show(axes[0], first, "CT")
+    show(axes[0], first.hu, first.spacing, "CT")
     for panel, (name, view) in zip(axes[1:], views.items(), strict=True):
-        _show(panel, view, name)
-        _outline(panel, view.true, TRUE_COLOUR)
-        _outline(panel, view.found, FOUND_COLOUR)
+        show(panel, view.hu, view.spacing, name)
+        outline(panel, view.true, TRUE_COLOUR)
+        outline(panel, view.found, FOUND_COLOUR)
     figure.supxlabel("blue: truth     orange: result     Research software. Not for diagnosis.", color=INK, fontsize=10)
     FigureCanvasAgg(figure).print_png(str(path))
 
 
-def _show(axes: Axes, view: View, title: str) -> None:
-    axes.imshow(view.hu, cmap="gray", vmin=LOW, vmax=HIGH, aspect=view.spacing[0] / view.spacing[1])
-    axes.set_title(title, color=INK, fontsize=11)
+def show(axes: Axes, hu: np.ndarray, spacing: tuple[float, float], title: str, size: int = 11) -> None:
+    """An axial slice (rows, columns) in the lung window, in its true proportions: `spacing` is mm between them."""
+    axes.imshow(hu, cmap="gray", vmin=LOW, vmax=HIGH, aspect=spacing[0] / spacing[1])
+    axes.set_title(title, color=INK, fontsize=size)
     axes.set_axis_off()
 
 
-def _outline(axes: Axes, mask: np.ndarray, colour: str) -> None:
+def outline(axes: Axes, mask: np.ndarray, colour: str, width: float = 1.2) -> None:
+    """The border of a mask (rows, columns), on the slice that `show` shows; nothing of an empty one."""
     if mask.any():
         # A frame of one voxel, so that a mask that touches the border is outlined there too.
         y, x = (np.arange(size + 2) - 1 for size in mask.shape)
-        axes.contour(x, y, np.pad(mask.astype(np.float32), 1), levels=[0.5], colors=[colour], linewidths=1.2)
+        axes.contour(x, y, np.pad(mask.astype(np.float32), 1), levels=[0.5], colors=[colour], linewidths=width)

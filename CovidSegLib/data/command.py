@@ -1,0 +1,94 @@
+"""`covidseg data`: data sets are downloaded, looked at and split."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from ..errors import InputError
+
+Held = Callable[[], AbstractContextManager[None]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    split = actions.add_parser("split", help="draw who is learnt from, validated and tested, by patient")
+    split.add_argument("data", type=Path, metavar="DIR", help="folder of a data set")
+    split.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="split.json; folds become split-1.json, ..."
+    )
+    split.add_argument("--seed", type=int, default=0, help="another seed draws otherwise (default: 0)")
+    split.add_argument(
+        "--validation", type=float, metavar="N", help="patients, or a share below 1 (default: 0.2; with --folds 1)"
+    )
+    number = split.add_mutually_exclusive_group()
+    number.add_argument("--test", type=float, metavar="N", help="patients, or a share below 1 (default: 0.2)")
+    number.add_argument("--folds", type=int, metavar="K", help="K splits, in which each patient is tested once")
+    split.add_argument("--overwrite", action="store_true", help="replace earlier files")
+    split.set_defaults(act=_split)
+
+    preview = actions.add_parser("preview", help="draw some slices of each case with their masks")
+    preview.add_argument("data", type=Path, metavar="DIR", help="folder of a data set")
+    preview.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
+    preview.add_argument("--patients", nargs="+", metavar="NAME", help="only these (default: the first 24)")
+    preview.add_argument("--overwrite", action="store_true", help="replace the file")
+    preview.set_defaults(act=_preview)
+
+
+def run(options: argparse.Namespace, held: Held) -> None:
+    """Do it, and say on standard output what was done.
+
+    Args:
+        options: Of `add_arguments`.
+        held: While libraries load and files are put in place, an interruption waits.
+
+    Raises:
+        InputError: It cannot be done; says why.
+    """
+    options.act(options, held)
+
+
+def _split(options: argparse.Namespace, held: Held) -> None:
+    with held():
+        from . import split
+        from .dataset import open_data
+
+    names = open_data(options.data).patients
+    chosen = {} if options.validation is None else {"validation": options.validation}
+    if options.folds is None:
+        if options.test is not None:
+            chosen["test"] = options.test
+        made = [split.make_split(names, options.seed, **chosen)]
+        files = [options.output]
+        split.write(options.output, made[0], overwrite=options.overwrite)
+    else:
+        made = split.make_folds(names, options.folds, options.seed, **chosen)
+        files = split.write_folds(options.output, made, overwrite=options.overwrite)
+    for file, each in zip(files, made, strict=True):
+        print(
+            f"{file}: {len(each.train)} to train on, {len(each.validation)} to validate on, {len(each.test)} to test on"
+        )
+
+
+def _preview(options: argparse.Namespace, held: Held) -> None:
+    if options.output.suffix.lower() != ".png":
+        raise InputError(f'"{options.output}" does not end in .png, which is what is written; give it such a name.')
+    with held():
+        from . import preview
+        from .dataset import open_data
+
+    data = open_data(options.data)
+    names = options.patients or data.patients
+    if unknown := sorted(set(names) - set(data.patients)):
+        raise InputError(
+            f'In "{options.data}" there is no patient “{unknown[0]}”; there are: {", ".join(data.patients)}.'
+        )
+    cases = data.cases(names[: preview.MOST])  # a large data set has more than memory holds
+    preview.draw(options.output, cases, overwrite=options.overwrite)
+    print(f"Written: {options.output}, {min(len(cases), preview.MOST)} cases.")
+    if len(names) > preview.MOST:
+        print(f"Not looked at: {len(names) - preview.MOST} more patients; name them with --patients.")
