@@ -14,6 +14,9 @@ from ..reading import read_volume
 from ..volume import Volume
 from .threshold_lungs import threshold_lungs
 
+#: What masks are of. Infection and tumour lie within the lungs.
+STRUCTURES = ("lungs", "infection", "tumour")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -24,8 +27,9 @@ class Case:
         patient: Whom it shows; splits are made by patient.
         axial: int16 HU (slices, rows, columns), as `AxialView` turns them.
         spacing: mm between slices, rows, columns.
-        lungs, infection: Boolean masks of the same shape.
-        lungs_known, infection_known: Boolean (slices): where the mask may be learnt from.
+        masks: By structure (`STRUCTURES`), boolean masks of the same shape; a structure that nobody has drawn is not
+            in it.
+        known: By structure, boolean (slices): where the mask may be learnt from.
         eight_bit: The HU were put back from eight-bit pictures.
     """
 
@@ -33,11 +37,39 @@ class Case:
     patient: str
     axial: np.ndarray
     spacing: tuple[float, float, float]
-    lungs: np.ndarray
-    infection: np.ndarray
-    lungs_known: np.ndarray
-    infection_known: np.ndarray
-    eight_bit: bool
+    masks: dict[str, np.ndarray]
+    known: dict[str, np.ndarray]
+    eight_bit: bool = False
+
+    def mask(self, structure: str) -> np.ndarray:
+        """The boolean mask (slices, rows, columns) of a structure, empty where there is none."""
+        mask = self.masks.get(structure)
+        return np.zeros(self.axial.shape, dtype=bool) if mask is None else mask
+
+    def known_slices(self, structure: str) -> np.ndarray:
+        """Boolean (slices): where a structure is known; nowhere if there is no mask of it."""
+        known = self.known.get(structure) if structure in self.masks else None
+        return np.zeros(len(self.axial), dtype=bool) if known is None else known
+
+    @property
+    def lungs(self) -> np.ndarray:
+        """`mask` of the lungs."""
+        return self.mask("lungs")
+
+    @property
+    def infection(self) -> np.ndarray:
+        """`mask` of the infection."""
+        return self.mask("infection")
+
+    @property
+    def lungs_known(self) -> np.ndarray:
+        """`known_slices` of the lungs."""
+        return self.known_slices("lungs")
+
+    @property
+    def infection_known(self) -> np.ndarray:
+        """`known_slices` of the infection."""
+        return self.known_slices("infection")
 
 
 def covid19_ct_seg(folder: Path) -> list[Case]:
@@ -55,10 +87,8 @@ def covid19_ct_seg(folder: Path) -> list[Case]:
                 patient=entry["patient"],
                 axial=view.apply(ct.array),
                 spacing=view.spacing(ct.grid),
-                lungs=view.apply(lungs.array) > 0,
-                infection=view.apply(infection.array) > 0,
-                lungs_known=known,
-                infection_known=known,
+                masks={"lungs": view.apply(lungs.array) > 0, "infection": view.apply(infection.array) > 0},
+                known={"lungs": known, "infection": known},
                 eight_bit=True,
             )
         )
@@ -90,9 +120,7 @@ def covid_ct_md(folder: Path, name: str, beside: int = 4) -> Case:
         patient=name,
         axial=axial,
         spacing=spacing,
-        lungs=lungs,
-        infection=np.zeros_like(lungs),
-        lungs_known=~infected,
-        infection_known=~infected & lungs.any(axis=(1, 2)),
+        masks={"lungs": lungs, "infection": np.zeros_like(lungs)},
+        known={"lungs": ~infected, "infection": ~infected & lungs.any(axis=(1, 2))},
         eight_bit=False,
     )

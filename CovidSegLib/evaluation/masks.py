@@ -26,7 +26,7 @@ class Result:
         model: Its name.
         patient: Who.
         seen: Whether the model was trained on it.
-        measured: By structure.
+        measured: By structure; nothing is measured of lungs that nobody has drawn.
         view: The slice with most true infection.
     """
 
@@ -80,9 +80,12 @@ def _measure(case: Case, model: Model, device: str, progress: Progress) -> tuple
         )
     except InputError as error:
         raise InputError(f"{case.name}: {error}") from error
-    calibration = Calibration.of(found.probability, case.infection, case.lungs)
+    # Where nobody has drawn the lungs, the model's say where its probabilities are looked at.
+    drawn = bool(case.lungs_known.any())
+    lungs = case.lungs if drawn else found.lungs > 0
+    calibration = Calibration.of(found.probability, case.infection, lungs)
     measured = {
-        "lungs": Measurement.of(found.lungs > 0, case.lungs, case.spacing, open_ends=True),
+        "lungs": Measurement.of(found.lungs > 0, lungs, case.spacing, open_ends=True) if drawn else Measurement(),
         "infection": Measurement.of(
             found.infection, case.infection, case.spacing, open_ends=True, calibration=calibration
         ),

@@ -120,6 +120,11 @@ class Measurement:
         )
 
     @property
+    def made(self) -> bool:
+        """Whether there was anything to compare; without masks there was not."""
+        return self.voxels != Counts()
+
+    @property
     def volume_error_percent(self) -> float:
         """|result - truth| in % of the truth (Heimann et al., IEEE TMI 2009, unsigned). NaN where the truth is empty.
 
@@ -130,7 +135,9 @@ class Measurement:
         return 100 * abs(self.found_ml - self.true_ml) / self.true_ml
 
     def values(self) -> dict[str, float]:
-        """The numbers by the keys of `METRICS`, not rounded; NaN where one is not defined for empty masks."""
+        """The numbers by the keys of `METRICS`, not rounded; NaN where one is not defined for empty masks or without any."""
+        if not self.made:
+            return dict.fromkeys(METRICS, float("nan"))
         return {
             **{key: getattr(self.voxels, key) for key in list(METRICS)[:6]},
             "nsd_1mm": self.surface.dice(1.0),

@@ -105,14 +105,18 @@ def _calibrations(results: Sequence[Result]) -> dict[str, Calibration]:
 def for_card(model: Model, results: Sequence[Result], scans: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What a model's card keeps: Dice by patient, and the whole scans."""
     own = [result for result in results if result.model == model.name]
-    dice = {one.patient: {name: round(of.voxels.dice, 4) for name, of in one.measured.items()} for one in own}
+    dice = {
+        one.patient: {name: round(of.voxels.dice, 4) for name, of in one.measured.items() if of.made} for one in own
+    }
     return {"masks": dice, "whole_scans": dict(scans.get(model.name, {}))}
 
 
 def _rows(result: Result) -> list[dict[str, Any]]:
-    """One row a structure."""
+    """One row a structure that was measured."""
     rows = []
     for structure, of in result.measured.items():
+        if not of.made:
+            continue
         row: dict[str, Any] = {"model": result.model, "patient": result.patient, "structure": structure}
         row |= {"seen_in_training": "yes" if result.seen else "no", **of.values()}
         row |= {"found_ml": of.found_ml, "true_ml": of.true_ml}

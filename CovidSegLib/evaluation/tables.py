@@ -113,7 +113,7 @@ def _volumes(measured: Mapping[str, Sequence[Result]]) -> str:
     rows = []
     for name, results in measured.items():
         for structure in STRUCTURES[::-1]:
-            volumes = [result.measured[structure] for result in results]
+            volumes = [result.measured[structure] for result in results if result.measured[structure].made]
             agreed = agreement([of.found_ml for of in volumes], [of.true_ml for of in volumes])
             shown = [_show(value, 1) for value in (agreed.bias, agreed.low, agreed.high)]
             rows.append([name, structure, str(agreed.count), shown[0], f"{shown[1]} to {shown[2]}"])

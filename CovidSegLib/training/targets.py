@@ -8,7 +8,7 @@ from scipy import ndimage
 from ..data.case import Case
 from ..errors import InputError
 from ..postprocessing import lungs_from_probability
-from ..recipe import BACKGROUND, INFECTION_LABEL, LUNG_LABELS, Stage
+from ..recipe import BACKGROUND, INFECTION_LABEL, LUNG_LABELS, TUMOUR_LABEL, Stage
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG
 
 
@@ -17,16 +17,17 @@ def target_mask(case: Case, stage: Stage) -> np.ndarray:
 
     Returns:
         uint8 (channels, slices, rows, columns). Labels that exclude each other make one channel, a label's number a
-        voxel, and the infection wins over the lung that it lies in; other labels make a channel of 0 and 1 each.
+        voxel, and tumour and infection win over the lung that they lie in; other labels make a channel of 0 and 1 each.
 
     Raises:
-        InputError: A label that the case has no mask of.
+        InputError: A label that the case has no mask of, or lungs to look within that nobody has drawn.
     """
+    check_lungs_known(case, stage)
     masks = {label: _mask_of(case, label) for label in stage.labels if label != BACKGROUND}
     if not stage.exclusive:
         return np.stack(list(masks.values())).astype(np.uint8)
     classes = np.zeros((1, *case.axial.shape), dtype=np.uint8)
-    for label in (*LUNG_LABELS, INFECTION_LABEL):
+    for label in (*LUNG_LABELS, TUMOUR_LABEL, INFECTION_LABEL):
         if label in masks:
             classes[0][masks[label]] = stage.labels.index(label)
     return classes
@@ -35,21 +36,33 @@ def target_mask(case: Case, stage: Stage) -> np.ndarray:
 def known_slices(case: Case, stage: Stage) -> np.ndarray:
     """Boolean (slices): where all that the stage is to find is known."""
     known = np.ones(len(case.axial), dtype=bool)
-    if "lungs" in stage.finds:
-        known &= case.lungs_known
-    if "infection" in stage.finds:
-        known &= case.infection_known
+    for structure in (*stage.finds, *({TUMOUR_LABEL} & {*stage.labels})):
+        known &= case.known_slices(structure)
     return known
 
 
+def check_lungs_known(case: Case, stage: Stage) -> None:
+    """Whether the lungs that a stage looks within are known.
+
+    Raises:
+        InputError: They are not.
+    """
+    needed = stage.region == "lungs" or stage.mask_margin_mm is not None
+    if needed and not case.lungs_known.any():
+        raise InputError(
+            f"The recipe looks within the lungs, of which “{case.name}” has no mask: leave the scan out, or choose a "
+            "recipe whose regions are “body” or “whole”."
+        )
+
+
 def _mask_of(case: Case, label: str) -> np.ndarray:
-    if label == INFECTION_LABEL:
-        return case.infection
-    if label == "lungs":
-        return case.lungs
-    if label in ("right_lung", "left_lung"):
+    if label in ("right_lung", "left_lung") and "lungs" in case.masks:
         return lung_sides(case) == (RIGHT_LUNG if label == "right_lung" else LEFT_LUNG)
-    raise InputError(f"The data has no masks of the label “{label}”, which the recipe is to learn.")
+    if label in case.masks:
+        return case.masks[label]
+    raise InputError(
+        f"The data has no masks of the label “{label}”, which the recipe is to learn: leave “{case.name}” out."
+    )
 
 
 def lung_sides(case: Case) -> np.ndarray:

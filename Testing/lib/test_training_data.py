@@ -17,7 +17,7 @@ from CovidSegLib.data import case as cases
 from CovidSegLib.data.case import Case, covid19_ct_seg
 from CovidSegLib.errors import InputError
 from CovidSegLib.preprocessing import AIR_HU
-from CovidSegLib.recipe import Augmentation, Intensity
+from CovidSegLib.recipe import Augmentation, Intensity, Stage
 from CovidSegLib.training.patches import PatchDataset
 from CovidSegLib.training.slices import SliceDataset
 from CovidSegLib.training.targets import known_slices, lung_sides, target_mask
@@ -170,7 +170,7 @@ def test_other_labels_are_questions_of_their_own() -> None:
 def test_sides_of_little_lung_are_told_by_the_middle() -> None:
     """And no voxel of the lungs is left out, however small its piece."""
     tiny = chest_case(slices=1)
-    sides = lung_sides(replace(tiny, lungs=tiny.lungs & (np.arange(48) % 7 == 0), spacing=(1.0, 1.0, 1.0)))
+    sides = lung_sides(replace(tiny, masks={"lungs": tiny.lungs & (np.arange(48) % 7 == 0)}, spacing=(1.0, 1.0, 1.0)))
     assert set(np.unique(sides[..., :24])) == {0, 1} and set(np.unique(sides[..., 24:])) == {0, 2}
     speck = chest_case()
     speck.lungs[0, 2:4, 2:4] = True
@@ -180,8 +180,8 @@ def test_sides_of_little_lung_are_told_by_the_middle() -> None:
 
 
 def test_what_must_be_known_depends_on_what_is_learnt() -> None:
-    case = replace(chest_case(slices=3), lungs_known=np.array([True, True, False]))
-    case = replace(case, infection_known=np.array([True, False, True]))
+    known = {"lungs": np.array([True, True, False]), "infection": np.array([True, False, True])}
+    case = replace(chest_case(slices=3), known=known)
     for labels, known in ((("lungs",), [0, 1]), (("infection",), [0, 2]), (("background", "lungs", "infection"), [0])):
         assert np.flatnonzero(known_slices(case, slice_stage(labels=labels))).tolist() == known
 
@@ -189,6 +189,22 @@ def test_what_must_be_known_depends_on_what_is_learnt() -> None:
 def test_a_label_without_masks_is_told() -> None:
     with pytest.raises(InputError, match="The data has no masks of the label “tumour”"):
         SliceDataset([chest_case()], slice_stage(labels=("background", "tumour")), "infection", True)
+
+
+def test_tumours_are_learnt_as_infections_are() -> None:
+    case = chest_case()
+    case = replace(case, masks={"tumour": case.infection}, known={"tumour": case.infection_known})
+    (classes,) = target_mask(case, slice_stage(labels=("background", "tumour")))
+    np.testing.assert_array_equal(classes == 1, case.masks["tumour"])
+    assert not case.lungs.any() and not case.lungs_known.any()
+
+
+@pytest.mark.parametrize("stage", [slice_stage(region="lungs"), slice_stage(mask_margin_mm=7.0)])
+def test_lungs_to_look_within_that_nobody_has_drawn_are_told(stage: Stage) -> None:
+    case = chest_case()
+    case = replace(case, masks={"infection": case.infection})
+    with pytest.raises(InputError, match="looks within the lungs, of which “a” has no mask: leave the scan out"):
+        SliceDataset([case], stage, "infection", True)
 
 
 # Patches

@@ -16,4 +16,7 @@ def chest_case(name: str = "a", slices: int = 12, eight_bit: bool = True) -> Cas
     noise = np.random.default_rng(0).normal(0, 20, lungs.shape)
     axial = np.where(infection, -300, np.where(lungs, -850, 40)) + noise
     known = np.ones(slices, dtype=bool)
-    return Case(name, name, axial.astype(np.int16), (3.0, 7.0, 7.0), lungs, infection, known, known, eight_bit)
+    masks = {"lungs": lungs, "infection": infection}
+    return Case(
+        name, name, axial.astype(np.int16), (3.0, 7.0, 7.0), masks, dict.fromkeys(masks, known), eight_bit=eight_bit
+    )
