@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace, say: Reporter, stop: Stop) -> int:
     except (Exception, Cancelled) as error:
         # A library that is interrupted while it loads may raise something of its own.
         if stop.asked or isinstance(error, Cancelled):
-            code, message = CANCELLED, "Cancelled; nothing was written."
+            code, message = CANCELLED, getattr(options, "cancelled", "Cancelled; nothing was written.")
         elif isinstance(error, InputError):
             code, message = UNUSABLE, str(error)
         elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # the latter is torch's

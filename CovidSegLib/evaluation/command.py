@@ -1,17 +1,28 @@
-"""`covidseg evaluate`: from data and models to the tables and pictures of an evaluation."""
+"""`covidseg evaluate`: from data and models, runs or a recipe to the tables and pictures of an evaluation."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import models
 from ..errors import InputError
+from ..models import Model
 from ..progress import Progress, part
 from ..reporting import Reporter
+
+if TYPE_CHECKING:
+    from ..data.case import Case
+    from .masks import Result
+
+#: In OUT, where a cross-validation trains.
+FOLDS = "folds"
+#: How a cross-validation is cancelled: hours of training are not lost.
+KEPT = "Cancelled; what was trained is kept in OUT: the same command goes on from there."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,14 +31,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results in OUT")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--model", help="name of an installed model; see `covidseg models`")
+    which.add_argument("--model", help="name of an installed model, or folder of a run; see `covidseg models`")
     which.add_argument("--compare", nargs="+", metavar="MODEL", help="two models or more, side by side, with tests")
+    which.add_argument("--runs", nargs="+", metavar="RUN", help="runs of a cross-validation, each on whom it left out")
+    which.add_argument("--recipe", help="train and measure it by cross-validation; see `covidseg recipes`")
     parser.add_argument(
         "--patients", nargs="+", metavar="NAME", help="only these patients and scans (default: those no model has seen)"
     )
     parser.add_argument("--card", action="store_true", help="put the numbers into the model's card")
     parser.add_argument("--device", default="auto", help="auto (the default), cpu or cuda")
     parser.add_argument("--progress", choices=["bar", "json", "none"], help="how to show progress")
+    own = parser.add_argument_group("of --recipe")
+    own.add_argument("--folds", type=int, metavar="K", help="parts, each left out once (default: 5)")
+    own.add_argument("--seed", type=int, help="of the parts and of the training (default: 0)")
+    own.add_argument("--epochs", type=int, metavar="N", help="passes over the data of each stage, not the recipe's")
+    own.add_argument("--ablation", metavar="ROW", help="the networks of a row of its paper's ablation")
 
 
 def run(
@@ -36,7 +54,7 @@ def run(
     progress: Progress,
     held: Callable[[], AbstractContextManager[None]],
 ) -> None:
-    """Evaluate, and write the results or nothing.
+    """Evaluate, and write the results or nothing; a cross-validation leaves what it has trained.
 
     Args:
         options: Of `add_arguments`.
@@ -49,11 +67,36 @@ def run(
         Cancelled: From `progress`.
     """
     progress("Starting", 0.0)
-    chosen = [models.find(name) for name in options.compare or [options.model]]
+    _check(options)
+    if options.recipe or options.runs:
+        _pooled(options, say, progress, held)
+    else:
+        _apart(options, say, progress, held)
+
+
+def _check(options: argparse.Namespace) -> None:
     if options.compare and len(set(options.compare)) < max(2, len(options.compare)):
         raise InputError("Give two different models or more to --compare.")
-    if options.card and (options.compare or options.patients):
-        raise InputError("A card holds all results of one model: --card goes with neither --compare nor --patients.")
+    if options.card and (options.compare or options.runs or options.recipe or options.patients):
+        raise InputError(
+            "A card holds all results of one model: --card goes with --model, and with none of --compare, --runs, "
+            "--recipe and --patients."
+        )
+    for key in ("folds", "seed", "epochs", "ablation"):
+        if getattr(options, key) is not None and options.recipe is None:
+            raise InputError(f"--{key} says how a recipe is cross-validated: give --recipe with it.")
+    if options.epochs is not None and options.epochs < 1:
+        raise InputError("Give 1 or more to --epochs.")
+
+
+def _apart(
+    options: argparse.Namespace,
+    say: Reporter,
+    progress: Progress,
+    held: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """One model, or several on the same cases."""
+    chosen = _found(options.compare or [options.model])
     with held():
         from ..data import choose
         from .masks import evaluate_masks
@@ -85,8 +128,71 @@ def run(
     say.done(options.output, files)
 
 
-def _put_into_card(model: models.Model, results: dict[str, object]) -> None:
-    card = model.folder / "card.json"
-    new = card.with_name("card.json.new")
+def _pooled(
+    options: argparse.Namespace,
+    say: Reporter,
+    progress: Progress,
+    held: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """Runs of one recipe, each on the patients that it has not seen; they are trained here, or were before."""
+    runs = _found(options.runs) if options.runs else []
+    with held():
+        from ..data import choose
+        from .pooling import evaluate_pooled, pooled, shares_of
+        from .report import FILES, staging, write
+
+    staging.check(options.output, FILES, overwrite=options.overwrite)
+    wanted = choose.choose(options.data, [], options.patients)
+    if not wanted.patients:
+        raise InputError(f'"{options.data}" holds no patients with masks, by whom a cross-validation is measured.')
+    if runs:
+        shares = shares_of(runs, wanted.patients)  # before anything large is read
+    progress("Reading the cases", 0.02)
+    cases: Sequence[Case] = wanted.cases()
+    measuring = 0.05
+    if not runs:
+        options.cancelled = KEPT
+        with held():
+            from .fold_training import trainer
+            from .folds import cross_validate
+
+        measuring = 0.9
+        shares = cross_validate(
+            options.recipe,
+            wanted.patients,
+            options.output / FOLDS,
+            trainer(cases),
+            folds=5 if options.folds is None else options.folds,
+            seed=options.seed or 0,
+            epochs=options.epochs,
+            ablation=options.ablation,
+            progress=part(progress, 0.05, measuring),
+        )
+    results: list[Result] = evaluate_pooled(
+        cases, shares, device=options.device, progress=part(progress, measuring, 0.95)
+    )
+    files = write(
+        options.output,
+        [pooled(shares)],
+        results,
+        {},
+        overwrite=options.overwrite,
+        progress=part(progress, 0.95, 1.0),
+    )
+    say.done(options.output, files)
+
+
+def _found(wanted: Sequence[str | None]) -> list[Model]:
+    """The models, which tables tell apart by their names."""
+    chosen = [models.find(name) for name in wanted]
+    names = [model.name for model in chosen]
+    if again := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(f"Two of the models are called “{again}”; give each only once, and rename one of two folders.")
+    return chosen
+
+
+def _put_into_card(model: Model, results: dict[str, object]) -> None:
+    card = model.folder / models.CARD_FILE
+    new = card.with_name(f"{models.CARD_FILE}.new")
     new.write_text(json.dumps({**model.card, "results": results}, indent=1) + "\n", encoding="utf-8")
     new.replace(card)

@@ -28,6 +28,7 @@ class Result:
         seen: Whether the model was trained on it.
         measured: By structure; nothing is measured of lungs that nobody has drawn.
         view: The slice with most true infection.
+        run: Which of several runs that are one model together has measured it; None where there is one.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Result:
     seen: bool
     measured: dict[str, Measurement]
     view: View
+    run: str | None = None
 
 
 def evaluate_masks(

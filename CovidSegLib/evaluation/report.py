@@ -117,7 +117,8 @@ def _rows(result: Result) -> list[dict[str, Any]]:
     for structure, of in result.measured.items():
         if not of.made:
             continue
-        row: dict[str, Any] = {"model": result.model, "patient": result.patient, "structure": structure}
+        row: dict[str, Any] = {"model": result.model, **({"run": result.run} if result.run else {})}
+        row |= {"patient": result.patient, "structure": structure}
         row |= {"seen_in_training": "yes" if result.seen else "no", **of.values()}
         row |= {"found_ml": of.found_ml, "true_ml": of.true_ml}
         if structure == "infection":

@@ -35,6 +35,8 @@ UNSEEN = "The numbers below are of the cases that no model here was trained on."
 PAPERS = "Each paper measured on patients of its own, which are not these: the figures are no ranking."
 ALL_SEEN = "All of these cases were seen in training: the numbers below do not say how well a model does on others."
 
+POOLED = "Each case was measured by the run that has not seen it, and the cases of all runs are taken together."
+
 Values = list[float]
 
 
@@ -56,6 +58,8 @@ def markdown(models: Sequence[Model], results: Sequence[Result], scans: Mapping[
     if results:
         everyone = {model.name: [result for result in results if result.model == model.name] for model in models}
         parts += ["## Cases", _cases(results)]
+        if any(result.run for result in results):
+            parts.append(POOLED)
         seen = {result.patient for result in results if result.seen}
         unseen = {name: [one for one in own if one.patient not in seen] for name, own in everyone.items()}
         known = not unseen[models[0].name]
@@ -76,12 +80,13 @@ def markdown(models: Sequence[Model], results: Sequence[Result], scans: Mapping[
 
 
 def _cases(results: Sequence[Result]) -> str:
-    head = ["model", "patient", "seen in training", "lungs, Dice"]
+    runs = any(result.run for result in results)
+    head = [*(["model", "run"] if runs else ["model"]), "patient", "seen in training", "lungs, Dice"]
     head += [f"{METRICS[key].title}" for key in BY_CASE]
     rows = []
     for result in sorted(results, key=lambda result: result.patient):
         infection = result.measured["infection"].values()
-        row = [result.model, result.patient, "yes" if result.seen else "no"]
+        row = [result.model, *([result.run or "-"] if runs else []), result.patient, "yes" if result.seen else "no"]
         row += [_show(result.measured["lungs"].values()["dice"], 3)]
         rows.append(row + [_show(infection[key], METRICS[key].decimals) for key in BY_CASE])
     return table(head, rows)

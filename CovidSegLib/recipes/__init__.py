@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,14 +58,17 @@ def of(model: Model) -> Recipe:
     return load(model.recipe, model.card.get("ablation"))
 
 
-def resolved_text(name: str, ablation: str | None = None) -> str:
+def resolved_text(name: str, ablation: str | None = None, changes: Mapping[str, Any] | None = None) -> str:
     """A recipe as one TOML text that needs no other file: with what it is like, and its row of the ablation, put in.
 
-    Arguments and errors are those of `load`; it reads as the same recipe.
+    Arguments and errors are those of `load`; it reads as the same recipe, but for `changes`: tables as a file that is
+    like another one has them, such as `{"training": {"epochs": {"infection": 3}}}`.
     """
     import tomli_w  # only here: who segments need not have it
 
-    return tomli_w.dumps(_checked(name, ablation)[1])
+    table = inheritance.merged(_checked(name, ablation)[1], dict(changes or {}))
+    check(build(Recipe, table, "with changes"), "with changes")
+    return tomli_w.dumps(table)
 
 
 def title(name: str, ablation: str | None = None) -> str:
