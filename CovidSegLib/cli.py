@@ -21,6 +21,7 @@ from .evaluation import command as evaluation
 from .models import command as shelf
 from .progress import Progress, part
 from .reporting import Reporter, reporter
+from .training import command as training
 
 DONE, FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 3
 NOTICE = "For research. Not for diagnosis."
@@ -177,6 +178,12 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--progress", choices=["bar", "json", "none"], help="how to show progress")
     segment.set_defaults(run=_segment)
 
+    train = commands.add_parser(
+        "train", help="train recipes", description=f"From scans with masks to models of one's own. {NOTICE}"
+    )
+    training.add_arguments(train)
+    train.set_defaults(run=_train)
+
     evaluate = commands.add_parser(
         "evaluate",
         help="measure models on scans with masks",
@@ -264,6 +271,11 @@ def _chosen_model(options: argparse.Namespace) -> models.Model:
     from .recipes.untrained import untrained
 
     return untrained(options.recipe, options.ablation)
+
+
+def _train(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
+    """`covidseg train`."""
+    training.run(options, say, stop.watch, stop.held)
 
 
 def _evaluate(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:

@@ -168,7 +168,10 @@ class Training:
         schedule: How the learning rate changes, of `training.optimisation.SCHEDULES`.
         augmentation: Of `training.augmentation.AUGMENTATIONS`, in this order.
         steps_per_epoch: Steps that count as a pass; all slices once if None.
-        early_stopping: Epochs without a lower loss after which training ends; None to go on to the last.
+        early_stopping: Epochs without anything better, by `watch`, after which training ends; None for all epochs.
+        watch: What early stopping and the plan "plateau" go by: "validation-dice", or "loss", that of training.
+        keep: Which weights are the result: those of the "last" epoch, or of the "best" by validation Dice.
+        clip: Longest that the gradient of a step may be; it is shortened to that.
         average: Decay of the exponential moving average of the weights; 0 for none.
         final_weight: Weight of the final map's loss where a network has deep supervision.
         starts_from: Recipe whose trained weights are the start; random weights if None.
@@ -184,6 +187,9 @@ class Training:
     augmentation: tuple[Augmentation, ...] = ()
     steps_per_epoch: int | None = None
     early_stopping: int | None = None
+    watch: str = "validation-dice"
+    keep: str = "last"
+    clip: float = 1.0
     average: float = 0.0
     final_weight: float = 0.5
     starts_from: str | None = None

@@ -29,6 +29,10 @@ class Reporter:
         """Something that the user should know of the result."""
         print(f"Note: {message}", file=sys.stderr)
 
+    def line(self, message: str) -> None:
+        """Something that happened, such as an epoch of training."""
+        print(message, flush=True)
+
     def done(self, output: Path, files: Sequence[Path]) -> None:
         """All is written."""
         print(f"Done: {len(files)} files in {output}. For research. Not for diagnosis.", flush=True)
@@ -57,6 +61,9 @@ class Bar(Reporter):
     def warning(self, message: str) -> None:
         self.bar.write(f"Note: {message}", file=sys.stderr)
 
+    def line(self, message: str) -> None:
+        self.bar.write(message)
+
     def done(self, output: Path, files: Sequence[Path]) -> None:
         self.bar.close()
         super().done(output, files)
@@ -67,7 +74,7 @@ class Bar(Reporter):
 
 
 class JsonLines(Reporter):
-    """One JSON object a line on standard output: "event" is progress, warning, done or error.
+    """One JSON object a line on standard output: "event" is progress, warning, line, done or error.
 
     Nothing else comes there: in a `with` block, what libraries print goes to standard error.
     """
@@ -97,6 +104,9 @@ class JsonLines(Reporter):
 
     def warning(self, message: str) -> None:
         self._say(event="warning", message=message)
+
+    def line(self, message: str) -> None:
+        self._say(event="line", message=message)
 
     def done(self, output: Path, files: Sequence[Path]) -> None:
         self._say(event="done", output=str(output), files=[file.name for file in files])

@@ -65,7 +65,7 @@ def cross_validate(
     """
     if not 2 <= folds <= len(patients):
         raise InputError(f"{len(patients)} patients cannot be divided into {folds} folds; take 2 to {len(patients)}.")
-    text = recipes.resolved_text(recipe, ablation, _with_epochs(recipe, ablation, epochs))
+    text = recipes.resolved_text(recipe, ablation, recipes.with_epochs(recipe, ablation, epochs))
     left_out = divided(patients, folds, seed)
     _plan(folder, text, {"seed": seed, "recipe": tomllib.loads(text), "folds": [list(fold) for fold in left_out]})
     shares = []
@@ -85,12 +85,6 @@ def divided(patients: Sequence[str], folds: int, seed: int) -> list[tuple[str, .
     names = sorted(set(patients))
     order = np.random.default_rng(seed).permutation(len(names))
     return [tuple(sorted(names[at] for at in order[fold::folds])) for fold in range(folds)]
-
-
-def _with_epochs(recipe: str, ablation: str | None, epochs: int | None) -> dict[str, Any]:
-    if epochs is None:
-        return {}
-    return {"training": {"epochs": dict.fromkeys(recipes.load(recipe, ablation).stages, epochs)}}
 
 
 def _plan(folder: Path, text: str, plan: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,26 @@ def resolved_text(name: str, ablation: str | None = None, changes: Mapping[str, 
     table = inheritance.merged(_checked(name, ablation)[1], dict(changes or {}))
     check(build(Recipe, table, "with changes"), "with changes")
     return tomli_w.dumps(table)
+
+
+def of_text(text: str, where: str) -> Recipe:
+    """A recipe from TOML that needs no other file, as `resolved_text` makes it.
+
+    Args:
+        text: The TOML.
+        where: What errors call it.
+
+    Raises:
+        InputError: It says something that a recipe does not have.
+    """
+    recipe = build(Recipe, tomllib.loads(text), where)
+    check(recipe, where)
+    return recipe
+
+
+def with_epochs(name: str, ablation: str | None, epochs: int | None) -> dict[str, Any]:
+    """Changes for `resolved_text`: so many epochs of every stage, or none where None."""
+    return {} if epochs is None else {"training": {"epochs": dict.fromkeys(load(name, ablation).stages, epochs)}}
 
 
 def title(name: str, ablation: str | None = None) -> str:

@@ -13,6 +13,7 @@ from .parsing import require
 #: What the stages may be cut out of: the lungs are not known before the first.
 REGIONS = {"lungs": ("whole", "body"), "infection": ("whole", "body", "lungs")}
 BLENDS = ("constant", "gaussian")
+WATCHED, KEPT = ("validation-dice", "loss"), ("last", "best")
 
 
 def check(recipe: Recipe, file: str) -> None:
@@ -140,6 +141,9 @@ def _check_numbers(training: Training, where: str) -> None:
     require(training.batch > 0, where, "batch", "above 0")
     require(0 <= training.average < 1, where, "average", "from 0 to below 1")
     require(0 < training.final_weight <= 1, where, "final_weight", "above 0 and at most 1")
+    require(training.watch in WATCHED, where, "watch", f"one of {', '.join(WATCHED)}")
+    require(training.keep in KEPT, where, "keep", f"one of {', '.join(KEPT)}")
+    require(training.clip > 0, where, "clip", "above 0")
     for key in ("steps_per_epoch", "early_stopping"):
         number = getattr(training, key)
         require(number is None or number > 0, where, key, "above 0")

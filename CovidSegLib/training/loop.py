@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import math
+import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,21 +15,48 @@ from monai.data import worker_init_fn
 from monai.utils import set_determinism
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader, RandomSampler
+from torch.utils.data import DataLoader
 
 from .. import networks
 from ..data.case import Case
 from ..errors import InputError
-from ..evaluation.overlap import Counts
-from ..inference import LoadedStage, choose_precision, predict
+from ..evaluation.pictures import View
+from ..inference import LoadedStage, choose_precision
 from ..networks.weights import load_fitting_state
-from ..progress import silent
+from ..progress import Progress, silent
 from ..recipe import Stage, Training
+from . import checkpoint
+from .journal import Journal, Row
 from .losses import build_loss
 from .optimisation import EarlyStopping, build_optimiser, build_schedule
 from .patches import PatchDataset
+from .processes import BatchShare, Processes
 from .slices import SliceDataset
-from .targets import known_slices
+from .steps import Stepper
+from .validation import validate
+
+LAST, BEST = "last.pt", "best.pt"
+#: Epochs between validations where nothing depends on them.
+VALIDATION_EVERY = 4
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A stage that has been trained.
+
+    Attributes:
+        network: With the weights that the recipe keeps: the averaged ones of the last epoch, or of the best.
+        epochs: That were trained.
+        dice: Of the validation, of those weights.
+        best_epoch: Of which the validation Dice was the highest.
+        parts: In how many parts a batch went through the network, for want of memory.
+    """
+
+    network: nn.Module
+    epochs: int
+    dice: float
+    best_epoch: int
+    parts: int
 
 
 def train_stage(
@@ -40,8 +68,14 @@ def train_stage(
     run: Path,
     seed: int = 0,
     start: Mapping[str, torch.Tensor] | None = None,
-) -> nn.Module:
-    """Train one stage's network and return it with averaged weights; goes on from `run` where it was broken off.
+    *,
+    device: torch.device | None = None,
+    workers: int = 2,
+    processes: Processes = Processes(),  # noqa: B008 - frozen
+    say: Callable[[str], None] = print,
+    progress: Progress = silent,
+) -> Trained:
+    """Train one stage's network; goes on from `run` where it was broken off, to the very same end on a CPU.
 
     Args:
         name: "lungs" or "infection".
@@ -49,12 +83,18 @@ def train_stage(
         training: How it is trained.
         cases: Scans to learn from.
         validation: Scans to measure on, whose patients are not among the others.
-        run: Folder for checkpoint.pt, metrics.csv and settings.json; made if need be.
+        run: Folder for last.pt, best.pt, metrics.csv, tensorboard and pictures; made if need be.
         seed: Of weights, order and augmentation.
         start: Weights of a similar network to start from, as far as they fit; random weights if None.
+        device: Where; a GPU if there is one.
+        workers: Processes that prepare slices and patches; the augmentation is another one with another number.
+        processes: Those that train together; only the first one validates and writes.
+        say: Takes sentences for the user.
+        progress: Told the stage and the fraction of its steps that is done; may raise to cancel.
 
     Raises:
-        InputError: There are fewer slices or patches than a batch takes, or no masks of what is to be learnt.
+        InputError: There are fewer slices or patches than a batch takes, or no masks of what is to be learnt; the loss
+            is no number any more; memory or disk are too small.
     """
     train = training_data(name, stage, training, cases)
     if len(train) < training.batch and training.steps_per_epoch is None:
@@ -62,58 +102,87 @@ def train_stage(
         raise InputError(f"There are {len(train)} {kind} to train on, fewer than a batch of {training.batch}.")
     run.mkdir(parents=True, exist_ok=True)
     set_determinism(seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = training_precision(stage, device)
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     layout = torch.channels_last if stage.slices else torch.channels_last_3d
     network = networks.build(stage.network, stage.arguments)
     if start is not None:
         anew = load_fitting_state(network, start)
-        print(f"{name}: starts from other weights, but for {', '.join(anew) or 'none'}", flush=True)
+        say(f"{name}: starts from other weights, but for {', '.join(anew) or 'none'}")
     network = network.to(device)
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average), use_buffers=True)
     optimiser = build_optimiser(training.optimiser, network.parameters())
     items = training.steps_per_epoch and training.steps_per_epoch * training.batch
-    loader = DataLoader(
-        train,
-        training.batch,
-        sampler=RandomSampler(train, num_samples=items),
-        drop_last=True,
-        num_workers=2,
-        worker_init_fn=worker_init_fn,
-    )
+    share = BatchShare(len(train), items, training.batch, processes)
+    loader = DataLoader(train, batch_sampler=share, num_workers=workers, worker_init_fn=_start_worker)
     schedule = build_schedule(training.schedule, optimiser, training.epochs[name] * len(loader))
-    stopping = EarlyStopping(training.early_stopping)
-    parts = (network, averaged, optimiser, schedule, stopping)
-    first = _resume(run, *parts)
-    loss_function = build_loss(training.loss, training.final_weight)
+    stopping, journal = EarlyStopping(training.early_stopping), Journal(run, say if processes.first else _mute)
+    parts = (network, averaged, optimiser, schedule, stopping, journal)
+    state = checkpoint.load(run / LAST)
+    if state is not None:
+        for part, saved in zip(parts, state["parts"], strict=True):
+            part.load_state_dict(saved)
+    loss = build_loss(training.loss, training.final_weight)
+    wrapped = processes.wrap(network, device)
+    step = Stepper(wrapped, loss, device, training_precision(stage, device), layout, processes, journal.say)
+    step.parts = 1 if state is None else int(state["split"])
+    if processes.first:
+        journal.open()
     epochs = training.epochs[name]
-    for epoch in range(first, epochs):
-        if stopping.over:
-            break
-        torch.manual_seed(seed * 1000 + epoch)  # a resumed run draws what an unbroken one would have drawn
-        started, losses = time.monotonic(), []
-        network.train()
-        for image, mask in loader:
-            image, mask = image.to(device, memory_format=layout), mask.to(device)
-            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-                logits = network(image)
-            loss = loss_function(in_32_bits(logits), mask)
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            averaged.update_parameters(network)
-            losses.append(float(loss.detach()))
-        schedule.epoch(float(np.mean(losses)))
-        stopping.epoch(float(np.mean(losses)))
-        measured = epoch % 4 == 3 or epoch + 1 == epochs
-        dice = validation_dice(name, LoadedStage(stage, averaged.module), validation) if measured else None
-        _save(run, epoch + 1, *parts)
-        _note(run, epoch + 1, float(np.mean(losses)), dice, time.monotonic() - started)
-    (run / "settings.json").write_text(json.dumps({"seed": seed, "items": len(train), "epochs": epochs}))
-    return averaged.module
+    try:
+        for epoch in range(len(journal.rows), epochs):
+            if stopping.over:
+                break
+            torch.manual_seed(seed * 1000 + epoch)  # a resumed run draws what an unbroken one would have drawn
+            started, losses = time.monotonic(), []
+            wrapped.train()
+            for number, (image, mask) in enumerate(loader):
+                progress(f"Training {name}", (epoch + number / len(loader)) / epochs)
+                optimiser.zero_grad(set_to_none=True)
+                losses.append(step(image, mask))
+                if not math.isfinite(losses[-1]):
+                    raise InputError(
+                        f"In epoch {epoch + 1} of {name} the loss is no number any more; lower the learning rate of "
+                        "the recipe. The checkpoint of the epoch before is kept."
+                    )
+                nn.utils.clip_grad_norm_(network.parameters(), training.clip)
+                optimiser.step()
+                schedule.step()
+                averaged.update_parameters(network)
+            mean = processes.mean(float(np.mean(losses)))
+            if training.watch == "loss":
+                schedule.epoch(mean)
+                stopping.epoch(mean)
+            measured = _measured(training, epoch) or epoch + 1 == epochs or stopping.over
+            dice = None
+            if measured:
+                views: list[View] = []
+                if processes.first:
+                    dice, views = validate(name, LoadedStage(stage, averaged.module), validation)
+                dice = processes.shared(dice or 0.0)
+                journal.draw(epoch + 1, views)
+            if training.watch == "validation-dice" and dice is not None:
+                schedule.epoch(-dice)
+                stopping.epoch(-dice)
+            rate = float(optimiser.param_groups[0]["lr"])
+            best = dice is not None and dice > _best(journal.rows)[1]
+            journal.add(Row(epoch + 1, mean, dice, rate, time.monotonic() - started))
+            if processes.first:
+                if best:
+                    checkpoint.save(run / BEST, averaged.module.state_dict())
+                saved = [part.state_dict() for part in parts]
+                checkpoint.save(run / LAST, {"parts": saved, "split": step.parts})
+                journal.write()
+                journal.tell()  # who reads of an epoch can rely on it
+            processes.wait()
+    finally:
+        journal.close()
+    best_epoch, highest = _best(journal.rows)
+    dice = next((row.validation_dice for row in reversed(journal.rows) if row.validation_dice is not None), highest)
+    if training.keep == "best":
+        averaged.module.load_state_dict(_weights(run / BEST))
+        dice = highest
+    return Trained(averaged.module, len(journal.rows), dice, best_epoch, step.parts)
 
 
 def training_precision(stage: Stage, device: torch.device) -> torch.dtype:
@@ -127,11 +196,6 @@ def training_precision(stage: Stage, device: torch.device) -> torch.dtype:
     return torch.float32 if stage.patches is not None else choose_precision(device)
 
 
-def in_32_bits(logits: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
-    """A network's logits in the precision in which losses are taken; those of deep supervision are a list."""
-    return [each.float() for each in logits] if isinstance(logits, list) else logits.float()
-
-
 def training_data(name: str, stage: Stage, training: Training, cases: Sequence[Case]) -> SliceDataset | PatchDataset:
     """What a stage's network learns from: slices or patches of cases."""
     if stage.slices is not None:
@@ -139,41 +203,34 @@ def training_data(name: str, stage: Stage, training: Training, cases: Sequence[C
     return PatchDataset(cases, stage, name, training.augmentation)
 
 
-def validation_dice(name: str, loaded: LoadedStage, cases: Sequence[Case]) -> float:
-    """Dice of a stage's structure, lungs or infection, over all known voxels of all cases together.
-
-    The infection is found within the true lungs, so that the stage is measured and not the one before it.
-    """
-    loaded.network.eval()
-    counts = Counts()
-    for case in cases:
-        lungs = case.lungs if name == "infection" and "lungs" not in loaded.stage.finds else None
-        found = predict(loaded, case.axial, case.spacing, lungs, silent, name)[name] >= 128
-        known = known_slices(case, loaded.stage)
-        counts += Counts.of(found[known], (case.lungs if name == "lungs" else case.infection)[known])
-    return counts.dice
+def _measured(training: Training, epoch: int) -> bool:
+    """Whether the validation of an epoch, counted from 0, is needed, or its turn."""
+    needed = training.early_stopping is not None or training.schedule.name == "plateau"
+    always = training.keep == "best" or (needed and training.watch == "validation-dice")
+    return always or epoch % VALIDATION_EVERY == VALIDATION_EVERY - 1
 
 
-def _note(run: Path, epoch: int, loss: float, dice: float | None, seconds: float) -> None:
-    """One line of metrics.csv, and the same on the terminal."""
-    row = [epoch, f"{loss:.4f}", "" if dice is None else f"{dice:.4f}", f"{seconds:.0f}"]
-    with (run / "metrics.csv").open("a", newline="") as file:
-        csv.writer(file).writerow(row)
-    print(f"{run.name}: epoch {row[0]}, loss {row[1]}, validation Dice {row[2] or '-'}, {row[3]} s", flush=True)
+def _best(rows: Sequence[Row]) -> tuple[int, float]:
+    """The epoch with the highest validation Dice, the first of several, and that Dice; 0 and -1 where none has any."""
+    measured = [(row.validation_dice, -row.epoch) for row in rows if row.validation_dice is not None]
+    if not measured:
+        return 0, -1.0
+    dice, epoch = max(measured)
+    return -epoch, dice
 
 
-def _save(run: Path, epoch: int, *parts: object) -> None:
-    """All that a run goes on from, written beside the earlier checkpoint and put in its place when whole."""
-    state = {"epoch": epoch, "parts": [part.state_dict() for part in parts]}  # type: ignore[attr-defined]
-    torch.save(state, run / "checkpoint.new")
-    (run / "checkpoint.new").replace(run / "checkpoint.pt")
+def _weights(path: Path) -> dict[str, torch.Tensor]:
+    state = checkpoint.load(path)
+    if state is None:
+        raise InputError(f"“{path.name}”, which held the best weights of the run, is gone; train this stage anew.")
+    return state
 
 
-def _resume(run: Path, *parts: object) -> int:
-    """Load the checkpoint of `run` into the parts, if there is one; the number of epochs done."""
-    if not (run / "checkpoint.pt").exists():
-        return 0
-    state = torch.load(run / "checkpoint.pt", weights_only=True)
-    for part, saved in zip(parts, state["parts"], strict=True):
-        part.load_state_dict(saved)  # type: ignore[attr-defined]
-    return int(state["epoch"])
+def _start_worker(number: int) -> None:
+    """A process that prepares images: its random numbers are its own, and Ctrl-C is for the one that started it."""
+    worker_init_fn(number)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _mute(message: str) -> None:
+    """Of several processes, one speaks."""

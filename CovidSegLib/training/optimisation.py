@@ -43,7 +43,7 @@ OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": adam, "sg
 
 
 class Schedule:
-    """Changes the learning rate: told of every step and of every epoch's loss. This one leaves it constant.
+    """Changes the learning rate: told of every step and of how each epoch did. This one leaves it constant.
 
     Args:
         optimiser: Whose learning rate it is.
@@ -59,7 +59,7 @@ class Schedule:
             self.plan.step()
 
     def epoch(self, loss: float) -> None:
-        """An epoch has ended; `loss` is its mean training loss."""
+        """An epoch has ended; `loss` is its mean training loss, or what else is the less the better."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs."""
@@ -101,7 +101,7 @@ class InverseTime(Schedule):
 
 
 class Plateau(Schedule):
-    """Learning rate times `factor` when the epoch's loss has not fallen for `patience` epochs.
+    """Learning rate times `factor` when epochs have done no better for `patience` epochs.
 
     Args:
         factor: What it is multiplied by.
@@ -137,14 +137,14 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 
 
 class EarlyStopping:
-    """Says when to end: after `patience` epochs without a lower loss; never if None."""
+    """Says when to end: after `patience` epochs that were no better; never if None."""
 
     def __init__(self, patience: int | None) -> None:
         self.patience = patience
         self.lowest, self.waited = float("inf"), 0
 
     def epoch(self, loss: float) -> None:
-        """An epoch has ended; `loss` is its mean training loss."""
+        """An epoch has ended; `loss` is its mean training loss, or what else is the less the better."""
         self.waited = 0 if loss < self.lowest else self.waited + 1
         self.lowest = min(self.lowest, loss)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,9 @@ from CovidSegLib.errors import InputError
 from CovidSegLib.inference import LoadedStage
 from CovidSegLib.networks.weights import unique_state
 from CovidSegLib.recipe import Augmentation, Choice, Stage, Training
-from CovidSegLib.training import loop
+from CovidSegLib.training import checkpoint, loop
+from CovidSegLib.training.steps import Stepper
+from CovidSegLib.training.validation import validate
 
 DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
            "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
@@ -37,8 +39,14 @@ EPOCHS = 3
 def train(run: Path) -> dict[str, torch.Tensor]:
     """The weights that training ends with."""
     scans = [chest_case("a"), chest_case("b")]
-    network = loop.train_stage("infection", STAGE, TRAINING, scans, scans, run)
-    return {name: tensor.clone() for name, tensor in unique_state(network).items()}
+    trained = loop.train_stage("infection", STAGE, TRAINING, scans, scans, run)
+    return {name: tensor.clone() for name, tensor in unique_state(trained.network).items()}
+
+
+def metrics(run: Path) -> list[dict[str, str]]:
+    """The rows of metrics.csv."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +56,11 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
 
 
 def test_the_loss_falls(unbroken: tuple[Path, dict[str, torch.Tensor]]) -> None:
-    rows = [line.split(",") for line in (unbroken[0] / "metrics.csv").read_text().splitlines()]
-    assert [int(row[0]) for row in rows] == [1, 2, 3]
-    losses = [float(row[1]) for row in rows]
+    rows = metrics(unbroken[0])
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3]
+    losses = [float(row["loss"]) for row in rows]
     assert losses[-1] < 0.8 * losses[0]
-    assert 0 <= float(rows[-1][2]) <= 1  # measured at the end
-    assert json.loads((unbroken[0] / "settings.json").read_text()) == {"seed": 0, "items": 24, "epochs": EPOCHS}
+    assert 0 <= float(rows[-1]["validation_dice"]) <= 1  # measured at the end
 
 
 def break_after(calls: int, function: Callable) -> Callable:
@@ -75,20 +82,20 @@ def test_a_run_that_was_broken_off_ends_with_the_same_weights(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(AveragedModel, "update_parameters", break_after(calls, AveragedModel.update_parameters))
         train(tmp_path)
-    assert (tmp_path / "metrics.csv").read_text().count("\n") == 1
+    assert len(metrics(tmp_path)) == 1
     resumed = train(tmp_path)
     assert resumed.keys() == unbroken[1].keys()
     for name, tensor in resumed.items():
         torch.testing.assert_close(tensor, unbroken[1][name], rtol=0, atol=0, msg=name)
-    lines = [path.read_text().splitlines() for path in (tmp_path / "metrics.csv", unbroken[0] / "metrics.csv")]
-    assert [line.split(",")[:3] for line in lines[0]] == [line.split(",")[:3] for line in lines[1]]
+    rows = [[(row["loss"], row["validation_dice"]) for row in metrics(run)] for run in (tmp_path, unbroken[0])]
+    assert rows[0] == rows[1]
 
 
 def test_a_finished_run_is_not_trained_again(unbroken: tuple[Path, dict[str, torch.Tensor]]) -> None:
-    before = (unbroken[0] / "checkpoint.pt").read_bytes()
+    before = (unbroken[0] / "last.pt").read_bytes()
     again = train(unbroken[0])
     assert all(torch.equal(again[name], tensor) for name, tensor in unbroken[1].items())
-    assert (unbroken[0] / "checkpoint.pt").read_bytes() == before
+    assert (unbroken[0] / "last.pt").read_bytes() == before
 
 
 def test_fewer_slices_than_a_batch_are_told(tmp_path: Path) -> None:
@@ -144,12 +151,14 @@ def test_every_kind_of_recipe_learns(kind: str, tmp_path: Path) -> None:
     stage, training = KINDS[kind]
     scans = [chest_case("a"), chest_case("b")]
     training = replace(training, epochs={"infection": 6})
-    network = loop.train_stage("infection", stage, training, scans, scans, tmp_path)
-    rows = [line.split(",") for line in (tmp_path / "metrics.csv").read_text().splitlines()]
-    losses = [float(row[1]) for row in rows]
+    trained = loop.train_stage("infection", stage, training, scans, scans, tmp_path)
+    rows = metrics(tmp_path)
+    losses = [float(row["loss"]) for row in rows]
     assert losses[-1] < 0.8 * losses[0]
-    measured = loop.validation_dice("infection", LoadedStage(stage, network), scans)
-    assert f"{measured:.4f}" == rows[-1][2]
+    measured, views = validate("infection", LoadedStage(stage, trained.network), scans)
+    assert f"{measured:.4f}" == rows[-1]["validation_dice"]
+    assert trained.dice == measured and trained.epochs == 6
+    assert len(list((tmp_path / "pictures").glob("*-epoch-0006.png"))) == len(views) == 2
     assert measured > 0.3
 
 
@@ -157,19 +166,55 @@ def test_a_run_starts_from_another(unbroken: tuple[Path, dict[str, torch.Tensor]
     """It has learnt already: its first loss is less than the first of the other."""
     scans = [chest_case("a"), chest_case("b")]
     loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path, start=unbroken[1])
-    first, other = ((run / "metrics.csv").read_text().split(",")[1] for run in (tmp_path, unbroken[0]))
-    assert float(first) < 0.8 * float(other)
+    first, other = (float(metrics(run)[0]["loss"]) for run in (tmp_path, unbroken[0]))
+    assert first < 0.8 * other
 
 
-def test_training_ends_early_where_the_loss_does_not_fall(tmp_path: Path) -> None:
-    stuck = replace(
-        TRAINING,
-        epochs={"infection": 20},
-        early_stopping=2,
-        schedule=Choice("plateau", {"patience": 0, "factor": 0.5}),
-        optimiser=Choice("adam", {"learning_rate": 1e-30}),
-        augmentation=(),
-    )
+STUCK = replace(
+    TRAINING,
+    epochs={"infection": 20},
+    early_stopping=2,
+    schedule=Choice("plateau", {"patience": 0, "factor": 0.5}),
+    optimiser=Choice("adam", {"learning_rate": 1e-30}),
+    augmentation=(),
+)
+
+
+@pytest.mark.parametrize("watch", ["loss", "validation-dice"])
+def test_training_ends_early_where_nothing_gets_better(tmp_path: Path, watch: str) -> None:
+    """The last epoch is measured, however early it is."""
     scans = [chest_case("a")]
-    loop.train_stage("infection", STAGE, stuck, scans, scans, tmp_path)
-    assert 3 <= (tmp_path / "metrics.csv").read_text().count("\n") < 20
+    trained = loop.train_stage("infection", STAGE, replace(STUCK, watch=watch), scans, scans, tmp_path)
+    rows = metrics(tmp_path)
+    assert 3 <= len(rows) == trained.epochs < 20
+    assert rows[-1]["validation_dice"]
+
+
+def test_the_best_weights_are_kept_where_the_recipe_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The validation says that the second of three epochs is the best, so its weights come back, and not the last."""
+    scans, dice = [chest_case("a")], iter([0.2, 0.6, 0.4])
+    states: list[dict[str, torch.Tensor]] = []
+
+    def pretend(name: str, loaded: LoadedStage, cases: object) -> tuple[float, list]:
+        states.append({key: value.clone() for key, value in loaded.network.state_dict().items()})
+        return next(dice), []
+
+    monkeypatch.setattr(loop, "validate", pretend)
+    trained = loop.train_stage("infection", STAGE, replace(TRAINING, keep="best"), scans, scans, tmp_path)
+    assert (trained.best_epoch, trained.dice, trained.epochs) == (2, 0.6, 3)
+    for key, value in trained.network.state_dict().items():
+        assert torch.equal(value, states[1][key]), key
+    assert any(not torch.equal(states[1][key], states[2][key]) for key in states[1])
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = [chest_case("a")]
+    step = Stepper.__call__
+    losses = iter([0.5] * 3 + [float("nan")])
+    monkeypatch.setattr(Stepper, "__call__", lambda self, image, mask: (step(self, image, mask), next(losses))[1])
+    with pytest.raises(InputError, match=r"In epoch 2 .* no number any more; lower the learning rate"):
+        loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path)
+    assert len(metrics(tmp_path)) == 1
+    assert checkpoint.load(tmp_path / "last.pt") is not None

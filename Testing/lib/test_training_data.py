@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
 from stages import patch_stage, slice_stage
 from tiny_case import chest_case
+from tiny_data import write_case
 
 from CovidSegLib.data import case as cases
-from CovidSegLib.data.case import Case, covid19_ct_seg
+from CovidSegLib.data.case import covid19_ct_seg
 from CovidSegLib.errors import InputError
 from CovidSegLib.preprocessing import AIR_HU
 from CovidSegLib.recipe import Augmentation, Intensity, Stage
@@ -29,15 +29,6 @@ CHEST_CT = (Augmentation("chest-ct"),)
 
 
 # The layout of COVID-19-CT-Seg
-
-
-def write_case(folder: Path, name: str, case: Case) -> None:
-    """Its three files, stored from head to feet, as the view must not keep them."""
-    for kind, array in (("ct", case.axial), ("lung", case.lungs), ("infection", case.infection)):
-        image = sitk.GetImageFromArray(np.ascontiguousarray(array[::-1]).astype(np.int16))
-        image.SetSpacing(case.spacing[::-1])
-        image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
-        sitk.WriteImage(image, str(folder / f"{name}_{kind}.nii.gz"))
 
 
 def test_cases_are_read_as_axial_slices_from_feet_to_head(tmp_path: Path) -> None:

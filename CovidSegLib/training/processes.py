@@ -1,0 +1,107 @@
+"""One process, or many that `torchrun` started and that train one network together (DistributedDataParallel)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import BatchSampler, RandomSampler, Sampler
+
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """This process among those that train together.
+
+    Attributes:
+        rank: Its number; the first one, 0, validates, writes and speaks.
+        count: How many there are.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this one writes."""
+        return self.rank == 0
+
+    def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
+        """The network with gradients averaged over the processes, on a GPU with the batch's norms too."""
+        if self.count == 1:
+            return network
+        if device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            return DistributedDataParallel(network, device_ids=[device])
+        return DistributedDataParallel(network)
+
+    def mean(self, value: float) -> float:
+        """The mean of a number over the processes."""
+        if self.count == 1:
+            return value
+        device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
+        total = torch.tensor(value, dtype=torch.float64, device=device)
+        distributed.all_reduce(total)
+        return float(total) / self.count
+
+    def shared(self, value: float) -> float:
+        """The first process's number, in all of them."""
+        return self.mean(value * self.count if self.first else 0.0)
+
+    def wait(self) -> None:
+        """Until all have come here."""
+        if self.count > 1:
+            distributed.barrier()
+
+
+@contextmanager
+def processes(device: torch.device) -> Iterator[Processes]:
+    """Those that `torchrun` started, as its environment says; else this one alone."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield Processes()
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Processes(distributed.get_rank(), count)
+    finally:
+        distributed.destroy_process_group()
+
+
+class BatchShare(Sampler[list[int]]):
+    """Of each random batch, the part that this process learns from; together they learn from what one alone would.
+
+    Args:
+        size: Of the data set.
+        items: Drawn an epoch; all of the data set, each once, if None.
+        batch: The recipe's, of all processes together.
+        processes: This one and its like.
+
+    Raises:
+        InputError: The batch cannot be shared evenly.
+    """
+
+    def __init__(self, size: int, items: int | None, batch: int, processes: Processes) -> None:
+        if batch % processes.count:
+            raise InputError(
+                f"A batch of {batch} cannot be shared by {processes.count} processes; start a number that divides it."
+            )
+        self.processes = processes
+        # Drawn from torch's generator, which all processes have seeded alike: their order is the same. With more items
+        # than there are, RandomSampler goes through them all again.
+        self.batches = BatchSampler(RandomSampler(range(size), num_samples=items), batch, drop_last=True)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in self.batches:
+            yield batch[self.processes.rank :: self.processes.count]

@@ -1,0 +1,207 @@
+"""A run: a recipe trained on the patients of a split, in a folder that ends as a model and can be gone on with."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from .. import __version__, models
+from ..data.case import Case
+from ..data.split import Split
+from ..errors import InputError
+from ..networks.weights import unique_state
+from ..progress import Progress, part, silent
+from ..recipe import Recipe
+from .checkpoint import write_whole
+from .loop import Trained, train_stage
+from .pack import FACTS_FILE, write_card
+from .processes import processes
+
+SETTINGS_FILE, SPLIT_FILE = "settings.json", "split.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to do; one that is gone on with must be the same.
+
+    Attributes:
+        text: The recipe as TOML that needs no other file.
+        recipe: The same, read.
+        split: Who is trained on, who is validated on, and who is left alone.
+        stages: Names of the stages that are trained.
+        whole_scans: Scans whose slices without infection are trained on too.
+        seed: Of weights, order and augmentation.
+        workers: Processes that prepare slices and patches.
+    """
+
+    text: str
+    recipe: Recipe
+    split: Split
+    stages: tuple[str, ...]
+    whole_scans: tuple[str, ...] = ()
+    seed: int = 0
+    workers: int = 2
+
+    def files(self) -> dict[str, str]:
+        """The files that say all of it, by name."""
+        settings = {
+            "stages": self.stages,
+            "whole_scans": self.whole_scans,
+            "seed": self.seed,
+            "workers": self.workers,
+        }
+        return {
+            models.RECIPE_FILE: self.text,
+            SETTINGS_FILE: _json(settings),
+            SPLIT_FILE: _json(asdict(self.split)),
+        }
+
+
+def prepare(run: Path, plan: Plan, *, resume: bool) -> None:
+    """Make the folder of a run, or see that it is that of the same run.
+
+    Raises:
+        InputError: There is a run and it is not to be gone on with, or it is another one.
+    """
+    files = plan.files()
+    there = [name for name in files if (run / name).exists()]
+    if there and not resume:
+        raise InputError(f"“{run.name}” holds a run already; go on with it by --resume, or choose another folder.")
+    if not there and run.is_dir() and any(run.iterdir()):
+        raise InputError(f"“{run.name}” holds other files; choose a new folder for the run.")
+    for name, text in files.items():
+        path = run / name
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise InputError(
+                f"“{run.name}” was begun with another {name}; go on with the same recipe, patients, stages, seed and "
+                "workers, or choose another folder."
+            )
+    run.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        if not (run / name).exists():
+            write_whole(run / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+
+
+def train(
+    run: Path,
+    plan: Plan,
+    cases: Sequence[Case],
+    validation: Sequence[Case],
+    *,
+    start: Path | None = None,
+    resume: bool = False,
+    device: torch.device | None = None,
+    say: Callable[[str], None] = print,
+    progress: Progress = silent,
+) -> models.Model:
+    """Train the stages of a plan, and make the folder a model.
+
+    Args:
+        run: The folder.
+        plan: What is done.
+        cases: Scans to learn from.
+        validation: Scans of other patients.
+        start: Folder of a finished run whose weights are the start, as far as they fit.
+        resume: Go on with the run that the folder holds, if it holds one.
+        device: Where; a GPU if there is one.
+        say: Takes sentences for the user.
+        progress: Told the stage and the fraction of the training that is done; may raise to cancel.
+
+    Raises:
+        InputError: As of `prepare` and `train_stage`; the start is no finished run.
+    """
+    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    with processes(device) as group:
+        if group.first:
+            prepare(run, plan, resume=resume)
+            environment = _json(_environment(device, group.count))
+            write_whole(run / "environment.json", lambda path: path.write_text(environment, encoding="utf-8"))
+        group.wait()
+        earlier = _start(start)
+        trained = {}
+        for number, name in enumerate(plan.stages):
+            own = {key.removeprefix(f"{name}."): value for key, value in earlier.items() if key.startswith(f"{name}.")}
+            trained[name] = train_stage(
+                name,
+                plan.recipe.stages[name],
+                plan.recipe.training,
+                cases,
+                validation,
+                run / name,
+                plan.seed,
+                own or None,
+                device=device,
+                workers=plan.workers,
+                processes=group,
+                say=say,
+                progress=part(progress, number / len(plan.stages), (number + 1) / len(plan.stages)),
+            )
+        if group.first:
+            _finish(run, plan, cases, trained, start)
+        group.wait()
+    return models.at(run)
+
+
+def _finish(run: Path, plan: Plan, cases: Sequence[Case], trained: dict[str, Trained], start: Path | None) -> None:
+    """The weights of all stages in float16, the facts, and the card that makes the folder a model."""
+    weights = {
+        f"{name}.{key}": (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, stage in trained.items()
+        for key, value in unique_state(stage.network).items()
+    }
+    write_whole(run / models.WEIGHTS_FILE, lambda path: save_file(weights, path))
+    facts = {
+        "recipe": plan.recipe.name,
+        "seed": plan.seed,
+        "trained_on": sorted({case.patient for case in cases}),
+        "validation": sorted(plan.split.validation),
+        "never_trained_on": sorted({*plan.split.test, *plan.split.validation}),
+        "start": start and start.name,
+        "stages": {
+            name: {
+                "epochs": stage.epochs,
+                "kept": plan.recipe.training.keep,
+                "validation_dice": round(stage.dice, 4),
+                "best_epoch": stage.best_epoch,
+                "parts_of_a_batch": stage.parts,
+            }
+            for name, stage in trained.items()
+        },
+    }
+    write_whole(run / FACTS_FILE, lambda path: path.write_text(_json(facts), encoding="utf-8"))
+    write_card(run)
+
+
+def _start(run: Path | None) -> dict[str, torch.Tensor]:
+    if run is None:
+        return {}
+    path = run / models.WEIGHTS_FILE
+    if not path.is_file():
+        raise InputError(f"“{run.name}” is no finished run ({models.WEIGHTS_FILE} is missing); give another --start.")
+    models.at(run).verified_weights()
+    return load_file(path)
+
+
+def _environment(device: torch.device, count: int) -> dict[str, Any]:
+    """What the numbers may depend on; nothing that names a person or a computer."""
+    return {
+        "covidseg": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "packages": {name: metadata.version(name) for name in ("torch", "monai", "numpy", "SimpleITK")},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "threads": torch.get_num_threads(),
+        "processes": count,
+    }
+
+
+def _json(facts: object) -> str:
+    return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"

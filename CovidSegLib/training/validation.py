@@ -1,0 +1,36 @@
+"""How well a stage does on scans that it does not learn from, while it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..data.case import Case
+from ..evaluation.overlap import Counts
+from ..evaluation.pictures import View
+from ..inference import LoadedStage, predict
+from ..progress import silent
+from .targets import known_slices
+
+
+def validate(name: str, loaded: LoadedStage, cases: Sequence[Case]) -> tuple[float, list[View]]:
+    """Dice of a stage's structure, lungs or infection, over all known voxels of all cases together, and their pictures.
+
+    The infection is found within the true lungs, so that the stage is measured and not the one before it.
+
+    Args:
+        name: "lungs" or "infection".
+        loaded: The stage; its network is put into eval.
+        cases: The scans.
+
+    Returns:
+        Dice, and for each case its slice with most of the structure.
+    """
+    loaded.network.eval()
+    counts, views = Counts(), []
+    for case in cases:
+        lungs = case.lungs if name == "infection" and "lungs" not in loaded.stage.finds else None
+        found = predict(loaded, case.axial, case.spacing, lungs, silent, name)[name] >= 128
+        known, true = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
+        counts += Counts.of(found[known], true[known])
+        views.append(View.of(case.name, case.axial, true, found, case.spacing))
+    return counts.dice, views

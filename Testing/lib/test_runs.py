@@ -1,0 +1,249 @@
+"""`covidseg train`: a run ends as a model, and however it was broken off, it ends with the same weights."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_line import LIBRARY, TIMEOUT, start
+from tiny_data import RECIPE, write_data, write_recipe
+
+from CovidSegLib import cli, models, recipes
+from CovidSegLib.errors import InputError
+from CovidSegLib.training import checkpoint
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+SPLIT = ("--validation", "p2", "--test", "p3")
+LOSSES = ("epoch", "loss", "validation_dice", "learning_rate")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of data and a recipe."""
+    folder = tmp_path_factory.mktemp("train")
+    write_data(folder / "data")
+    write_recipe(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(place: Path) -> Path:
+    """A run that nothing has disturbed, in a process of its own as the others are."""
+    process = start("train", *arguments(place, "unbroken"), env=ONE_THREAD)
+    said, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == cli.DONE, errors.decode()
+    assert said.decode().count("infection: epoch") == 6
+    return place / "unbroken"
+
+
+def arguments(place: Path, run: str, *more: str) -> list[str]:
+    """Of `covidseg train`, all that this file needs."""
+    return [str(place / "tiny.toml"), "--data", str(place / "data"), "--out", str(place / run), *SPLIT, *more]
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "infection" / "metrics.csv").open(newline="") as file:
+        return [{key: row[key] for key in LOSSES} for row in csv.DictReader(file)]
+
+
+def test_a_run_is_a_model(unbroken: Path) -> None:
+    model = models.find(unbroken)
+    assert model.verified_weights()
+    assert recipes.of(model).name == "tiny"
+    assert model.card["trained_on"] == ["p1"]
+    assert model.card["never_trained_on"] == ["p2", "p3"]
+
+
+def test_a_run_says_how_it_was_made(unbroken: Path) -> None:
+    """And nothing of where: no path and no name of the computer."""
+    assert json.loads((unbroken / "split.json").read_text()) == {
+        "train": ["p1"], "validation": ["p2"], "test": ["p3"], "seed": 0
+    }  # fmt: skip
+    facts = json.loads((unbroken / "training.json").read_text())
+    dice = [float(row["validation_dice"]) for row in rows(unbroken) if row["validation_dice"]]
+    assert facts["stages"]["infection"]["epochs"] == 6
+    assert facts["stages"]["infection"]["validation_dice"] == pytest.approx(dice[-1], abs=1e-4)
+    environment = json.loads((unbroken / "environment.json").read_text())
+    assert environment["packages"]["torch"] and environment["threads"] == 1
+    texts = "".join(path.read_text() for path in (*unbroken.glob("*.json"), unbroken / "recipe.toml"))
+    assert str(unbroken.parent) not in texts and os.uname().nodename not in texts
+    assert [row["epoch"] for row in rows(unbroken)] == ["1", "2", "3", "4", "5", "6"]
+    assert sorted(path.name for path in (unbroken / "infection" / "pictures").iterdir()) == [
+        "p2_run0-epoch-0004.png", "p2_run0-epoch-0006.png"
+    ]  # fmt: skip
+
+
+def test_tensorboard_has_the_same_numbers(unbroken: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(unbroken / "infection" / "tensorboard"))
+    board.Reload()
+    losses = [event.value for event in board.Scalars("loss")]
+    assert losses == pytest.approx([float(row["loss"]) for row in rows(unbroken)], abs=1e-5)
+    assert len(board.Scalars("validation_dice")) == 2
+
+
+def wait_for_epoch(process: subprocess.Popen[bytes], epoch: int) -> None:
+    assert process.stdout
+    for line in process.stdout:
+        if f"infection: epoch {epoch},".encode() in line:
+            return
+    pytest.fail(f"ended before epoch {epoch}")
+
+
+@pytest.mark.parametrize(("epoch", "later"), [(1, 0.0), (4, 0.2)])
+def test_a_run_that_was_killed_ends_as_an_unbroken_one(
+    place: Path, unbroken: Path, tmp_path: Path, epoch: int, later: float
+) -> None:
+    """With kill -9: as a checkpoint is written, and in the middle of an epoch."""
+    run = tmp_path / "killed"
+    process = start("train", *arguments(place, str(run)), env=ONE_THREAD)
+    wait_for_epoch(process, epoch)
+    time.sleep(later)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=TIMEOUT)
+    assert process.returncode == -signal.SIGKILL
+    assert not (run / "card.json").exists()
+    process = start("train", *arguments(place, str(run), "--resume"), env=ONE_THREAD)
+    said, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == cli.DONE, errors.decode()
+    assert said.decode().count("infection: epoch") < 6  # it went on, and did not begin anew
+    assert (run / "model.safetensors").read_bytes() == (unbroken / "model.safetensors").read_bytes()
+    assert rows(run) == rows(unbroken)
+
+
+def test_ctrl_c_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
+    process = start("train", *arguments(place, str(tmp_path / "stopped"), "--epochs", "200"), env=ONE_THREAD)
+    wait_for_epoch(process, 1)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == cli.CANCELLED
+    assert errors.decode() == "Cancelled; the same command with --resume goes on from the last whole epoch.\n"
+
+
+# Many processes
+
+
+def test_two_processes_learn_as_one_does(place: Path, tmp_path: Path) -> None:
+    """With norms within an image, a loss that is the mean over images, and nothing random but the order."""
+    text = RECIPE.replace('norm_name = "batch"', 'norm_name = "instance"').replace(
+        "out_channels = 1", "out_channels = 2"
+    )
+    text = text.replace("out_channels = 1", "out_channels = 2")
+    text = text.replace('labels = ["infection"]', 'labels = ["background", "infection"]')
+    text = text.replace("half-bce-half-squared-dice", "tversky-ce")
+    text = text.replace('[{ name = "chest-ct" }, { name = "mirror", probability = 0.5 }]', "[]")
+    write_recipe(tmp_path, text)
+    given = [str(tmp_path / "tiny.toml"), "--data", str(place / "data"), *SPLIT, "--epochs", "3"]
+    one = start("train", *given, "--out", tmp_path / "one", env=ONE_THREAD)
+    assert (one.communicate(timeout=TIMEOUT), one.returncode)[1] == cli.DONE
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(LIBRARY)}
+    two = subprocess.run(
+        [*torchrun, "CovidSegLib", "train", *given, "--out", str(tmp_path / "two")],
+        env=environment, capture_output=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+    assert two.returncode == 0, two.stderr.decode()
+    assert two.stdout.decode().count("infection: epoch") == 3  # one of them speaks
+    for alone, together in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
+        assert float(together["loss"]) == pytest.approx(float(alone["loss"]), abs=2e-3)
+    assert models.find(tmp_path / "two").verified_weights()
+
+
+# Bad input
+
+
+def told(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
+    """The sentence with which `covidseg train` refuses its arguments."""
+    assert cli.main(["train", *given]) == cli.UNUSABLE
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_a_run_is_not_overwritten(place: Path, unbroken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (unbroken / "model.safetensors").read_bytes()
+    assert "“unbroken” holds a run already; go on with it by --resume" in told(capsys, arguments(place, "unbroken"))
+    assert "begun with another settings.json" in told(capsys, arguments(place, "unbroken", "--resume", "--seed", "1"))
+    assert "another recipe.toml" in told(capsys, arguments(place, "unbroken", "--resume", "--epochs", "9"))
+    assert (unbroken / "model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--validation", "p9"], "There is no patient “p9”; there are: p1, p2, p3."),
+        (["--validation", "p2", "--test", "p2"], "The patient “p2” is named twice"),
+        (["--validation", "p1", "--test", "p2", "p3"], "No patient is left to train on"),
+        (["--test", "p3"], "Name patients to validate on"),
+        (["--whole-scans", "x"], "There is no whole scan “x”"),
+        (["--stage", "lungs", *SPLIT], "The recipe tiny has no stage “lungs”; it has infection."),
+        (["--split", "none.json", *SPLIT], "Give the patients by --split, or by --validation and --test"),
+        (["--start", "nothing", *SPLIT], "“nothing” is no finished run"),
+        (["--ablation", "x", *SPLIT], "has no ablation"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_told(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], sentence: str
+) -> None:
+    given = [str(place / "tiny.toml"), "--data", str(place / "data"), "--out", str(tmp_path / "run"), *more]
+    assert sentence in told(capsys, given)
+
+
+# A full disk
+
+
+@pytest.fixture()
+def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """After half of a checkpoint the disk is full."""
+    save = checkpoint.torch.save
+
+    def half(state: object, path: Path) -> None:
+        save(state, path)
+        with path.open("rb+") as file:
+            file.truncate(path.stat().st_size // 2)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint.torch, "save", half)
+    yield
+
+
+@pytest.mark.usefixtures("full")
+def test_a_full_disk_leaves_the_earlier_checkpoint(unbroken: Path, tmp_path: Path) -> None:
+    path = shutil.copy(unbroken / "infection" / "last.pt", tmp_path / "last.pt")
+    before = Path(path).read_bytes()
+    with pytest.raises(InputError, match=r"“last.pt” .* the disk is full or gone; make room and go on with --resume"):
+        checkpoint.save(Path(path), {"a": 1})
+    assert Path(path).read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["last.pt"]
+
+
+def test_a_really_full_disk_is_told(tmp_path: Path) -> None:
+    """/dev/full takes nothing; torch says so in words of its own."""
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+
+    def write(new: Path) -> None:
+        new.symlink_to("/dev/full")
+        checkpoint.torch.save({"a": checkpoint.torch.zeros(1000000)}, new)
+
+    (tmp_path / "last.pt").write_bytes(b"earlier")
+    with pytest.raises(InputError, match="the disk is full or gone"):
+        checkpoint.write_whole(tmp_path / "last.pt", write)
+    assert (tmp_path / "last.pt").read_bytes() == b"earlier"
+
+
+def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
+    (tmp_path / "last.pt").write_bytes(b"half of it")
+    with pytest.raises(InputError, match=r"“last.pt” of the run cannot be read; delete it to start this stage anew"):
+        checkpoint.load(tmp_path / "last.pt")
