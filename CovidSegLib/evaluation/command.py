@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import models
 from ..errors import InputError
@@ -27,7 +27,7 @@ KEPT = "Cancelled; what was trained is kept in OUT: the same command goes on fro
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("data", type=Path, metavar="DATA", help="folder of covid19_ct_seg_hu, covid_ct_md or both")
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder of scans with masks; see `covidseg data`")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results in OUT")
     which = parser.add_mutually_exclusive_group()
@@ -109,17 +109,16 @@ def _apart(
     cases = wanted.cases()
     slices = sum(len(case.axial) for case in cases)
     share = slices / (slices + 150 * len(wanted.scans))  # a whole scan has about that many
-    results, scans = [], {}
+    results: list[Result] = []
+    scans: dict[str, dict[str, Any]] = {}
     for number, model in enumerate(chosen):
         here = part(progress, 0.05 + 0.9 * number / len(chosen), 0.05 + 0.9 * (number + 1) / len(chosen))
         results += evaluate_masks(cases, model, device=options.device, progress=part(here, 0.0, share))
-        scans[model.name] = (
-            evaluate_whole_scans(
-                wanted.data / choose.SCANS, model, wanted.scans, device=options.device, progress=part(here, share, 1.0)
+        scans[model.name] = {}
+        for folder, names in wanted.scan_folders().items():
+            scans[model.name] |= evaluate_whole_scans(
+                folder, model, names, device=options.device, progress=part(here, share, 1.0)
             )
-            if wanted.scans
-            else {}
-        )
     files = write(
         options.output, chosen, results, scans, overwrite=options.overwrite, progress=part(progress, 0.95, 1.0)
     )

@@ -1,4 +1,4 @@
-"""Models measured against masks: COVID-19-CT-Seg, patient by patient, each through `pipeline.segment`."""
+"""Models measured against masks: patient by patient, each through `pipeline.segment`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.case import Case
+from ..data.patients import was_seen
 from ..errors import InputError
 from ..models import Model
 from ..pipeline import segment
@@ -67,7 +68,8 @@ def evaluate_masks(
             structure: sum((of[structure] for of, _ in runs), Measurement()) for structure in ("lungs", "infection")
         }
         view = max((view for _, view in runs), key=lambda view: view.voxels)
-        results.append(Result(model.name, patient, patient in model.card.get("trained_on", ()), measured, view))
+        seen = was_seen(patient, model.card.get("trained_on", ()))
+        results.append(Result(model.name, patient, seen, measured, view))
     return results
 
 

@@ -135,7 +135,7 @@ class Measurement:
         return 100 * abs(self.found_ml - self.true_ml) / self.true_ml
 
     def values(self) -> dict[str, float]:
-        """The numbers by the keys of `METRICS`, not rounded; NaN where one is not defined for empty masks or without any."""
+        """The numbers by the keys of `METRICS`, not rounded; NaN where one is not defined for the masks."""
         if not self.made:
             return dict.fromkeys(METRICS, float("nan"))
         return {

@@ -49,7 +49,7 @@ def read_volume(path: Path | str, *, series: str | None = None, window: tuple[fl
         InputError: The input cannot be used; the sentence says why, and what to do.
     """
     path = Path(path)
-    with _plain_words(path), _quiet_itk():
+    with _plain_words(path), quiet_itk():
         if not path.exists():
             raise InputError(f'There is no file or folder "{path.name}": check the path.')
         kind = None if path.is_dir() else _file_kind(path)
@@ -147,7 +147,7 @@ def _plain_words(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_itk() -> Iterator[None]:
+def quiet_itk() -> Iterator[None]:
     """Keeps ITK's remarks off the terminal; what matters in them is checked here and said in plain words."""
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)

@@ -14,7 +14,7 @@ import pytest
 import SimpleITK as sitk
 
 from CovidSegLib import cli, models, recipes
-from CovidSegLib.data.case import covid19_ct_seg
+from CovidSegLib.data import open_data
 from CovidSegLib.errors import Cancelled, InputError
 from CovidSegLib.evaluation import masks, report, tables, whole_scans
 from CovidSegLib.models import Model
@@ -80,11 +80,17 @@ def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data" / "covid19_ct_seg_hu"
     folder.mkdir(parents=True)
     grid = Grid(SHAPE, (10.0, 10.0, 20.0))
+    hounsfield = np.full(SHAPE, -800)
+    hounsfield[:, 0] = 40
     index = []
     for name, (patient, infected) in {**RUNS, "p1_c": ("p1", [0]), "single_a": ("single", [0])}.items():
         truth = segmented(grid, *infected)
         depth = SHAPE[0] if name in RUNS else 1
-        for kind, array in (("ct", truth.lungs), ("lung", truth.lungs), ("infection", truth.infection)):
+        for kind, array in (
+            ("ct", hounsfield),
+            ("lung", truth.lungs),
+            ("infection", truth.infection),
+        ):
             image = sitk.GetImageFromArray(array[:depth].astype(np.int16))
             image.SetSpacing(grid.spacing)
             sitk.WriteImage(image, str(folder / f"{name}_{kind}.nii.gz"))
@@ -112,7 +118,7 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("instant")
 def test_the_runs_of_a_patient_are_one_case(data: Path) -> None:
     """Slices found: 3 and 3; true: 2 and 1; both: 1 and 1."""
-    cases = [case for case in covid19_ct_seg(data / "covid19_ct_seg_hu") if case.name in RUNS]
+    cases = [case for case in open_data(data).cases() if case.name in RUNS]
     told: list[float] = []
     results = masks.evaluate_masks(cases, MODEL, progress=lambda stage, fraction: told.append(fraction))
     assert [(one.patient, one.seen) for one in results] == [("p1", True), ("p2", False), ("p3", False)]
@@ -135,7 +141,7 @@ def test_a_case_that_cannot_be_segmented_is_named(data: Path, monkeypatch: pytes
 
     monkeypatch.setattr(masks, "segment", refuse)
     with pytest.raises(InputError, match=r"^p1_a: No lungs were found\.$"):
-        masks.evaluate_masks(covid19_ct_seg(data / "covid19_ct_seg_hu")[:1], MODEL)
+        masks.evaluate_masks(open_data(data).cases()[:1], MODEL)
 
 
 # The command
@@ -285,7 +291,8 @@ def test_data_that_is_not_there_is_told(data: Path, tmp_path: Path, capsys: pyte
         return said
 
     assert "There is no folder" in told(tmp_path / "none")
-    assert "holds neither a folder" in told(data / "covid19_ct_seg_hu")
+    (tmp_path / "empty").mkdir()
+    assert "has none of the layouts that can be read" in told(tmp_path / "empty")
     card = models.WEIGHTS / "first" / "card.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "trained_on": ["p1", "p2", "p3"]}))
     assert "name patients with --patients" in told(data)

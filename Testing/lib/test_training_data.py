@@ -13,8 +13,8 @@ from stages import patch_stage, slice_stage
 from tiny_case import chest_case
 from tiny_data import write_case
 
-from CovidSegLib.data import case as cases
-from CovidSegLib.data.case import covid19_ct_seg
+from CovidSegLib.data import open_data
+from CovidSegLib.data.layouts import covid_ct_md
 from CovidSegLib.errors import InputError
 from CovidSegLib.preprocessing import AIR_HU
 from CovidSegLib.recipe import Augmentation, Intensity, Stage
@@ -37,7 +37,7 @@ def test_cases_are_read_as_axial_slices_from_feet_to_head(tmp_path: Path) -> Non
     (tmp_path / "index.json").write_text(json.dumps(index))
     for entry in index:
         write_case(tmp_path, str(entry["name"]), written)
-    first, second = covid19_ct_seg(tmp_path)
+    first, second = open_data(tmp_path).cases()
     assert (first.name, second.name, first.patient) == ("p1_run0", "p1_run1", "p1")
     assert first.spacing == pytest.approx(written.spacing)
     for name in ("axial", "lungs", "infection"):
@@ -54,8 +54,8 @@ def test_of_whole_scans_only_clean_slices_are_used(tmp_path: Path, monkeypatch: 
     grid = Grid(chest.axial.shape, chest.spacing[::-1], direction=(1, 0, 0, 0, 1, 0, 0, 0, -1))
     volume = Volume(np.ascontiguousarray(chest.axial[::-1]), grid)
     (tmp_path / "labels.json").write_text(json.dumps({"cases": {"p9": {"infected_slices": [3, 4]}}}))
-    monkeypatch.setattr(cases, "read_volume", {tmp_path / "p9": volume}.__getitem__)
-    case = cases.covid_ct_md(tmp_path, "p9", beside=2)
+    monkeypatch.setattr(covid_ct_md, "read_volume", {tmp_path / "p9": volume}.__getitem__)
+    case = covid_ct_md.clean_slices(tmp_path / "p9", beside=2)
     np.testing.assert_array_equal(case.axial, chest.axial)
     # Slices 1 to 6 from the head are 13 to 18 from the feet.
     assert np.flatnonzero(~case.lungs_known).tolist() == list(range(13, 19))

@@ -1,0 +1,30 @@
+"""The layouts in which people have scans with masks, one file each; the first that fits a folder is taken."""
+
+from __future__ import annotations
+
+from ..entry import Layout
+from . import (
+    covid19_ct_seg_hu,
+    covid_19_20,
+    covid_ct_md,
+    kaggle,
+    medseg,
+    mosmed,
+    msd_lung,
+    nnunet,
+    pairs,
+    zenodo,
+)
+
+LAYOUTS: tuple[Layout, ...] = (
+    covid19_ct_seg_hu.LAYOUT,
+    covid_ct_md.LAYOUT,
+    zenodo.LAYOUT,
+    kaggle.LAYOUT,
+    medseg.LAYOUT,
+    msd_lung.LAYOUT,
+    nnunet.LAYOUT,
+    mosmed.LAYOUT,
+    covid_19_20.LAYOUT,
+    pairs.LAYOUT,
+)

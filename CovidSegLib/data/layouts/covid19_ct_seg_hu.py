@@ -1,0 +1,37 @@
+"""Runs of slices of COVID-19-CT-Seg on a HU scale: NAME_ct, NAME_lung and NAME_infection .nii.gz, and index.json.
+
+Patients are those that index.json names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..entry import ONE_INFECTION, ONE_LUNGS, Entry, Layout
+from ..files import read_json, unreadable
+
+NAME, INDEX, WHAT = "covid19_ct_seg_hu", "index.json", "lists the runs of slices"
+
+
+def find(folder: Path) -> list[Entry] | None:
+    """The runs of slices, in the order of the index."""
+    index = folder / INDEX
+    if folder.name != NAME and not index.is_file():
+        return None
+    try:
+        return [
+            Entry(
+                name=entry["name"],
+                patient=str(entry["patient"]),
+                files={kind: folder / f"{entry['name']}_{kind}.nii.gz" for kind in ("ct", "lung", "infection")},
+                labels={"lung": ONE_LUNGS, "infection": ONE_INFECTION},
+                slices=int(entry["slices"]),
+                eight_bit=True,
+            )
+            for entry in read_json(index, WHAT)
+        ]
+    except (TypeError, KeyError, ValueError) as error:
+        raise unreadable(index, WHAT) from error
+
+
+LAYOUT = Layout(NAME, "index.json; NAME_ct, NAME_lung, NAME_infection", find)

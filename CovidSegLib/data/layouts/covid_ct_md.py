@@ -1,0 +1,62 @@
+"""COVID-CT-MD: whole DICOM scans, a folder each, and labels.json, which counts infected slices from the head.
+
+No masks: a scan teaches what clean slices look like, and says in which slices infection is to be found. A scan is a
+patient.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ...preprocessing import AxialView
+from ...reading import read_volume
+from ..case import Case
+from ..entry import Entry, Layout
+from ..files import read_json, unreadable
+from ..threshold_lungs import threshold_lungs
+
+NAME, LABELS, WHAT = "covid_ct_md", "labels.json", "lists the infected slices"
+
+
+def find(folder: Path) -> list[Entry] | None:
+    """The whole scans, in the order of the labels."""
+    labels = folder / LABELS
+    if folder.name != NAME and not labels.is_file():
+        return None
+    try:
+        names = list(read_json(labels, WHAT)["cases"])
+    except (TypeError, KeyError) as error:
+        raise unreadable(labels, WHAT) from error
+    return [Entry(name, name, {"dicom": folder / name}) for name in names]
+
+
+def clean_slices(scan: Path, beside: int = 4) -> Case:
+    """A whole scan, of which only the slices without infection are used.
+
+    Its lungs are outlined by `threshold_lungs`; that fails in consolidation, so the infected slices that labels.json
+    lists, and `beside` more on either side of them, are not used.
+
+    Args:
+        scan: Its folder of DICOM files, beside labels.json.
+        beside: Slices.
+
+    Raises:
+        InputError: The scan cannot be read.
+    """
+    labels = read_json(scan.parent / LABELS, WHAT)["cases"][scan.name]
+    volume = read_volume(scan)
+    view = AxialView.of(volume.grid)
+    axial, spacing = view.apply(volume.array), view.spacing(volume.grid)
+    infected = np.zeros(len(axial), dtype=bool)
+    for from_head in labels["infected_slices"]:
+        at = len(axial) - 1 - from_head
+        infected[max(0, at - beside) : at + beside + 1] = True
+    lungs = threshold_lungs(axial, spacing)
+    masks = {"lungs": lungs, "infection": np.zeros_like(lungs)}
+    known = {"lungs": ~infected, "infection": ~infected & lungs.any(axis=(1, 2))}
+    return Case(scan.name, scan.name, axial, spacing, masks, known)
+
+
+LAYOUT = Layout(NAME, "labels.json; a folder of DICOM files a scan", find)
