@@ -194,8 +194,8 @@ def _parser() -> argparse.ArgumentParser:
 
     sets = commands.add_parser(
         "data",
-        help="download data sets, look at them and split them",
-        description="Data sets to learn from and to measure on: downloaded, looked at, split by patient.",
+        help="download, check, look at and split data sets",
+        description="Data sets to learn from and to measure on: downloaded, checked, looked at, split by patient.",
     )
     data.add_arguments(sets)
     sets.set_defaults(run=_data)
@@ -285,7 +285,7 @@ def _evaluate(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
 
 def _data(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     """`covidseg data`."""
-    data.run(options, stop.held)
+    data.run(options, say, stop.watch(say), stop.held)
 
 
 def _models(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:

@@ -1,4 +1,4 @@
-"""`covidseg data`: data sets are downloaded, looked at and split."""
+"""`covidseg data`: data sets are downloaded, checked, looked at and split."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..errors import InputError
+from ..progress import Progress
+from ..reporting import Reporter
 
 Held = Callable[[], AbstractContextManager[None]]
 
@@ -15,6 +17,10 @@ Held = Callable[[], AbstractContextManager[None]]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
+
+    check = actions.add_parser("check", help="say what is wrong with every file, and how much data there is")
+    check.add_argument("data", type=Path, metavar="DIR", help="folder of scans with masks, in any layout")
+    check.set_defaults(act=_check)
 
     split = actions.add_parser("split", help="draw who is learnt from, validated and tested, by patient")
     split.add_argument("data", type=Path, metavar="DIR", help="folder of a data set")
@@ -38,21 +44,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     preview.add_argument("--overwrite", action="store_true", help="replace the file")
     preview.set_defaults(act=_preview)
 
+    download = actions.add_parser("download", help="download a public data set, or list those that are known")
+    download.add_argument("name", nargs="?", metavar="NAME", help="which (default: list them)")
+    download.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for its files")
+    download.set_defaults(act=_download)
 
-def run(options: argparse.Namespace, held: Held) -> None:
-    """Do it, and say on standard output what was done.
+
+def run(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
+    """Do it, and say on standard output what was found.
 
     Args:
         options: Of `add_arguments`.
-        held: While libraries load and files are put in place, an interruption waits.
+        say: Told warnings.
+        progress: Told the stage; raises Cancelled to stop.
+        held: While libraries load, an interruption waits.
 
     Raises:
-        InputError: It cannot be done; says why.
+        InputError: It cannot be done, or something in the data cannot be used.
+        Cancelled: From `progress`.
     """
-    options.act(options, held)
+    options.act(options, say, progress, held)
 
 
-def _split(options: argparse.Namespace, held: Held) -> None:
+def _check(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
+    with held():
+        from .check import check_data
+        from .dataset import open_data
+
+    data = open_data(options.data)
+    found = check_data(data, progress)
+    for findings in found.values():
+        for warning in findings.warnings:
+            say.warning(warning)
+        for sentence in findings.unusable:
+            print(sentence)
+    usable = [entry for entry in data.entries if not found[entry.name].unusable]
+    slices, infected = (
+        sum(getattr(findings, what) for findings in found.values()) for what in ("slices", "infected_slices")
+    )
+    patients = len({entry.patient for entry in usable})
+    print(
+        f"{data.layout}: {patients} patients, {len(usable)} scans, {slices} slices, {infected} slices with infection",
+        flush=True,
+    )
+    if broken := len(found) - len(usable):
+        raise InputError(
+            f"{broken} of {len(found)} scans cannot be used: put right what is said of them, or remove them."
+        )
+    if not found:
+        raise InputError(f'"{options.data}" holds no scans with masks: check that the data set was copied completely.')
+
+
+def _split(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
     with held():
         from . import split
         from .dataset import open_data
@@ -74,7 +117,7 @@ def _split(options: argparse.Namespace, held: Held) -> None:
         )
 
 
-def _preview(options: argparse.Namespace, held: Held) -> None:
+def _preview(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
     if options.output.suffix.lower() != ".png":
         raise InputError(f'"{options.output}" does not end in .png, which is what is written; give it such a name.')
     with held():
@@ -92,3 +135,21 @@ def _preview(options: argparse.Namespace, held: Held) -> None:
     print(f"Written: {options.output}, {min(len(cases), preview.MOST)} cases.")
     if len(names) > preview.MOST:
         print(f"Not looked at: {len(names) - preview.MOST} more patients; name them with --patients.")
+
+
+def _download(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
+    from . import sources
+
+    if options.name is None:
+        for each in sources.load().values():
+            print(sources.describe(each))
+        return
+    source = sources.find(options.name)
+    if options.output is None:
+        raise InputError(f"Give the folder for the data set: covidseg data download {options.name} -o DIR.")
+    print(sources.describe(source), flush=True)  # the terms, before anything is taken
+    with held():
+        from .download import download
+
+    for folder in download(source, options.output):
+        print(f"There: {folder}", flush=True)

@@ -27,7 +27,8 @@ def read_entry(entry: Entry) -> Case:
     Raises:
         InputError: A file is missing, cannot be read, or holds what it cannot hold; names it.
     """
-    ct, eight_bit = read_ct(entry)
+    ct = read_image(entry.files["ct"])
+    hounsfield, eight_bit = hounsfield_of(entry, ct.array)
     view = AxialView.of(ct.grid)
     masks = {structure: np.zeros(ct.array.shape, dtype=bool) for structure in sorted(entry.structures)}
     for role, labels in entry.labels.items():
@@ -38,30 +39,30 @@ def read_entry(entry: Entry) -> Case:
             for structure in structures:
                 masks[structure] |= np.rint(mask.array) == value
     masks = {structure: view.apply(mask) for structure, mask in masks.items()}
-    axial = view.apply(ct.array)
+    axial = view.apply(hounsfield)
     known = {structure: np.ones(len(axial), dtype=bool) for structure in masks}
     return Case(entry.name, entry.patient, axial, view.spacing(ct.grid), masks, known, eight_bit)
 
 
-def read_ct(entry: Entry) -> tuple[Volume, bool]:
-    """An entry's CT in int16 HU, and whether it came as an eight-bit picture.
+def hounsfield_of(entry: Entry, values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The HU of an entry's CT as int16, and whether it came as an eight-bit picture.
+
+    Args:
+        entry: Says whether it may have.
+        values: As they are stored, of any shape.
 
     Raises:
-        InputError: As `read_entry`.
+        InputError: They cannot be HU of a chest; names the file.
     """
-    file = entry.files["ct"]
-    volume = read_image(file)
-    grey = entry.grey_window is not None and grey_value_of_white(volume.array) == 255
-    if grey and entry.grey_window:
+    grey = False
+    if entry.grey_window is not None and grey_value_of_white(values) == 255:
         low, high = entry.grey_window
-        hounsfield = low + volume.array.astype(np.float32) * ((high - low) / 255)
-    else:
-        hounsfield = volume.array
-    check_hounsfield(hounsfield, file)
+        values, grey = low + values.astype(np.float32) * np.float32((high - low) / 255), True
+    check_hounsfield(values, entry.files["ct"])
     eight_bit = entry.eight_bit or grey
     # HU that were put back go below air as noise does; what scanners write outside their circle does not.
-    kept = np.clip(hounsfield, -MOST_HU, MOST_HU) if eight_bit else as_hounsfield(hounsfield)
-    return Volume(np.rint(kept).astype(np.int16), volume.grid), eight_bit
+    kept = np.clip(values, -MOST_HU, MOST_HU) if eight_bit else as_hounsfield(values)
+    return np.rint(kept).astype(np.int16), eight_bit
 
 
 def read_image(file: Path) -> Volume:

@@ -45,18 +45,30 @@ def clean_slices(scan: Path, beside: int = 4) -> Case:
     Raises:
         InputError: The scan cannot be read.
     """
-    labels = read_json(scan.parent / LABELS, WHAT)["cases"][scan.name]
     volume = read_volume(scan)
     view = AxialView.of(volume.grid)
     axial, spacing = view.apply(volume.array), view.spacing(volume.grid)
     infected = np.zeros(len(axial), dtype=bool)
-    for from_head in labels["infected_slices"]:
+    for from_head in infected_slices(scan):
         at = len(axial) - 1 - from_head
         infected[max(0, at - beside) : at + beside + 1] = True
     lungs = threshold_lungs(axial, spacing)
     masks = {"lungs": lungs, "infection": np.zeros_like(lungs)}
     known = {"lungs": ~infected, "infection": ~infected & lungs.any(axis=(1, 2))}
     return Case(scan.name, scan.name, axial, spacing, masks, known)
+
+
+def infected_slices(scan: Path) -> list[int]:
+    """The slices of a scan that hold infection, counted from 0 at the head.
+
+    Raises:
+        InputError: The list of them cannot be read.
+    """
+    labels = scan.parent / LABELS
+    try:
+        return [int(number) for number in read_json(labels, WHAT)["cases"][scan.name]["infected_slices"]]
+    except (TypeError, KeyError, ValueError) as error:
+        raise unreadable(labels, WHAT) from error
 
 
 LAYOUT = Layout(NAME, "labels.json; a folder of DICOM files a scan", find)
