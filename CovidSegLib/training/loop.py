@@ -47,14 +47,14 @@ class Trained:
     Attributes:
         network: With the weights that the recipe keeps: the averaged ones of the last epoch, or of the best.
         epochs: That were trained.
-        dice: Of the validation, of those weights.
-        best_epoch: Of which the validation Dice was the highest.
+        dice: Of the validation, of those weights; None where the stage finds nothing that can be measured.
+        best_epoch: Of which the validation Dice was the highest; 0 where none was measured.
         parts: In how many parts a batch went through the network, for want of memory.
     """
 
     network: nn.Module
     epochs: int
-    dice: float
+    dice: float | None
     best_epoch: int
     parts: int
 
@@ -153,7 +153,9 @@ def train_stage(
             if training.watch == "loss":
                 schedule.epoch(mean)
                 stopping.epoch(mean)
-            measured = _measured(training, epoch) or epoch + 1 == epochs or stopping.over
+            # Tumours, which a network may learn before infections, are not found at inference and so not measured.
+            its_turn = _measured(training, epoch) or epoch + 1 == epochs or stopping.over
+            measured = its_turn and name in stage.finds
             dice = None
             if measured:
                 views: list[View] = []
@@ -178,8 +180,8 @@ def train_stage(
     finally:
         journal.close()
     best_epoch, highest = _best(journal.rows)
-    dice = next((row.validation_dice for row in reversed(journal.rows) if row.validation_dice is not None), highest)
-    if training.keep == "best":
+    dice = next((row.validation_dice for row in reversed(journal.rows) if row.validation_dice is not None), None)
+    if training.keep == "best" and best_epoch:
         averaged.module.load_state_dict(_weights(run / BEST))
         dice = highest
     return Trained(averaged.module, len(journal.rows), dice, best_epoch, step.parts)

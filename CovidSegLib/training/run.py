@@ -169,7 +169,7 @@ def _finish(run: Path, plan: Plan, cases: Sequence[Case], trained: dict[str, Tra
             name: {
                 "epochs": stage.epochs,
                 "kept": plan.recipe.training.keep,
-                "validation_dice": round(stage.dice, 4),
+                "validation_dice": None if stage.dice is None else round(stage.dice, 4),
                 "best_epoch": stage.best_epoch,
                 "parts_of_a_batch": stage.parts,
             }

@@ -15,7 +15,7 @@ from .targets import known_slices
 def validate(name: str, loaded: LoadedStage, cases: Sequence[Case]) -> tuple[float, list[View]]:
     """Dice of a stage's structure, lungs or infection, over all known voxels of all cases together, and their pictures.
 
-    The infection is found within the true lungs, so that the stage is measured and not the one before it.
+    The infection is found within the true lungs, where they are drawn: the stage is measured, not the one before it.
 
     Args:
         name: "lungs" or "infection".
@@ -28,7 +28,8 @@ def validate(name: str, loaded: LoadedStage, cases: Sequence[Case]) -> tuple[flo
     loaded.network.eval()
     counts, views = Counts(), []
     for case in cases:
-        lungs = case.lungs if name == "infection" and "lungs" not in loaded.stage.finds else None
+        within = name == "infection" and "lungs" not in loaded.stage.finds and case.lungs_known.any()
+        lungs = case.lungs if within else None
         found = predict(loaded, case.axial, case.spacing, lungs, silent, name)[name] >= 128
         known, true = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
         counts += Counts.of(found[known], true[known])

@@ -222,6 +222,27 @@ def test_patients_that_were_asked_for_and_whether_they_were_seen(
     assert tables.ALL_SEEN in (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("instant", "shelf")
+def test_lungs_that_nobody_has_drawn_are_not_measured(
+    rows: Callable[..., list[dict[str, str]]], data: Path, tmp_path: Path
+) -> None:
+    """The same scans in the layout of the COVID-19-20 challenge, which has no lungs."""
+    folder = data / "covid19_ct_seg_hu"
+    for name in ("p2_a", "p3_a"):
+        (folder / f"{name}_ct.nii.gz").rename(data / f"{name}_ct.nii.gz")
+        (folder / f"{name}_infection.nii.gz").rename(data / f"{name}_seg.nii.gz")
+    shutil.rmtree(folder)
+    written = rows()
+    assert [(row["patient"], row["structure"], row["dice"]) for row in written] == [
+        ("p2_a", "infection", "1.0"),
+        ("p3_a", "infection", "0.0"),
+    ]
+    assert written[0]["calibration_error"] == "0.05"  # within the lungs that the model found
+    text = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
+    assert "| first | p2_a | no | - | 1.000 |" in text
+    assert "| first | lungs | 0 | - | - to - |" in text
+
+
 @pytest.mark.usefixtures("shelf")
 def test_models_side_by_side(
     rows: Callable[..., list[dict[str, str]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
