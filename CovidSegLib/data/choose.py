@@ -48,7 +48,7 @@ def choose(folder: Path, models: Sequence[Model], names: Collection[str] | None)
     Args:
         folder: Of data, in any layout.
         models: Those that are measured.
-        names: Patients and scans; if None, all scans, and the patients that none of the models was trained on.
+        names: Patients and scans; if None, all scans, and the patients that none of the models has seen.
 
     Raises:
         InputError: The folder or its lists are not there, a name is in none of them, or nothing is left to measure.
@@ -60,7 +60,7 @@ def choose(folder: Path, models: Sequence[Model], names: Collection[str] | None)
     if not (patients or scans):
         raise InputError(f'"{folder}" has no masks of infection to measure on: give another data set.')
     if names is None:
-        seen = [name for model in models for name in model.card.get("trained_on", ())]
+        seen = {name for model in models for name in model.seen}
         chosen = Chosen(data, tuple(name for name in patients if not was_seen(name, seen)), scans)
     else:
         if unknown := sorted(set(names) - {*patients, *scans}):

@@ -160,7 +160,7 @@ def _pooled(
             options.recipe,
             wanted.patients,
             options.output / FOLDS,
-            trainer(cases),
+            trainer(cases, choose.MASKS_FACTS),
             folds=5 if options.folds is None else options.folds,
             seed=options.seed or 0,
             epochs=options.epochs,

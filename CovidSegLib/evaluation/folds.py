@@ -90,7 +90,7 @@ def divided(patients: Sequence[str], folds: int, seed: int) -> list[tuple[str, .
 def _plan(folder: Path, text: str, plan: dict[str, Any]) -> None:
     """Write recipe and plan, or see that those that are there are the same."""
     path = folder / PLAN_FILE
-    content = json.dumps(plan, indent=1) + "\n"
+    content = json.dumps(plan, indent=1, default=str) + "\n"
     if path.exists():
         if path.read_text(encoding="utf-8") != content:
             raise InputError(

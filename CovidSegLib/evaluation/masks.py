@@ -26,7 +26,7 @@ class Result:
     Attributes:
         model: Its name.
         patient: Who.
-        seen: Whether the model was trained on it.
+        seen: Whether the model was trained on it, or chosen by it.
         measured: By structure; nothing is measured of lungs that nobody has drawn.
         view: The slice with most true infection.
         run: Which of several runs that are one model together has measured it; None where there is one.
@@ -68,8 +68,7 @@ def evaluate_masks(
             structure: sum((of[structure] for of, _ in runs), Measurement()) for structure in ("lungs", "infection")
         }
         view = max((view for _, view in runs), key=lambda view: view.voxels)
-        seen = was_seen(patient, model.card.get("trained_on", ()))
-        results.append(Result(model.name, patient, seen, measured, view))
+        results.append(Result(model.name, patient, was_seen(patient, model.seen), measured, view))
     return results
 
 

@@ -62,7 +62,7 @@ def pooled(shares: Sequence[Share]) -> Model:
     """What the runs are called together, with their recipe; it has no weights of its own."""
     first = shares[0].model
     name = f"{recipes.of(first).name}, {len(shares)} runs".replace("/", "-")
-    return Model(Path(name), {**first.card, "recipe": first.recipe, "trained_on": [], "results": {}})
+    return Model(Path(name), {**first.card, "recipe": first.recipe, "trained_on": [], "validation": [], "results": {}})
 
 
 def evaluate_pooled(
@@ -108,7 +108,7 @@ def _check_recipes(runs: Sequence[Model]) -> None:
 def _test(run: Model) -> set[str]:
     path = run.folder / SPLIT_FILE
     if not path.exists():
-        return _unseen(run, run.card.get("never_trained_on", []))
+        return set(run.card.get("never_trained_on", [])) - run.seen
     try:
         return _unseen(run, json.loads(path.read_text(encoding="utf-8"))["test"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -116,9 +116,9 @@ def _test(run: Model) -> set[str]:
 
 
 def _unseen(run: Model, test: Collection[str]) -> set[str]:
-    if seen := sorted(set(test) & set(run.card.get("trained_on", ()))):
+    if seen := sorted(run.seen.intersection(test)):
         raise InputError(
-            f"The run “{run.name}” was trained on “{seen[0]}”, which is in its own test: it says nothing of other "
-            "patients; train it again."
+            f"The run “{run.name}” was trained on “{seen[0]}”, or chosen by it, which is in its own test: it says "
+            "nothing of other patients; train it again."
         )
     return set(test)

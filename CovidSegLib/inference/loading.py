@@ -48,53 +48,69 @@ def load_stages(model: Model, device: torch.device, wanted: Sequence[str] = STAG
         loaded |= load_stages(models.find(recipe.lungs_from), device, ["lungs"])
     if not model.trained:
         torch.manual_seed(0)
-        tensors = None
+        tensors: dict[str, torch.Tensor] | None = None
     else:
-        tensors = _tensors(model)
+        tensors = _tensors(model.verified_weights(), recipe, model.name, model.remedy)
     for name, stage in recipe.stages.items():
         if name in wanted:
-            loaded[name] = LoadedStage(stage, _network(model, name, stage, tensors, device))
+            loaded[name] = LoadedStage(stage, _network(model, recipe, name, tensors, device))
     return loaded
 
 
-def _tensors(model: Model) -> dict[str, torch.Tensor]:
-    try:
-        return load(model.verified_weights())
-    except SafetensorError as error:
-        raise _misfit(model) from error
+def check_weights(recipe: Recipe, data: bytes, name: str, remedy: str) -> None:
+    """Whether the content of a safetensors file is weights of all networks of a recipe.
+
+    Args:
+        recipe: Of the model.
+        data: The content.
+        name: What errors call the model.
+        remedy: What they say can be done.
+
+    Raises:
+        InputError: It is not, or it holds NaN or infinity.
+    """
+    tensors = _tensors(data, recipe, name, remedy)
+    for stage_name, stage in recipe.stages.items():
+        network = networks.build(stage.network, stage.arguments)
+        _fill(network, stage_name, tensors, recipe, name, remedy)
 
 
-def fits(recipe: Recipe, data: bytes) -> bool:
-    """Whether the content of a safetensors file is weights of all networks of a recipe."""
+def _tensors(data: bytes, recipe: Recipe, name: str, remedy: str) -> dict[str, torch.Tensor]:
     try:
         tensors = load(data)
-        for name, stage in recipe.stages.items():
-            _fill(networks.build(stage.network, stage.arguments), name, tensors)
-    except (SafetensorError, ValueError):
-        return False
-    return True
-
-
-def _fill(network: nn.Module, name: str, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Put the weights of a stage into its network; ValueError if they are another network's."""
-    prefix = f"{name}."
-    own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-    load_unique_state(network, own)
+    except SafetensorError as error:
+        raise _misfit(recipe, name, remedy) from error
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        # From such a network come masks that mean nothing, and no error.
+        raise InputError(
+            f"The weights of the model “{name}” hold NaN or infinity, as after a training that diverged: they are not "
+            "used; train it again with a lower learning rate."
+        )
+    return tensors
 
 
 def _network(
-    model: Model, name: str, stage: Stage, tensors: Mapping[str, torch.Tensor] | None, device: torch.device
+    model: Model, recipe: Recipe, name: str, tensors: Mapping[str, torch.Tensor] | None, device: torch.device
 ) -> nn.Module:
+    stage = recipe.stages[name]
     network = networks.build(stage.network, stage.arguments)
     if tensors is not None:
-        try:
-            _fill(network, name, tensors)
-        except ValueError as error:
-            raise _misfit(model) from error
+        _fill(network, name, tensors, recipe, model.name, model.remedy)
     layout = torch.channels_last if stage.slices is not None else torch.channels_last_3d
     return network.float().eval().to(device).to(memory_format=layout)  # type: ignore[call-overload]
 
 
-def _misfit(model: Model) -> InputError:
-    recipe = recipes.of(model).name
-    return InputError(f"The weights of the model “{model.name}” do not fit its recipe “{recipe}”; {model.remedy}.")
+def _fill(
+    network: nn.Module, stage: str, tensors: Mapping[str, torch.Tensor], recipe: Recipe, name: str, remedy: str
+) -> None:
+    """Put the weights of a stage into its network."""
+    prefix = f"{stage}."
+    own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    try:
+        load_unique_state(network, own)
+    except ValueError as error:
+        raise _misfit(recipe, name, remedy) from error
+
+
+def _misfit(recipe: Recipe, name: str, remedy: str) -> InputError:
+    return InputError(f"The weights of the model “{name}” do not fit its recipe “{recipe.name}”; {remedy}.")

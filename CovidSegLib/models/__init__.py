@@ -25,6 +25,8 @@ WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe
 FILES = (WEIGHTS_FILE, CARD_FILE, RECIPE_FILE)
 #: What a card must say in words.
 TEXTS = ("title", "summary", "recipe", "sha256", "licence")
+#: What it may say in lists of words.
+LISTS = ("trained_on", "validation", "never_trained_on", "limits")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class Model:
         """
         own = self.folder / RECIPE_FILE
         return str(own) if self.trained and own.is_file() else str(self.card["recipe"])
+
+    @property
+    def seen(self) -> frozenset[str]:
+        """Patients and scans that it was trained on, or chosen by: on those it is better than on others."""
+        return frozenset((*self.card.get("trained_on", ()), *self.card.get("validation", ())))
 
     @property
     def threshold(self) -> float:
@@ -179,6 +186,10 @@ def check_card(card: object, start: str, remedy: str) -> dict[str, Any]:
     threshold = card.get("threshold")
     if not isinstance(threshold, float) or not 0 < threshold < 1:
         raise InputError(f"{start} has no “threshold” between 0 and 1; {remedy}.")
+    for key in LISTS:
+        listed = card.get(key, [])
+        if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+            raise InputError(f"{start} has a wrong value for “{key}”, which is no list of texts; {remedy}.")
     return card
 
 

@@ -92,11 +92,10 @@ def _verify(options: argparse.Namespace, held: Held) -> None:
 
 def _pack(options: argparse.Namespace, held: Held) -> None:
     with held():
-        from ..training.pack import write_card
+        from ..training.pack import with_card
         from . import store
 
-        if not (options.run_folder / models.CARD_FILE).is_file():  # one that is there may hold results
-            write_card(options.run_folder)
+        with_card(options.run_folder)
         _told(store.put(store.contents(options.run_folder), options.name, options.into, overwrite=options.overwrite))
 
 

@@ -60,7 +60,7 @@ def check_files(files: Mapping[str, bytes], name: str) -> None:
         InputError: They are none.
     """
     from .. import recipes
-    from ..inference.loading import fits  # torch takes seconds
+    from ..inference.loading import check_weights  # torch takes seconds
 
     if lacking := [file for file in (WEIGHTS_FILE, CARD_FILE) if file not in files]:
         raise InputError(f"“{name}” is no model: {' and '.join(lacking)} missing; ask whoever made it for the whole.")
@@ -75,8 +75,7 @@ def check_files(files: Mapping[str, bytes], name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="covidseg-") as folder:
         (own := Path(folder) / RECIPE_FILE).write_bytes(files.get(RECIPE_FILE, b""))
         recipe = recipes.load(str(own) if RECIPE_FILE in files else card["recipe"])
-    if not fits(recipe, files[WEIGHTS_FILE]):
-        raise InputError(f"The weights of the model “{name}” do not fit its recipe “{recipe.name}”; {remedy}.")
+    check_weights(recipe, files[WEIGHTS_FILE], name, remedy)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -11,7 +11,6 @@ from typing import Any
 
 from .. import models, recipes
 from ..errors import InputError
-from ..recipe import Recipe
 
 FACTS_FILE = "training.json"
 LIMITS = (
@@ -44,8 +43,8 @@ def write_card(run: Path) -> models.Model:
         "sha256": hashlib.sha256(weights).hexdigest(),
         "created": datetime.now(UTC).date().isoformat(),
         "threshold": 0.5,
-        "licence": facts.get("licence") or _unknown_licence(facts, recipe),
-        "data": facts.get("data") or list(recipe.training.data),
+        "licence": facts.get("licence") or _unknown_licence(facts),
+        "data": facts.get("data", {}),
         "trained_on": facts["trained_on"],
         "validation": facts.get("validation", []),
         "never_trained_on": facts["never_trained_on"],
@@ -60,6 +59,19 @@ def write_card(run: Path) -> models.Model:
     new.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     new.replace(run / models.CARD_FILE)
     return models.at(run)
+
+
+def with_card(run: Path) -> models.Model:
+    """A finished run as a model; its card is written unless there is one of these weights, which may hold results.
+
+    Raises:
+        InputError: As of `write_card`.
+    """
+    if (run / models.CARD_FILE).is_file():
+        model = models.at(run)
+        if hashlib.sha256(_weights(run)).hexdigest() == model.card["sha256"]:
+            return model
+    return write_card(run)
 
 
 def _facts(run: Path) -> dict[str, Any]:
@@ -85,7 +97,7 @@ def _weights(run: Path) -> bytes:
         ) from error
 
 
-def _unknown_licence(facts: Mapping[str, Any], recipe: Recipe) -> str:
+def _unknown_licence(facts: Mapping[str, Any]) -> str:
     """Nobody has said under which terms the data are: then nobody may promise any for the weights."""
-    sets = ", ".join(facts.get("data") or recipe.training.data) or "data of its own"
-    return f"Weights: for research. The terms of the training data ({sets}) apply; they are not recorded here."
+    sets = "".join(f" ({', '.join(names)})" for names in [facts.get("data")] if names)
+    return f"Weights: for research. The terms of the training data{sets} apply; they are not recorded here."

@@ -242,6 +242,14 @@ def test_a_recipe_that_cannot_be_shown_is_told(
     assert told in capsys.readouterr().err
 
 
+def test_a_row_of_an_ablation_is_of_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["segment", "--demo", "-o", str(tmp_path / "out"), "--ablation"]
+    assert cli.main([*arguments, "BU"]) == cli.UNUSABLE
+    assert "give --recipe with --ablation" in capsys.readouterr().err
+    assert cli.main([*arguments, "none", "--recipe", "chs-net"]) == cli.UNUSABLE
+    assert "has no row “none”; give one of “BU”, " in capsys.readouterr().err
+
+
 def test_a_recipe_runs_without_weights_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,7 +43,7 @@ class Training:
         self.test: dict[str, tuple[str, ...]] = {}
         self.cancelled_at: str | None = None
 
-    def __call__(self, cases: Sequence[Case]) -> folds.Trainer:
+    def __call__(self, cases: Sequence[Case], data_facts: object) -> folds.Trainer:
         assert {case.patient for case in cases} <= set(PATIENTS)
         return self.train
 
@@ -220,8 +220,10 @@ def test_runs_that_do_not_belong_together_are_told(
 def test_a_run_that_has_seen_its_test_is_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = split(tmp_path / "a", list(PATIENTS), trained_on=["p2"])
-    assert "The run “a” was trained on “p2”, which is in its own test" in refused(data, tmp_path, capsys, run)
+    run = split(tmp_path / "a", list(PATIENTS), trained_on=["p0"], validation=["p2"])
+    assert "The run “a” was trained on “p2”, or chosen by it, which is in its own test" in refused(
+        data, tmp_path, capsys, run
+    )
 
 
 def refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *runs: Path) -> str:
@@ -242,10 +244,11 @@ def test_a_fold_is_trained_without_the_patients_that_it_leaves_out(recipe: Path,
     recipe.write_text(text)
     cases = [chest_case(name) for name in ("p1", "p2", "p3")]
     run = tmp_path / "run"
-    fold_training.trainer(cases)(recipe, ["p2"], run, seed=1, progress=silent)
+    fold_training.trainer(cases, {"licence": "Weights: ours."})(recipe, ["p2"], run, seed=1, progress=silent)
     found = models.find(run)
     assert (found.card["trained_on"], found.card["validation"]) == (["p3"], ["p1"])
     assert found.card["never_trained_on"] == ["p1", "p2"]
     assert json.loads((run / "split.json").read_text())["test"] == ["p2"]
     assert recipes.of(found).training.epochs == {"lungs": 1, "infection": 1}
+    assert found.card["licence"] == "Weights: ours."
     assert found.verified_weights()

@@ -77,6 +77,14 @@ def test_the_pipeline_runs_every_recipe(name: str, monkeypatch: pytest.MonkeyPat
     assert quantify(phantom.volume, found)["warnings"]
 
 
+def test_a_row_of_an_ablation_has_networks_of_its_own() -> None:
+    loaded = load_stages(untrained("chs-net", "BU"), torch.device("cpu"), ["lungs"])
+    whole = load_stages(untrained("chs-net"), torch.device("cpu"), ["lungs"])
+    sizes = [sum(each.numel() for each in found["lungs"].network.parameters()) for found in (loaded, whole)]
+    assert sizes[0] < sizes[1]
+    assert untrained("chs-net", "BU").title == "chs-net (BU) (untrained)"
+
+
 def test_untrained_networks_start_from_a_fixed_seed() -> None:
     first, second = (load_stages(untrained("chs-net"), torch.device("cpu"))["lungs"].network for _ in range(2))
     for one, other in zip(first.parameters(), second.parameters(), strict=True):

@@ -145,6 +145,8 @@ BROKEN = {
     "no hash": ({key: CARD[key] for key in CARD if key != "sha256"}, "lacks “sha256”"),
     "two lacking": ({**CARD, "title": None, "licence": 3}, "lacks “title”, “licence”"),
     "no threshold": ({key: CARD[key] for key in CARD if key != "threshold"}, "no “threshold” between 0 and 1"),
+    "a list that is none": ({**CARD, "trained_on": 3}, "wrong value for “trained_on”, which is no list of texts"),
+    "a list of numbers": ({**CARD, "limits": [3]}, "wrong value for “limits”, which is no list of texts"),
     "threshold in words": ({**CARD, "threshold": "0.5"}, "no “threshold” between 0 and 1"),
     "threshold in percent": ({**CARD, "threshold": 50.0}, "no “threshold” between 0 and 1"),
 }

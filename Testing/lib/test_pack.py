@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_run import FACTS
+from tiny_run import FACTS, make_run
 
 from CovidSegLib import models, recipes
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference import load_stages
 from CovidSegLib.networks.weights import unique_state
-from CovidSegLib.training.pack import write_card
+from CovidSegLib.training.pack import with_card, write_card
 
 
 def test_a_run_is_a_model_by_its_path(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,10 +49,9 @@ def test_without_a_recipe_of_its_own_it_has_the_library_s(run: Path) -> None:
 def test_the_card_says_what_is_known_of_the_data_and_no_more(run: Path) -> None:
     unknown = write_card(run).card
     assert unknown["licence"] == (
-        "Weights: for research. The terms of the training data (COVID-19 CT segmentation nr. 2, COVID-19-CT-Seg) apply"
-        "; they are not recorded here."
+        "Weights: for research. The terms of the training data apply; they are not recorded here."
     )
-    assert unknown["data"] == list(recipes.load("chs-net").training.data)
+    assert unknown["data"] == {}  # its recipe names the paper's data, which need not be the run's
     assert (unknown["trained_on"], unknown["never_trained_on"], unknown["results"]) == (["a"], ["b"], {})
     assert "Trained on 1 scan." in unknown["limits"] and len(unknown["limits"]) == 4
     told = {"data": {"Own": "Two scans of ours"}, "licence": "Weights: ours.", "limits": ["Only men."]}
@@ -60,6 +59,16 @@ def test_the_card_says_what_is_known_of_the_data_and_no_more(run: Path) -> None:
     known = write_card(run).card
     assert (known["data"], known["licence"], known["validation"]) == (told["data"], "Weights: ours.", ["c"])
     assert known["limits"][-1] == "Only men."
+    assert models.find(run).seen == {"a", "c"}
+
+
+def test_a_card_is_kept_as_long_as_it_is_of_these_weights(run: Path) -> None:
+    card = write_card(run).card
+    (run / "card.json").write_text(json.dumps({**card, "results": {"masks": {"b": 0.5}}}))
+    assert with_card(run).card["results"] == {"masks": {"b": 0.5}}
+    make_run(run)  # trained again
+    assert with_card(run).card["results"] == {}
+    assert with_card(run).verified_weights() == (run / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from safetensors.torch import load, save
@@ -71,6 +73,15 @@ def test_weights_of_another_network_are_told() -> None:
     lacking.popitem()
     with pytest.raises(ValueError, match="of another network"):
         load_unique_state(dynunet(), lacking)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_weights_of_a_training_that_diverged_are_not_used(wrong: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load(models.find().verified_weights())
+    next(tensor for tensor in data.values() if tensor.ndim == 4)[0, 0, 0, 0] = wrong
+    monkeypatch.setattr(models.Model, "verified_weights", lambda self: save(data))
+    with pytest.raises(InputError, match="“unet-cascade” hold NaN or infinity, as after a training that diverged"):
+        load_stages(models.find(), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("data", [save({"lungs.x": torch.zeros(1)}), b"\x08\0\0\0\0\0\0\0nonsense", b""])

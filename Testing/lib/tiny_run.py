@@ -28,7 +28,7 @@ slices.size = [32, 32]
 
 def make_run(run: Path, **facts: Any) -> Path:
     """Write the files that a training leaves; `facts` are put into training.json."""
-    run.mkdir(parents=True)
+    run.mkdir(parents=True, exist_ok=True)
     (run / "recipe.toml").write_text(RECIPE)
     weights = {}
     for name, stage in recipes.load(str(run / "recipe.toml")).stages.items():
