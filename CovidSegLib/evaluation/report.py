@@ -91,14 +91,13 @@ def ranked(results: Sequence[Result]) -> dict[str, str]:
     return dict(zip(PICTURES, (order[0], order[len(order) // 2], order[-1]), strict=True))
 
 
-def _calibrations(results: Sequence[Result]) -> dict[str, Calibration]:
-    """The voxels of each model's cases: of those that no model was trained on, or of all where there are no others."""
+def _calibrations(results: Sequence[Result]) -> dict[str, list[Calibration]]:
+    """The cases of each model: those that no model was trained on, or all where there are no others."""
     seen = {result.patient for result in results if result.seen}
     unseen = [result for result in results if result.patient not in seen]
-    of_model: dict[str, Calibration] = {}
+    of_model: dict[str, list[Calibration]] = {}
     for result in unseen or results:
-        earlier = of_model.get(result.model, Calibration())
-        of_model[result.model] = earlier + result.measured["infection"].calibration
+        of_model.setdefault(result.model, []).append(result.measured["infection"].calibration)
     return of_model
 
 

@@ -59,8 +59,10 @@ def test_without_voxels_there_is_no_error() -> None:
 
 def test_models_are_drawn_together(tmp_path: Path, rng: np.random.Generator) -> None:
     heights = set()
-    for number, models in enumerate(({}, {"one": drawn(rng)}, {"one": drawn(rng), "two": drawn(rng, 0.2)})):
-        draw_reliability(tmp_path / f"{number}.png", {**models, "none": Calibration()})
+    for number, models in enumerate(
+        ({}, {"one": [drawn(rng)]}, {"one": [drawn(rng), drawn(rng)], "two": [drawn(rng, 0.2)]})
+    ):
+        draw_reliability(tmp_path / f"{number}.png", {**models, "none": [Calibration()]})
         picture = matplotlib.image.imread(tmp_path / f"{number}.png")
         heights.add(picture.shape)
         coloured = np.ptp(picture[..., :3], axis=-1) > 0.3
