@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from .. import recipes
+from .. import models, recipes
 from ..data.case import Case
 from ..data.split import Split
+from ..errors import InputError
 from ..inference.devices import choose_device
 from ..progress import Progress
+from ..recipe import Recipe
 from ..training.run import Plan, train
 from .folds import Trainer
 
@@ -18,11 +20,12 @@ from .folds import Trainer
 WATCHED = 8
 
 
-def trainer(cases: Sequence[Case], device: str = "auto") -> Trainer:
+def trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto") -> Trainer:
     """What trains a recipe on cases, as `folds.cross_validate` asks for it.
 
     Args:
         cases: Of all patients, those that are left out too.
+        terms: What a card must say of the data, of `data.terms.terms_of`.
         device: As of `pipeline.segment`.
     """
 
@@ -30,17 +33,40 @@ def trainer(cases: Sequence[Case], device: str = "auto") -> Trainer:
         text = recipe.read_text(encoding="utf-8")
         read = recipes.of_text(text, recipe.name)
         others = sorted({case.patient for case in cases} - set(test))
-        watched = random.Random(seed).sample(others, max(1, len(others) // WATCHED))
+        if len(others) < 2:
+            raise InputError("A fold leaves fewer than two patients to train and to validate on; give more patients.")
+        watched = tuple(others[:: max(2, min(WATCHED, len(others)))])
         learnt = tuple(name for name in others if name not in watched)
-        plan = Plan(text, read, Split(learnt, tuple(sorted(watched)), tuple(sorted(test)), seed), tuple(read.stages))
+        plan = Plan(text, read, Split(learnt, watched, tuple(sorted(test)), seed), tuple(read.stages), seed=seed)
         train(
             run,
             plan,
             [case for case in cases if case.patient in learnt],
             [case for case in cases if case.patient in watched],
+            terms=terms,
+            start=_start(read, test),
             resume=True,
             device=choose_device(device),
             progress=progress,
         )
 
     return train_fold
+
+
+def _start(recipe: Recipe, test: Sequence[str]) -> Path | None:
+    """The installed model whose weights a recipe starts from, which knows no test patient; None if it starts anew."""
+    name = recipe.training.starts_from
+    if name is None:
+        return None
+    if name not in models.names():
+        raise InputError(
+            f"The recipe “{recipe.name}” starts from trained weights of “{name}”: install a model of that name, or "
+            "take a recipe that is like it, without “training.starts_from”."
+        )
+    model = models.find(name)
+    if seen := sorted(model.seen.intersection(test)):
+        raise InputError(
+            f"The model “{name}”, from which the recipe “{recipe.name}” starts, has seen the patient “{seen[0]}”, who "
+            "is to be measured: start from one that has not."
+        )
+    return model.folder

@@ -75,6 +75,7 @@ def run(
     with held():
         from .. import recipes
         from ..data import open_data
+        from ..data.terms import terms_of
         from ..inference.devices import choose_device
         from . import run as training
 
@@ -116,6 +117,7 @@ def run(
             plan,
             train,
             validation,
+            terms=terms_of(data.layout, whole_scans=bool(options.whole_scans)),
             start=options.start,
             resume=True,
             device=device,

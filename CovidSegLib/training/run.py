@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -96,6 +96,7 @@ def train(
     cases: Sequence[Case],
     validation: Sequence[Case],
     *,
+    terms: Mapping[str, Any] | None = None,
     start: Path | None = None,
     resume: bool = False,
     device: torch.device | None = None,
@@ -109,6 +110,7 @@ def train(
         plan: What is done.
         cases: Scans to learn from.
         validation: Scans of other patients.
+        terms: What the card must say of the data, of `data.terms.terms_of`.
         start: Folder of a finished run whose weights are the start, as far as they fit.
         resume: Go on with the run that the folder holds, if it holds one.
         device: Where; a GPU if there is one.
@@ -145,12 +147,19 @@ def train(
                 progress=part(progress, number / len(plan.stages), (number + 1) / len(plan.stages)),
             )
         if group.first:
-            _finish(run, plan, cases, trained, start)
+            _finish(run, plan, cases, trained, start, terms or {})
         group.wait()
     return models.at(run)
 
 
-def _finish(run: Path, plan: Plan, cases: Sequence[Case], trained: dict[str, Trained], start: Path | None) -> None:
+def _finish(
+    run: Path,
+    plan: Plan,
+    cases: Sequence[Case],
+    trained: dict[str, Trained],
+    start: Path | None,
+    terms: Mapping[str, Any],
+) -> None:
     """The weights of all stages in float16, the facts, and the card that makes the folder a model."""
     weights = {
         f"{name}.{key}": (value.half() if value.is_floating_point() else value).contiguous().cpu()
@@ -159,6 +168,7 @@ def _finish(run: Path, plan: Plan, cases: Sequence[Case], trained: dict[str, Tra
     }
     write_whole(run / models.WEIGHTS_FILE, lambda path: save_file(weights, path))
     facts = {
+        **terms,
         "recipe": plan.recipe.name,
         "seed": plan.seed,
         "trained_on": sorted({case.patient for case in cases}),
