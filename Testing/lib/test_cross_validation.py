@@ -15,7 +15,7 @@ from tiny_run import RECIPE, make_run
 
 from CovidSegLib import cli, models, recipes
 from CovidSegLib.data.case import Case
-from CovidSegLib.errors import Cancelled
+from CovidSegLib.errors import Cancelled, InputError
 from CovidSegLib.evaluation import fold_training, folds, masks
 from CovidSegLib.models import Model
 from CovidSegLib.progress import Progress, silent
@@ -252,3 +252,22 @@ def test_a_fold_is_trained_without_the_patients_that_it_leaves_out(recipe: Path,
     assert recipes.of(found).training.epochs == {"lungs": 1, "infection": 1}
     assert found.card["licence"] == "Weights: ours."
     assert found.verified_weights()
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_fold_starts_from_the_weights_that_its_recipe_names(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = 'starts_from = "raiu-net"\nepochs = { lungs = 1, infection = 1 }\nbatch = 4\n'
+    recipe.write_text(f"{recipe.read_text()}\n[training]\n{start}")
+    train = fold_training.trainer([chest_case("p1"), chest_case("p2")], {})
+    with pytest.raises(InputError, match="“tiny” starts from trained weights of “raiu-net”: install a model of that"):
+        train(recipe, ["p2"], tmp_path / "run", seed=0, progress=silent)
+    assert not (tmp_path / "run").exists()
+    assert cli.main(["models", "pack", str(make_run(tmp_path / "before")), "--name", "raiu-net"]) == cli.DONE
+    with pytest.raises(InputError, match="“raiu-net”, from which the recipe “tiny” starts, has seen the patient “a”"):
+        train(recipe, ["a"], tmp_path / "run", seed=0, progress=silent)
+    train(recipe, ["p2"], tmp_path / "run", seed=0, progress=silent)
+    out = capsys.readouterr().out
+    assert "lungs: starts from other weights, but for none" in out
+    assert "infection: starts from other weights, but for none" in out
