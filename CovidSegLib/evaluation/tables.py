@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import recipes
-from ..models import Model
+from ..models import Model, find
 from .masks import Result
 from .measurement import METRICS, STRUCTURES, metrics_of
 from .summary import agreement, compare, summarise
@@ -60,6 +60,7 @@ def markdown(models: Sequence[Model], results: Sequence[Result], scans: Mapping[
         parts += ["## Cases", _cases(results)]
         if any(result.run for result in results):
             parts.append(POOLED)
+        parts += _lungs_seen(models, everyone)
         seen = {result.patient for result in results if result.seen}
         unseen = {name: [one for one in own if one.patient not in seen] for name, own in everyone.items()}
         known = not unseen[models[0].name]
@@ -90,6 +91,20 @@ def _cases(results: Sequence[Result]) -> str:
         row += [_show(result.measured["lungs"].values()["dice"], 3)]
         rows.append(row + [_show(infection[key], METRICS[key].decimals) for key in BY_CASE])
     return table(head, rows)
+
+
+def _lungs_seen(models: Sequence[Model], everyone: Mapping[str, Sequence[Result]]) -> list[str]:
+    """What must be known where the lungs are another model's, which may have been trained on these cases."""
+    told = []
+    for model in models:
+        name = recipes.of(model).lungs_from
+        seen = {result.patient for result in everyone[model.name]} & find(name).seen if name else set()
+        if name and seen:
+            told.append(
+                f"The lungs of {model.name} are those of {name}, which has seen {', '.join(sorted(seen))} in training: "
+                "the numbers of the lungs there do not say how well it does on others."
+            )
+    return told
 
 
 def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[Result]], structure: str) -> str:

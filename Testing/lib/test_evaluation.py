@@ -265,6 +265,20 @@ def test_models_side_by_side(
 
 
 @pytest.mark.usefixtures("instant")
+def test_lungs_of_another_model_that_has_seen_the_case_are_told(
+    rows: Callable[..., list[dict[str, str]]], shelf: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(shelf / "first", shelf / "unet-cascade")  # was trained on p1
+    card = shelf / "second" / "card.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "recipe": "raiu-net"}))
+    rows("--model", "second")
+    told = "The lungs of second are those of unet-cascade, which has seen p1 in training"
+    assert told in (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
+    rows("--model", "second", "--patients", "p2", "--overwrite")
+    assert "The lungs of" not in (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("instant")
 def test_the_numbers_go_into_the_card(rows: Callable[..., list[dict[str, str]]], shelf: Path) -> None:
     before = json.loads((shelf / "first" / "card.json").read_text())
     rows("--card")
