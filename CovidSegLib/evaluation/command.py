@@ -152,6 +152,7 @@ def _pooled(
     if not runs:
         options.cancelled = KEPT
         with held():
+            from ..data.terms import terms_of
             from .fold_training import trainer
             from .folds import cross_validate
 
@@ -160,7 +161,7 @@ def _pooled(
             options.recipe,
             wanted.patients,
             options.output / FOLDS,
-            trainer(cases, choose.MASKS_FACTS),
+            trainer(cases, terms_of(wanted.data.layout), options.device),
             folds=5 if options.folds is None else options.folds,
             seed=options.seed or 0,
             epochs=options.epochs,
