@@ -30,7 +30,7 @@ def trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto
     """
 
     def train_fold(recipe: Path, test: Sequence[str], run: Path, *, seed: int, progress: Progress) -> None:
-        text = recipe.read_text(encoding="utf-8")
+        text = recipes.resolved_text(str(recipe))
         read = recipes.of_text(text, recipe.name)
         others = sorted({case.patient for case in cases} - set(test))
         if len(others) < 2:

@@ -43,7 +43,7 @@ class Training:
         self.test: dict[str, tuple[str, ...]] = {}
         self.cancelled_at: str | None = None
 
-    def __call__(self, cases: Sequence[Case], data_facts: object) -> folds.Trainer:
+    def __call__(self, cases: Sequence[Case], terms: object, device: str) -> folds.Trainer:
         assert {case.patient for case in cases} <= set(PATIENTS)
         return self.train
 
@@ -260,7 +260,7 @@ def test_a_fold_starts_from_the_weights_that_its_recipe_names(
 ) -> None:
     start = 'starts_from = "raiu-net"\nepochs = { lungs = 1, infection = 1 }\nbatch = 4\n'
     recipe.write_text(f"{recipe.read_text()}\n[training]\n{start}")
-    train = fold_training.trainer([chest_case("p1"), chest_case("p2")], {})
+    train = fold_training.trainer([chest_case(name) for name in ("p1", "p2", "p3")], {})
     with pytest.raises(InputError, match="“tiny” starts from trained weights of “raiu-net”: install a model of that"):
         train(recipe, ["p2"], tmp_path / "run", seed=0, progress=silent)
     assert not (tmp_path / "run").exists()
