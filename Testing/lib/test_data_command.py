@@ -76,7 +76,11 @@ def test_the_slices_that_tell_most_are_shown() -> None:
     case = chest_case(slices=12)
     most = int(case.infection.sum(axis=(1, 2)).argmax())
     assert preview.slices_to_show(case) == sorted({3, most, 8})
-    assert preview.slices_to_show(replace(case, masks={**case.masks, "infection": np.zeros_like(case.infection)})) == [3, 6, 8]
+    assert preview.slices_to_show(replace(case, masks={**case.masks, "infection": np.zeros_like(case.infection)})) == [
+        3,
+        6,
+        8,
+    ]
     assert preview.slices_to_show(chest_case(slices=1)) == [0]
     case.lungs[:] = False
     assert len(preview.slices_to_show(case)) == 3
