@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from .. import models, recipes
+from ..data.split import make_folds
 from ..errors import InputError
 from ..progress import Progress, part, silent
 from ..training.pack import write_card
@@ -63,10 +62,8 @@ def cross_validate(
         InputError: There are fewer patients than folds, or `folder` holds another cross-validation.
         Cancelled: From `progress`; what was trained is kept, and is gone on with the next time.
     """
-    if not 2 <= folds <= len(patients):
-        raise InputError(f"{len(patients)} patients cannot be divided into {folds} folds; take 2 to {len(patients)}.")
+    left_out = [fold.test for fold in make_folds(patients, folds, seed, validation=0)]
     text = recipes.resolved_text(recipe, ablation, recipes.with_epochs(recipe, ablation, epochs))
-    left_out = divided(patients, folds, seed)
     _plan(folder, text, {"seed": seed, "recipe": tomllib.loads(text), "folds": [list(fold) for fold in left_out]})
     shares = []
     for number, fold in enumerate(left_out):
@@ -78,13 +75,6 @@ def cross_validate(
                 write_card(run)
         shares.append(Share(models.at(run), fold))
     return shares
-
-
-def divided(patients: Sequence[str], folds: int, seed: int) -> list[tuple[str, ...]]:
-    """The patients in folds whose sizes differ by one at most; the same for the same patients and seed."""
-    names = sorted(set(patients))
-    order = np.random.default_rng(seed).permutation(len(names))
-    return [tuple(sorted(names[at] for at in order[fold::folds])) for fold in range(folds)]
 
 
 def _plan(folder: Path, text: str, plan: dict[str, Any]) -> None:

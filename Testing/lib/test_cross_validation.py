@@ -153,16 +153,6 @@ def test_folds_of_another_cross_validation_are_left_alone(
     assert len(training.runs) == 3
 
 
-def test_folds_are_the_same_for_the_same_seed_and_of_one_size() -> None:
-    names = [f"p{number}" for number in range(17)]
-    for seed in range(5):
-        parts = folds.divided(names, 5, seed)
-        assert sorted(sum(parts, ())) == sorted(names)
-        assert {len(part) for part in parts} == {3, 4}
-        assert parts == folds.divided(names[::-1], 5, seed)
-    assert len({folds.divided(names, 5, seed)[0] for seed in range(5)}) > 1
-
-
 # Runs that have ended
 
 
