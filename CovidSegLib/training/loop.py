@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from monai.data import worker_init_fn
 from monai.utils import set_determinism
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 
 from .. import networks
 from ..data.case import Case
@@ -29,8 +26,9 @@ from . import checkpoint
 from .journal import Journal, Row
 from .losses import build_loss
 from .optimisation import EarlyStopping, build_optimiser, build_schedule
+from .order import Order, make_loader, seed_epoch
 from .patches import PatchDataset
-from .processes import BatchShare, Processes
+from .processes import Processes
 from .slices import SliceDataset
 from .steps import Stepper
 from .validation import validate
@@ -87,7 +85,7 @@ def train_stage(
         seed: Of weights, order and augmentation.
         start: Weights of a similar network to start from, as far as they fit; random weights if None.
         device: Where; a GPU if there is one.
-        workers: Processes that prepare slices and patches; the augmentation is another one with another number.
+        workers: Processes that prepare slices and patches, 0 for this one alone; the result is the same.
         processes: Those that train together; only the first one validates and writes.
         say: Takes sentences for the user.
         progress: Told the stage and the fraction of its steps that is done; may raise to cancel.
@@ -112,9 +110,8 @@ def train_stage(
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
     averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average), use_buffers=True)
     optimiser = build_optimiser(training.optimiser, network.parameters())
-    items = training.steps_per_epoch and training.steps_per_epoch * training.batch
-    share = BatchShare(len(train), items, training.batch, processes)
-    loader = DataLoader(train, batch_sampler=share, num_workers=workers, worker_init_fn=_start_worker)
+    order = Order(len(train), training.batch, training.steps_per_epoch, seed, processes)
+    loader = make_loader(train, order, workers)
     schedule = build_schedule(training.schedule, optimiser, training.epochs[name] * len(loader))
     stopping, journal = EarlyStopping(training.early_stopping), Journal(run, say if processes.first else _mute)
     parts = (network, averaged, optimiser, schedule, stopping, journal)
@@ -133,7 +130,8 @@ def train_stage(
         for epoch in range(len(journal.rows), epochs):
             if stopping.over:
                 break
-            torch.manual_seed(seed * 1000 + epoch)  # a resumed run draws what an unbroken one would have drawn
+            order.epoch = epoch  # a resumed run draws what an unbroken one would have drawn
+            seed_epoch(seed, epoch, processes.rank)
             started, losses = time.monotonic(), []
             wrapped.train()
             for number, (image, mask) in enumerate(loader):
@@ -226,12 +224,6 @@ def _weights(path: Path) -> dict[str, torch.Tensor]:
     if state is None:
         raise InputError(f"“{path.name}”, which held the best weights of the run, is gone; train this stage anew.")
     return state
-
-
-def _start_worker(number: int) -> None:
-    """A process that prepares images: its random numbers are its own, and Ctrl-C is for the one that started it."""
-    worker_init_fn(number)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _mute(message: str) -> None:

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import BatchSampler, RandomSampler, Sampler
-
-from ..errors import InputError
 
 
 @dataclass(frozen=True)
@@ -74,34 +71,3 @@ def processes(device: torch.device) -> Iterator[Processes]:
         yield Processes(distributed.get_rank(), count)
     finally:
         distributed.destroy_process_group()
-
-
-class BatchShare(Sampler[list[int]]):
-    """Of each random batch, the part that this process learns from; together they learn from what one alone would.
-
-    Args:
-        size: Of the data set.
-        items: Drawn an epoch; all of the data set, each once, if None.
-        batch: The recipe's, of all processes together.
-        processes: This one and its like.
-
-    Raises:
-        InputError: The batch cannot be shared evenly.
-    """
-
-    def __init__(self, size: int, items: int | None, batch: int, processes: Processes) -> None:
-        if batch % processes.count:
-            raise InputError(
-                f"A batch of {batch} cannot be shared by {processes.count} processes; start a number that divides it."
-            )
-        self.processes = processes
-        # Drawn from torch's generator, which all processes have seeded alike: their order is the same. With more items
-        # than there are, RandomSampler goes through them all again.
-        self.batches = BatchSampler(RandomSampler(range(size), num_samples=items), batch, drop_last=True)
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for batch in self.batches:
-            yield batch[self.processes.rank :: self.processes.count]

@@ -79,15 +79,27 @@ def prepare(run: Path, plan: Plan, *, resume: bool) -> None:
         raise InputError(f"“{run.name}” holds other files; choose a new folder for the run.")
     for name, text in files.items():
         path = run / name
-        if path.exists() and path.read_text(encoding="utf-8") != text:
+        if path.exists() and not _same(path, text):
             raise InputError(
-                f"“{run.name}” was begun with another {name}; go on with the same recipe, patients, stages, seed and "
-                "workers, or choose another folder."
+                f"“{run.name}” was begun with another {name}; go on with the same recipe, patients, stages and seed, "
+                "or choose another folder."
             )
     run.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         if not (run / name).exists():
             write_whole(run / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+
+
+def _same(path: Path, text: str) -> bool:
+    """Whether a file of a run says what it is to say; how many workers there were makes no difference to the result."""
+    held = path.read_text(encoding="utf-8")
+    if path.name != SETTINGS_FILE:
+        return held == text
+    try:
+        settings = json.loads(held)
+    except ValueError:
+        return False
+    return isinstance(settings, dict) and settings | {"workers": 0} == json.loads(text) | {"workers": 0}
 
 
 def train(

@@ -114,7 +114,7 @@ def test_a_run_that_was_killed_ends_as_an_unbroken_one(
     process.communicate(timeout=TIMEOUT)
     assert process.returncode == -signal.SIGKILL
     assert not (run / "card.json").exists()
-    process = start("train", *arguments(place, str(run), "--resume"), env=ONE_THREAD)
+    process = start("train", *arguments(place, str(run), "--resume", "--workers", "0"), env=ONE_THREAD)
     said, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == cli.DONE, errors.decode()
     assert said.decode().count("infection: epoch") < 6  # it went on, and did not begin anew

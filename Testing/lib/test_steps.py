@@ -8,7 +8,7 @@ from torch import nn
 
 from CovidSegLib.errors import InputError
 from CovidSegLib.training.losses import TverskyCELoss
-from CovidSegLib.training.processes import BatchShare, Processes
+from CovidSegLib.training.processes import Processes
 from CovidSegLib.training.steps import Stepper
 
 
@@ -64,20 +64,3 @@ def test_a_single_image_too_large_is_told() -> None:
 def test_of_several_processes_none_goes_on_by_itself() -> None:
     with pytest.raises(InputError, match="give the recipe a smaller batch"):
         stepper(4, [], Processes(0, 2))(*batch())
-
-
-def test_the_processes_share_each_batch_of_one_order() -> None:
-    shares = []
-    for rank in range(2):
-        torch.manual_seed(3)
-        shares.append(list(BatchShare(10, None, 4, Processes(rank, 2))))
-    torch.manual_seed(3)
-    alone = list(BatchShare(10, None, 4, Processes()))
-    assert [len(each) for each in alone] == [4, 4]
-    for one, two, both in zip(*shares, alone, strict=True):
-        assert sorted([*one, *two]) == sorted(both) and len(one) == len(two) == 2
-
-
-def test_a_batch_that_cannot_be_shared_is_told() -> None:
-    with pytest.raises(InputError, match="A batch of 4 cannot be shared by 3 processes"):
-        BatchShare(10, None, 4, Processes(0, 3))
