@@ -55,8 +55,14 @@ class Journal:
         """Go on from `state_dict`."""
         self.rows = [Row(**row) for row in state["rows"]]
 
-    def open(self) -> None:
-        """Open TensorBoard's file, where that is installed; what an earlier run wrote past its checkpoint goes."""
+    def open(self, *, kept: bool) -> None:
+        """Open TensorBoard's file, where that is installed; what an earlier run wrote past its checkpoint goes.
+
+        Args:
+            kept: A checkpoint was loaded; whoever was killed after writing it may not have written metrics.csv.
+        """
+        if kept:
+            self.write()
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:

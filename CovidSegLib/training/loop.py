@@ -31,6 +31,7 @@ from .patches import PatchDataset
 from .processes import Processes
 from .slices import SliceDataset
 from .steps import Stepper
+from .targets import known_slices
 from .validation import validate
 
 LAST, BEST = "last.pt", "best.pt"
@@ -48,6 +49,7 @@ class Trained:
         dice: Of the validation, of those weights; None where the stage finds nothing that can be measured.
         best_epoch: Of which the validation Dice was the highest; 0 where none was measured.
         parts: In how many parts a batch went through the network, for want of memory.
+        kept: Which weights these are: "last", "averaged" (also of the last epoch) or "best".
     """
 
     network: nn.Module
@@ -55,6 +57,7 @@ class Trained:
     dice: float | None
     best_epoch: int
     parts: int
+    kept: str = "last"
 
 
 def train_stage(
@@ -80,7 +83,8 @@ def train_stage(
         stage: The network and what it sees.
         training: How it is trained.
         cases: Scans to learn from.
-        validation: Scans to measure on, whose patients are not among the others.
+        validation: Scans to measure on, whose patients are not among the others; without any, the training loss is
+            watched and the last epoch kept.
         run: Folder for last.pt, best.pt, metrics.csv, tensorboard and pictures; made if need be.
         seed: Of weights, order and augmentation.
         start: Weights of a similar network to start from, as far as they fit; random weights if None.
@@ -124,8 +128,11 @@ def train_stage(
     step = Stepper(wrapped, loss, device, training_precision(stage, device), layout, processes, journal.say)
     step.parts = 1 if state is None else int(state["split"])
     if processes.first:
-        journal.open()
+        journal.open(kept=state is not None)
     epochs = training.epochs[name]
+    # Tumours, which a network may learn before infections, are not found at inference and so not measured.
+    measurable = name in stage.finds and any(known_slices(case, stage).any() for case in validation)
+    watch = training.watch if measurable else "loss"
     try:
         for epoch in range(len(journal.rows), epochs):
             if stopping.over:
@@ -138,32 +145,30 @@ def train_stage(
                 progress(f"Training {name}", (epoch + number / len(loader)) / epochs)
                 optimiser.zero_grad(set_to_none=True)
                 losses.append(step(image, mask))
-                if not math.isfinite(losses[-1]):
+                length = float(nn.utils.clip_grad_norm_(network.parameters(), training.clip))
+                if not (math.isfinite(losses[-1]) and math.isfinite(length)):
                     raise InputError(
-                        f"In epoch {epoch + 1} of {name} the loss is no number any more; lower the learning rate of "
-                        "the recipe. The checkpoint of the epoch before is kept."
+                        f"In epoch {epoch + 1} of {name} the {'gradient' if math.isfinite(losses[-1]) else 'loss'} is "
+                        "no number any more; lower the learning rate of the recipe. The checkpoint of the epoch before "
+                        "is kept."
                     )
-                nn.utils.clip_grad_norm_(network.parameters(), training.clip)
                 optimiser.step()
                 schedule.step()
                 averaged.update_parameters(network)
             mean = processes.mean(float(np.mean(losses)))
-            if training.watch == "loss":
+            if watch == "loss":
                 schedule.epoch(mean)
                 stopping.epoch(mean)
-            # Tumours, which a network may learn before infections, are not found at inference and so not measured.
-            its_turn = _measured(training, epoch) or epoch + 1 == epochs or stopping.over
-            measured = its_turn and name in stage.finds
             dice = None
-            if measured:
+            if measurable and (_measured(training, epoch) or epoch + 1 == epochs or stopping.over):
                 views: list[View] = []
                 if processes.first:
                     dice, views = validate(name, LoadedStage(stage, averaged.module), validation)
                 dice = processes.shared(dice or 0.0)
                 journal.draw(epoch + 1, views)
-            if training.watch == "validation-dice" and dice is not None:
-                schedule.epoch(-dice)
-                stopping.epoch(-dice)
+            if watch == "validation-dice" and dice is not None:
+                schedule.epoch(1.0 - dice)  # not -dice, of which the plan "plateau" takes an equal one for a lower one
+                stopping.epoch(1.0 - dice)
             rate = float(optimiser.param_groups[0]["lr"])
             best = dice is not None and dice > _best(journal.rows)[1]
             journal.add(Row(epoch + 1, mean, dice, rate, time.monotonic() - started))
@@ -179,10 +184,11 @@ def train_stage(
         journal.close()
     best_epoch, highest = _best(journal.rows)
     dice = next((row.validation_dice for row in reversed(journal.rows) if row.validation_dice is not None), None)
+    kept = "averaged" if training.average else "last"
     if training.keep == "best" and best_epoch:
         averaged.module.load_state_dict(_weights(run / BEST))
-        dice = highest
-    return Trained(averaged.module, len(journal.rows), dice, best_epoch, step.parts)
+        dice, kept = highest, "best"
+    return Trained(averaged.module, len(journal.rows), dice, best_epoch, step.parts, kept)
 
 
 def training_precision(stage: Stage, device: torch.device) -> torch.dtype:

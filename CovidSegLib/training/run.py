@@ -190,7 +190,7 @@ def _finish(
         "stages": {
             name: {
                 "epochs": stage.epochs,
-                "kept": plan.recipe.training.keep,
+                "kept": stage.kept,
                 "validation_dice": None if stage.dice is None else round(stage.dice, 4),
                 "best_epoch": stage.best_epoch,
                 "parts_of_a_batch": stage.parts,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,28 +11,16 @@ import pytest
 import torch
 from stages import patch_stage, slice_stage
 from tiny_case import chest_case
+from tiny_training import DYNUNET, STAGE, TRAINING, metrics
 from torch.optim.swa_utils import AveragedModel
 
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference import LoadedStage
 from CovidSegLib.networks.weights import unique_state
 from CovidSegLib.recipe import Augmentation, Choice, Stage, Training
-from CovidSegLib.training import checkpoint, loop
-from CovidSegLib.training.steps import Stepper
+from CovidSegLib.training import loop
 from CovidSegLib.training.validation import validate
 
-DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
-           "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
-STAGE = slice_stage("DynUNet", DYNUNET, window=(-1000.0, 200.0))
-TRAINING = Training(
-    {"lungs": 3, "infection": 3},
-    batch=4,
-    loss=Choice("half-bce-half-squared-dice"),
-    optimiser=Choice("adam", {"learning_rate": 0.03}),
-    schedule=Choice("one-cycle"),
-    augmentation=(Augmentation("chest-ct"),),
-    average=0.9,
-)
 EPOCHS = 3
 
 
@@ -41,12 +29,6 @@ def train(run: Path) -> dict[str, torch.Tensor]:
     scans = [chest_case("a"), chest_case("b")]
     trained = loop.train_stage("infection", STAGE, TRAINING, scans, scans, run)
     return {name: tensor.clone() for name, tensor in unique_state(trained.network).items()}
-
-
-def metrics(run: Path) -> list[dict[str, str]]:
-    """The rows of metrics.csv."""
-    with (run / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +84,16 @@ def test_fewer_slices_than_a_batch_are_told(tmp_path: Path) -> None:
     scans = [chest_case(slices=3)]
     with pytest.raises(InputError, match=r"3 slices .* batch of 4"):
         loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path)
+
+
+def test_a_run_that_was_killed_after_its_last_checkpoint_has_all_its_metrics(
+    unbroken: tuple[Path, dict[str, torch.Tensor]], tmp_path: Path
+) -> None:
+    shutil.copytree(unbroken[0], tmp_path, dirs_exist_ok=True)
+    written = (tmp_path / "metrics.csv").read_text()
+    (tmp_path / "metrics.csv").write_text("".join(written.splitlines(keepends=True)[:-1]))
+    train(tmp_path)
+    assert (tmp_path / "metrics.csv").read_text() == written
 
 
 # Every kind of recipe
@@ -184,53 +176,3 @@ def test_a_run_starts_from_another(unbroken: tuple[Path, dict[str, torch.Tensor]
     loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path, start=unbroken[1])
     first, other = (float(metrics(run)[0]["loss"]) for run in (tmp_path, unbroken[0]))
     assert first < 0.8 * other
-
-
-STUCK = replace(
-    TRAINING,
-    epochs={"infection": 20},
-    early_stopping=2,
-    schedule=Choice("plateau", {"patience": 0, "factor": 0.5}),
-    optimiser=Choice("adam", {"learning_rate": 1e-30}),
-    augmentation=(),
-)
-
-
-@pytest.mark.parametrize("watch", ["loss", "validation-dice"])
-def test_training_ends_early_where_nothing_gets_better(tmp_path: Path, watch: str) -> None:
-    """The last epoch is measured, however early it is."""
-    scans = [chest_case("a")]
-    trained = loop.train_stage("infection", STAGE, replace(STUCK, watch=watch), scans, scans, tmp_path)
-    rows = metrics(tmp_path)
-    assert 3 <= len(rows) == trained.epochs < 20
-    assert rows[-1]["validation_dice"]
-
-
-def test_the_best_weights_are_kept_where_the_recipe_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The validation says that the second of three epochs is the best, so its weights come back, and not the last."""
-    scans, dice = [chest_case("a")], iter([0.2, 0.6, 0.4])
-    states: list[dict[str, torch.Tensor]] = []
-
-    def pretend(name: str, loaded: LoadedStage, cases: object) -> tuple[float, list]:
-        states.append({key: value.clone() for key, value in loaded.network.state_dict().items()})
-        return next(dice), []
-
-    monkeypatch.setattr(loop, "validate", pretend)
-    trained = loop.train_stage("infection", STAGE, replace(TRAINING, keep="best"), scans, scans, tmp_path)
-    assert (trained.best_epoch, trained.dice, trained.epochs) == (2, 0.6, 3)
-    for key, value in trained.network.state_dict().items():
-        assert torch.equal(value, states[1][key]), key
-    assert any(not torch.equal(states[1][key], states[2][key]) for key in states[1])
-
-
-def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scans = [chest_case("a")]
-    step = Stepper.__call__
-    losses = iter([0.5] * 3 + [float("nan")])
-    monkeypatch.setattr(Stepper, "__call__", lambda self, image, mask: (step(self, image, mask), next(losses))[1])
-    with pytest.raises(InputError, match=r"In epoch 2 .* no number any more; lower the learning rate"):
-        loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path)
-    assert len(metrics(tmp_path)) == 1
-    assert checkpoint.load(tmp_path / "last.pt") is not None
