@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from .. import __version__, models
 from ..data.case import Case
@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..networks.weights import unique_state
 from ..progress import Progress, part, silent
 from ..recipe import Recipe
-from .checkpoint import write_whole
+from .checkpoint import disk_told, write_whole
 from .loop import Trained, train_stage
 from .pack import FACTS_FILE, write_card
 from .processes import processes
@@ -69,13 +69,18 @@ def prepare(run: Path, plan: Plan, *, resume: bool) -> None:
     """Make the folder of a run, or see that it is that of the same run.
 
     Raises:
-        InputError: There is a run and it is not to be gone on with, or it is another one.
+        InputError: There is a run and it is not to be gone on with, or it is another one; the folder cannot be made.
     """
-    files = plan.files()
+    with disk_told(run):
+        _prepare(run, plan.files(), resume)
+
+
+def _prepare(run: Path, files: Mapping[str, str], resume: bool) -> None:
     there = [name for name in files if (run / name).exists()]
     if there and not resume:
         raise InputError(f"“{run.name}” holds a run already; go on with it by --resume, or choose another folder.")
-    if not there and run.is_dir() and any(run.iterdir()):
+    begun = {f"{name}.new" for name in files}  # by a run that was killed before it had begun
+    if not there and run.is_dir() and any(path.name not in begun for path in run.iterdir()):
         raise InputError(f"“{run.name}” holds other files; choose a new folder for the run.")
     for name, text in files.items():
         path = run / name
@@ -130,10 +135,10 @@ def train(
         progress: Told the stage and the fraction of the training that is done; may raise to cancel.
 
     Raises:
-        InputError: As of `prepare` and `train_stage`; the start is no finished run.
+        InputError: As of `prepare` and `train_stage`; the start is no finished run; the disk is full.
     """
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with processes(device) as group:
+    with disk_told(run), processes(device) as group:
         if group.first:
             prepare(run, plan, resume=resume)
             environment = _json(_environment(device, group.count))
@@ -178,7 +183,7 @@ def _finish(
         for name, stage in trained.items()
         for key, value in unique_state(stage.network).items()
     }
-    write_whole(run / models.WEIGHTS_FILE, lambda path: save_file(weights, path))
+    write_whole(run / models.WEIGHTS_FILE, lambda path: path.write_bytes(save(weights)))
     facts = {
         **terms,
         "recipe": plan.recipe.name,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,8 +16,8 @@ from command_line import LIBRARY, TIMEOUT, start
 from tiny_data import RECIPE, write_data, write_recipe
 
 from CovidSegLib import cli, models, recipes
-from CovidSegLib.errors import InputError
-from CovidSegLib.training import checkpoint
+from CovidSegLib.data.split import Split
+from CovidSegLib.training.run import Plan, prepare
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SPLIT = ("--validation", "p2", "--test", "p3")
@@ -200,50 +197,22 @@ def test_arguments_that_cannot_be_used_are_told(
     assert sentence in told(capsys, given)
 
 
-# A full disk
+def test_a_folder_that_cannot_be_made_is_told(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("of somebody")
+    assert "“file” cannot be a folder, as it is a file" in told(capsys, arguments(place, str(tmp_path / "file")))
+    assert "“run” cannot be a folder, as it is a file or lies in one" in told(
+        capsys, arguments(place, str(tmp_path / "file" / "run"))
+    )
+    assert (tmp_path / "file").read_text() == "of somebody"
 
 
-@pytest.fixture()
-def full(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """After half of a checkpoint the disk is full."""
-    save = checkpoint.torch.save
-
-    def half(state: object, path: Path) -> None:
-        save(state, path)
-        with path.open("rb+") as file:
-            file.truncate(path.stat().st_size // 2)
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(checkpoint.torch, "save", half)
-    yield
-
-
-@pytest.mark.usefixtures("full")
-def test_a_full_disk_leaves_the_earlier_checkpoint(unbroken: Path, tmp_path: Path) -> None:
-    path = shutil.copy(unbroken / "infection" / "last.pt", tmp_path / "last.pt")
-    before = Path(path).read_bytes()
-    with pytest.raises(InputError, match=r"“last.pt” .* the disk is full or gone; make room and go on with --resume"):
-        checkpoint.save(Path(path), {"a": 1})
-    assert Path(path).read_bytes() == before
-    assert [each.name for each in tmp_path.iterdir()] == ["last.pt"]
-
-
-def test_a_really_full_disk_is_told(tmp_path: Path) -> None:
-    """/dev/full takes nothing; torch says so in words of its own."""
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
-
-    def write(new: Path) -> None:
-        new.symlink_to("/dev/full")
-        checkpoint.torch.save({"a": checkpoint.torch.zeros(1000000)}, new)
-
-    (tmp_path / "last.pt").write_bytes(b"earlier")
-    with pytest.raises(InputError, match="the disk is full or gone"):
-        checkpoint.write_whole(tmp_path / "last.pt", write)
-    assert (tmp_path / "last.pt").read_bytes() == b"earlier"
-
-
-def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
-    (tmp_path / "last.pt").write_bytes(b"half of it")
-    with pytest.raises(InputError, match=r"“last.pt” of the run cannot be read; delete it to start this stage anew"):
-        checkpoint.load(tmp_path / "last.pt")
+def test_a_run_that_was_killed_before_it_had_begun_begins(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml.new").write_text("ha")
+    text = RECIPE.strip() + "\n"
+    plan = Plan(text, recipes.of_text(text, "tiny"), Split(("a",), ("b",), (), 0), ("infection",))
+    prepare(tmp_path, plan, resume=True)
+    assert (tmp_path / "recipe.toml").read_text() == text
+    (tmp_path / "settings.json").unlink()
+    prepare(tmp_path, plan, resume=True)
+    assert (tmp_path / "settings.json").exists()
+    assert not list(tmp_path.glob("*.new"))
