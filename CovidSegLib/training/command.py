@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import models
 from ..errors import InputError
-from ..progress import Progress, part
+from ..progress import Progress, part, silent
 from ..reporting import Reporter
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def run(
         from ..inference.devices import choose_device
         from . import run as training
 
+    alone = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started, the first one speaks
     device = choose_device(options.device)
     data = open_data(options.data)
     split = _split(options, data)
@@ -97,18 +98,17 @@ def run(
             options.workers,
         )
         out = options.out / Path(name).stem if len(options.recipe) > 1 else options.out
-        if recipe.training.starts_from and options.start is None:
+        if alone and recipe.training.starts_from and options.start is None:
             say.warning(f"The paper starts {recipe.name} from {recipe.training.starts_from}: give its run by --start.")
         plans[out] = plan
     if len(plans) < len(options.recipe):
         raise InputError("Two of the recipes have one and the same name; train them into different folders.")
-    alone = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started, the first one speaks
     if alone:
         for out, plan in plans.items():
             training.prepare(out, plan, resume=options.resume)
+    options.cancelled = KEPT
     train = data.cases(split.train) + [data.clean_slices(name) for name in options.whole_scans]
     validation = data.cases(split.validation)
-    options.cancelled = KEPT
     for number, (out, plan) in enumerate(plans.items()):
         if alone:
             say.line(f"{plan.recipe.name}: {len({case.patient for case in train})} patients, seed {plan.seed}")
@@ -122,7 +122,7 @@ def run(
             resume=True,
             device=device,
             say=say.line,
-            progress=watch(part(say, number / len(plans), (number + 1) / len(plans))),
+            progress=watch(part(say if alone else silent, number / len(plans), (number + 1) / len(plans))),
         )
     if alone:
         say.done(options.out, [out / models.WEIGHTS_FILE for out in plans])

@@ -6,10 +6,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+#: A network's logits; those of deep supervision are a list.
+Maps = torch.Tensor | list[torch.Tensor]
+#: The others wait so long while the first one validates.
+PATIENCE = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,22 @@ class Processes:
             return DistributedDataParallel(network, device_ids=[device])
         return DistributedDataParallel(network)
 
+    def whole(self, maps: Maps) -> Maps:
+        """Maps or masks of the whole batch: the other processes' as they are, and this one's, of which gradients are.
+
+        Args:
+            maps: This process's share: (items, channels, *spatial), or a list of such.
+        """
+        if self.count == 1:
+            return maps
+        if isinstance(maps, list):
+            return [_tensor(self.whole(each)) for each in maps]
+        own = maps.contiguous()
+        shares = [torch.empty_like(own) for _ in range(self.count)]
+        distributed.all_gather(shares, own.detach())
+        shares[self.rank] = own
+        return torch.cat(shares)
+
     def mean(self, value: float) -> float:
         """The mean of a number over the processes."""
         if self.count == 1:
@@ -57,6 +79,11 @@ class Processes:
             distributed.barrier()
 
 
+def _tensor(maps: Maps) -> torch.Tensor:
+    assert isinstance(maps, torch.Tensor)
+    return maps
+
+
 @contextmanager
 def processes(device: torch.device) -> Iterator[Processes]:
     """Those that `torchrun` started, as its environment says; else this one alone."""
@@ -66,7 +93,7 @@ def processes(device: torch.device) -> Iterator[Processes]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield Processes(distributed.get_rank(), count)
     finally:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .processes import Processes
+from .processes import Maps, Processes
 
 
 @dataclass
@@ -76,12 +76,16 @@ class Stepper:
             with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
                 logits = self.network(images)
             share = len(images) / len(image)
-            loss = self.loss(in_32_bits(logits), masks.to(self.device))
-            (loss if share == 1 else share * loss).backward()
+            # Dice over a batch is no mean over its shares: each process takes the loss of the whole.
+            whole = self.processes.whole(in_32_bits(logits))
+            loss = self.loss(whole, self.processes.whole(masks.to(self.device)))
+            # Of it each has the gradient through its own share, and their mean is taken: times their number, the sum.
+            factor = share * self.processes.count
+            (loss if factor == 1 else factor * loss).backward()
             total += share * float(loss.detach())
         return total
 
 
-def in_32_bits(logits: torch.Tensor | list[torch.Tensor]) -> torch.Tensor | list[torch.Tensor]:
+def in_32_bits(logits: Maps) -> Maps:
     """A network's logits in the precision in which losses are taken; those of deep supervision are a list."""
     return [each.float() for each in logits] if isinstance(logits, list) else logits.float()

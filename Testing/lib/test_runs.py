@@ -7,12 +7,11 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from command_line import LIBRARY, TIMEOUT, start
+from command_line import TIMEOUT, start
 from tiny_data import RECIPE, write_data, write_recipe
 
 from CovidSegLib import cli, models, recipes
@@ -126,35 +125,6 @@ def test_ctrl_c_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == cli.CANCELLED
     assert errors.decode() == "Cancelled; the same command with --resume goes on from the last whole epoch.\n"
-
-
-# Many processes
-
-
-def test_two_processes_learn_as_one_does(place: Path, tmp_path: Path) -> None:
-    """With norms within an image, a loss that is the mean over images, and nothing random but the order."""
-    text = RECIPE.replace('norm_name = "batch"', 'norm_name = "instance"').replace(
-        "out_channels = 1", "out_channels = 2"
-    )
-    text = text.replace("out_channels = 1", "out_channels = 2")
-    text = text.replace('labels = ["infection"]', 'labels = ["background", "infection"]')
-    text = text.replace("half-bce-half-squared-dice", "tversky-ce")
-    text = text.replace('[{ name = "chest-ct" }, { name = "mirror", probability = 0.5 }]', "[]")
-    write_recipe(tmp_path, text)
-    given = [str(tmp_path / "tiny.toml"), "--data", str(place / "data"), *SPLIT, "--epochs", "3"]
-    one = start("train", *given, "--out", tmp_path / "one", env=ONE_THREAD)
-    assert (one.communicate(timeout=TIMEOUT), one.returncode)[1] == cli.DONE
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(LIBRARY)}
-    two = subprocess.run(
-        [*torchrun, "CovidSegLib", "train", *given, "--out", str(tmp_path / "two")],
-        env=environment, capture_output=True, timeout=TIMEOUT, check=False,
-    )  # fmt: skip
-    assert two.returncode == 0, two.stderr.decode()
-    assert two.stdout.decode().count("infection: epoch") == 3  # one of them speaks
-    for alone, together in zip(rows(tmp_path / "one"), rows(tmp_path / "two"), strict=True):
-        assert float(together["loss"]) == pytest.approx(float(alone["loss"]), abs=2e-3)
-    assert models.find(tmp_path / "two").verified_weights()
 
 
 # Bad input
