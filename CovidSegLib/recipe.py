@@ -169,6 +169,8 @@ class Training:
         augmentation: Of `training.augmentation.AUGMENTATIONS`, in this order.
         steps_per_epoch: Steps that count as a pass; all slices once if None.
         early_stopping: Epochs without anything better, by `watch`, after which training ends; None for all epochs.
+        validate_every: Epochs from one validation to the next; the last epoch has one too, and every epoch where early
+            stopping, the plan or the weights that are kept depend on it.
         watch: What early stopping and the plan "plateau" go by: "validation-dice", or "loss", that of training.
         keep: Which weights are the result: those of the "last" epoch, or of the "best" by validation Dice.
         clip: Longest that the gradient of a step may be; it is shortened to that.
@@ -187,6 +189,7 @@ class Training:
     augmentation: tuple[Augmentation, ...] = ()
     steps_per_epoch: int | None = None
     early_stopping: int | None = None
+    validate_every: int = 4
     watch: str = "validation-dice"
     keep: str = "last"
     clip: float = 1.0

@@ -144,7 +144,7 @@ def _check_numbers(training: Training, where: str) -> None:
     require(training.watch in WATCHED, where, "watch", f"one of {', '.join(WATCHED)}")
     require(training.keep in KEPT, where, "keep", f"one of {', '.join(KEPT)}")
     require(training.clip > 0, where, "clip", "above 0")
-    for key in ("steps_per_epoch", "early_stopping"):
+    for key in ("steps_per_epoch", "early_stopping", "validate_every"):
         number = getattr(training, key)
         require(number is None or number > 0, where, key, "above 0")
     if training.split is not None:

@@ -46,9 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--stage", action="append", help="only this stage: lungs or infection (repeatable)")
     parser.add_argument("--start", type=Path, metavar="RUN", help="finished run whose weights are the start")
-    parser.add_argument("--seed", type=int, default=0, help="of weights, order and augmentation (default: 0)")
+    parser.add_argument("--seed", type=_not_negative, default=0, help="of weights, order and augmentation (default: 0)")
     parser.add_argument("--epochs", type=_positive, help="of every stage, in place of the recipe's")
-    parser.add_argument("--workers", type=int, default=2, help="processes that prepare images (default: 2)")
+    parser.add_argument(
+        "--workers", type=_not_negative, default=2, help="processes that prepare images, or 0 (default: 2)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with runs that were broken off")
     parser.add_argument("--device", default="auto", help="auto (the default), cpu or cuda")
     parser.add_argument("--progress", choices=["bar", "json", "none"], help="how to show progress")
@@ -122,6 +124,7 @@ def run(
             resume=True,
             device=device,
             say=say.line,
+            arguments={name: value for name, value in vars(options).items() if name not in ("run", "cancelled")},
             progress=watch(part(say if alone else silent, number / len(plans), (number + 1) / len(plans))),
         )
     if alone:
@@ -159,6 +162,12 @@ def _stages(recipe: Recipe, wanted: list[str] | None) -> tuple[str, ...]:
     if unknown := sorted(set(wanted or ()) - set(recipe.stages)):
         raise InputError(f"The recipe {recipe.name} has no stage “{unknown[0]}”; it has {', '.join(recipe.stages)}.")
     return tuple(name for name in recipe.stages if wanted is None or name in wanted)
+
+
+def _not_negative(text: str) -> int:
+    if text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError("a whole number, 0 or more, is needed")
 
 
 def _positive(text: str) -> int:

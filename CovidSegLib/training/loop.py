@@ -35,8 +35,6 @@ from .targets import known_slices
 from .validation import validate
 
 LAST, BEST = "last.pt", "best.pt"
-#: Epochs between validations where nothing depends on them.
-VALIDATION_EVERY = 4
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,7 @@ def _measured(training: Training, epoch: int) -> bool:
     """Whether the validation of an epoch, counted from 0, is needed, or its turn."""
     needed = training.early_stopping is not None or training.schedule.name == "plateau"
     always = training.keep == "best" or (needed and training.watch == "validation-dice")
-    return always or epoch % VALIDATION_EVERY == VALIDATION_EVERY - 1
+    return always or (epoch + 1) % training.validate_every == 0
 
 
 def _best(rows: Sequence[Row]) -> tuple[int, float]:

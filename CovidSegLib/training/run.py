@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save
 
-from .. import __version__, models
+from .. import models
 from ..data.case import Case
 from ..data.split import Split
 from ..errors import InputError
 from ..networks.weights import unique_state
 from ..progress import Progress, part, silent
 from ..recipe import Recipe
+from . import environment
 from .checkpoint import disk_told, write_whole
 from .loop import Trained, train_stage
 from .pack import FACTS_FILE, write_card
@@ -119,6 +118,7 @@ def train(
     device: torch.device | None = None,
     say: Callable[[str], None] = print,
     progress: Progress = silent,
+    arguments: Mapping[str, Any] | None = None,
 ) -> models.Model:
     """Train the stages of a plan, and make the folder a model.
 
@@ -133,6 +133,7 @@ def train(
         device: Where; a GPU if there is one.
         say: Takes sentences for the user.
         progress: Told the stage and the fraction of the training that is done; may raise to cancel.
+        arguments: Of the command, for environment.json.
 
     Raises:
         InputError: As of `prepare` and `train_stage`; the start is no finished run; the disk is full.
@@ -141,8 +142,7 @@ def train(
     with disk_told(run), processes(device) as group:
         if group.first:
             prepare(run, plan, resume=resume)
-            environment = _json(_environment(device, group.count))
-            write_whole(run / "environment.json", lambda path: path.write_text(environment, encoding="utf-8"))
+            environment.note(run, environment.describe(device, group.count, arguments or {}))
         group.wait()
         earlier = _start(start)
         trained = {}
@@ -192,6 +192,7 @@ def _finish(
         "validation": sorted(plan.split.validation),
         "never_trained_on": sorted({*plan.split.test, *plan.split.validation}),
         "start": start and start.name,
+        "versions": environment.versions(),
         "stages": {
             name: {
                 "epochs": stage.epochs,
@@ -215,19 +216,6 @@ def _start(run: Path | None) -> dict[str, torch.Tensor]:
         raise InputError(f"“{run.name}” is no finished run ({models.WEIGHTS_FILE} is missing); give another --start.")
     models.at(run).verified_weights()
     return load_file(path)
-
-
-def _environment(device: torch.device, count: int) -> dict[str, Any]:
-    """What the numbers may depend on; nothing that names a person or a computer."""
-    return {
-        "covidseg": __version__,
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "packages": {name: metadata.version(name) for name in ("torch", "monai", "numpy", "SimpleITK")},
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-        "threads": torch.get_num_threads(),
-        "processes": count,
-    }
 
 
 def _json(facts: object) -> str:

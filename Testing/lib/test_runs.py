@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import os
+import random
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from command_line import TIMEOUT, start
+from command_line import LIBRARY, TIMEOUT, start
 from tiny_data import RECIPE, write_data, write_recipe
 
 from CovidSegLib import cli, models, recipes
@@ -69,8 +72,12 @@ def test_a_run_says_how_it_was_made(unbroken: Path) -> None:
     dice = [float(row["validation_dice"]) for row in rows(unbroken) if row["validation_dice"]]
     assert facts["stages"]["infection"]["epochs"] == 6
     assert facts["stages"]["infection"]["validation_dice"] == pytest.approx(dice[-1], abs=1e-4)
+    assert facts["stages"]["infection"]["kept"] == "averaged"
+    assert facts["versions"]["torch"]
     environment = json.loads((unbroken / "environment.json").read_text())
     assert environment["packages"]["torch"] and environment["threads"] == 1
+    given = environment["arguments"]
+    assert (given["recipe"], given["data"], given["validation"]) == (["tiny.toml"], "data", ["p2"])
     texts = "".join(path.read_text() for path in (*unbroken.glob("*.json"), unbroken / "recipe.toml"))
     assert str(unbroken.parent) not in texts and os.uname().nodename not in texts
     assert [row["epoch"] for row in rows(unbroken)] == ["1", "2", "3", "4", "5", "6"]
@@ -97,25 +104,43 @@ def wait_for_epoch(process: subprocess.Popen[bytes], epoch: int) -> None:
     pytest.fail(f"ended before epoch {epoch}")
 
 
-@pytest.mark.parametrize(("epoch", "later"), [(1, 0.0), (3, 0.1)])
-def test_a_run_that_was_killed_ends_as_an_unbroken_one(
-    place: Path, unbroken: Path, tmp_path: Path, epoch: int, later: float
-) -> None:
-    """With kill -9: as a checkpoint is written, and in the middle of an epoch."""
-    run = tmp_path / "killed"
+def kill_in_an_epoch(place: Path, run: Path) -> int:
+    """The fifth, somewhere; the exit code."""
     process = start("train", *arguments(place, str(run)), env=ONE_THREAD)
-    wait_for_epoch(process, epoch)
-    time.sleep(later)
+    wait_for_epoch(process, 4)
+    time.sleep(random.uniform(0.0, 0.4))
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=TIMEOUT)
-    assert process.returncode == -signal.SIGKILL
+    return process.returncode
+
+
+def kill_in_a_checkpoint(place: Path, run: Path) -> int:
+    """That of the third epoch, half written; the exit code."""
+    dying = [sys.executable, str(Path(__file__).parent / "dying.py"), "half", "3", "train"]
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(LIBRARY)}
+    process = subprocess.run(
+        [*dying, *arguments(place, str(run))], env=environment, capture_output=True, timeout=TIMEOUT, check=False
+    )
+    assert (run / "infection" / "last.pt.new").exists()
+    return process.returncode
+
+
+@pytest.mark.parametrize("kill", [kill_in_an_epoch, kill_in_a_checkpoint])
+def test_a_run_that_was_killed_ends_as_an_unbroken_one(
+    place: Path, unbroken: Path, tmp_path: Path, kill: Callable[[Path, Path], int]
+) -> None:
+    """With kill -9, and it goes on with another number of workers."""
+    run = tmp_path / "killed"
+    assert kill(place, run) == -signal.SIGKILL
     assert not (run / "card.json").exists()
     process = start("train", *arguments(place, str(run), "--resume", "--workers", "0"), env=ONE_THREAD)
     said, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == cli.DONE, errors.decode()
-    assert said.decode().count("infection: epoch") < 6  # it went on, and did not begin anew
+    assert 0 < said.decode().count("infection: epoch") < 6  # it went on, and did not begin anew
     assert (run / "model.safetensors").read_bytes() == (unbroken / "model.safetensors").read_bytes()
+    assert (run / "training.json").read_bytes() == (unbroken / "training.json").read_bytes()
     assert rows(run) == rows(unbroken)
+    assert not list(run.rglob("*.new"))
 
 
 def test_ctrl_c_says_how_to_go_on(place: Path, tmp_path: Path) -> None:

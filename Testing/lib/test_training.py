@@ -45,6 +45,12 @@ def test_the_loss_falls(unbroken: tuple[Path, dict[str, torch.Tensor]]) -> None:
     assert 0 <= float(rows[-1]["validation_dice"]) <= 1  # measured at the end
 
 
+def test_the_recipe_says_how_often_it_is_validated(tmp_path: Path) -> None:
+    training, scans = replace(TRAINING, validate_every=2), [chest_case("a")]
+    loop.train_stage("infection", STAGE, training, scans, scans, tmp_path)
+    assert [bool(row["validation_dice"]) for row in metrics(tmp_path)] == [False, True, True]
+
+
 def break_after(calls: int, function: Callable) -> Callable:
     """The function, which is interrupted in the call after so many."""
     count = iter(range(calls + 1))
