@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ..progress import Progress, part, silent
 from ..recipe import Recipe
 from . import environment
 from .checkpoint import disk_told, write_whole
+from .lock import alone
 from .loop import Trained, train_stage
 from .pack import FACTS_FILE, write_card
 from .processes import processes
@@ -136,12 +138,14 @@ def train(
         arguments: Of the command, for environment.json.
 
     Raises:
-        InputError: As of `prepare` and `train_stage`; the start is no finished run; the disk is full.
+        InputError: As of `prepare` and `train_stage`; the start is no finished run; the disk is full; another
+            process is training in the folder.
     """
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with disk_told(run), processes(device) as group:
+    with disk_told(run), processes(device) as group, ExitStack() as held:
         if group.first:
             prepare(run, plan, resume=resume)
+            held.enter_context(alone(run / SETTINGS_FILE))
             environment.note(run, environment.describe(device, group.count, arguments or {}))
         group.wait()
         earlier = _start(start)
