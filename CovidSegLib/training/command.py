@@ -68,7 +68,7 @@ def run(
         options: Of `add_arguments`.
         say: Told the epochs and the end.
         watch: Makes a progress one that raises Cancelled to stop.
-        held: While libraries load, an interruption waits.
+        held: While libraries load, and within a step of training, an interruption waits.
 
     Raises:
         InputError: The arguments or the data cannot be used.
@@ -111,22 +111,23 @@ def run(
     options.cancelled = KEPT
     train = data.cases(split.train) + [data.clean_slices(name) for name in options.whole_scans]
     validation = data.cases(split.validation)
-    for number, (out, plan) in enumerate(plans.items()):
-        if alone:
-            say.line(f"{plan.recipe.name}: {len({case.patient for case in train})} patients, seed {plan.seed}")
-        training.train(
-            out,
-            plan,
-            train,
-            validation,
-            terms=terms_of(data.layout, whole_scans=bool(options.whole_scans)),
-            start=options.start,
-            resume=True,
-            device=device,
-            say=say.line,
-            arguments={name: value for name, value in vars(options).items() if name not in ("run", "cancelled")},
-            progress=watch(part(say if alone else silent, number / len(plans), (number + 1) / len(plans))),
-        )
+    with held():  # broken off between two steps, and not somewhere within torch or its other processes
+        for number, (out, plan) in enumerate(plans.items()):
+            if alone:
+                say.line(f"{plan.recipe.name}: {len({case.patient for case in train})} patients, seed {plan.seed}")
+            training.train(
+                out,
+                plan,
+                train,
+                validation,
+                terms=terms_of(data.layout, whole_scans=bool(options.whole_scans)),
+                start=options.start,
+                resume=True,
+                device=device,
+                say=say.line,
+                arguments={name: value for name, value in vars(options).items() if name not in ("run", "cancelled")},
+                progress=watch(part(say if alone else silent, number / len(plans), (number + 1) / len(plans))),
+            )
     if alone:
         say.done(options.out, [out / models.WEIGHTS_FILE for out in plans])
 

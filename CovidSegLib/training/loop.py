@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..evaluation.pictures import View
 from ..inference import LoadedStage, choose_precision
 from ..networks.weights import load_fitting_state
-from ..progress import Progress, silent
+from ..progress import Progress, part, silent
 from ..recipe import Stage, Training
 from . import checkpoint
 from .journal import Journal, Row
@@ -119,8 +119,8 @@ def train_stage(
     parts = (network, averaged, optimiser, schedule, stopping, journal)
     state = checkpoint.load(run / LAST)
     if state is not None:
-        for part, saved in zip(parts, state["parts"], strict=True):
-            part.load_state_dict(saved)
+        for each, saved in zip(parts, state["parts"], strict=True):
+            each.load_state_dict(saved)
     loss = build_loss(training.loss, training.final_weight)
     wrapped = processes.wrap(network, device)
     step = Stepper(wrapped, loss, device, training_precision(stage, device), layout, processes, journal.say)
@@ -140,7 +140,7 @@ def train_stage(
             started, losses = time.monotonic(), []
             wrapped.train()
             for number, (image, mask) in enumerate(loader):
-                progress(f"Training {name}", (epoch + number / len(loader)) / epochs)
+                progress(f"Training {name}", (epoch + 0.9 * number / len(loader)) / epochs)
                 optimiser.zero_grad(set_to_none=True)
                 losses.append(step(image, mask))
                 length = float(nn.utils.clip_grad_norm_(network.parameters(), training.clip))
@@ -158,10 +158,11 @@ def train_stage(
                 schedule.epoch(mean)
                 stopping.epoch(mean)
             dice = None
+            validating = part(progress, (epoch + 0.9) / epochs, (epoch + 0.99) / epochs)
             if measurable and (_measured(training, epoch) or epoch + 1 == epochs or stopping.over):
                 views: list[View] = []
                 if processes.first:
-                    dice, views = validate(name, LoadedStage(stage, averaged.module), validation)
+                    dice, views = validate(name, LoadedStage(stage, averaged.module), validation, validating)
                 dice = processes.shared(dice or 0.0)
                 journal.draw(epoch + 1, views)
             if watch == "validation-dice" and dice is not None:
@@ -173,7 +174,7 @@ def train_stage(
             if processes.first:
                 if best:
                     checkpoint.save(run / BEST, averaged.module.state_dict())
-                saved = [part.state_dict() for part in parts]
+                saved = [each.state_dict() for each in parts]
                 checkpoint.save(run / LAST, {"parts": saved, "split": step.parts})
                 journal.write()
                 journal.tell()  # who reads of an epoch can rely on it

@@ -8,11 +8,13 @@ from ..data.case import Case
 from ..evaluation.overlap import Counts
 from ..evaluation.pictures import View
 from ..inference import LoadedStage, predict
-from ..progress import silent
+from ..progress import Progress, part, silent
 from .targets import known_slices
 
 
-def validate(name: str, loaded: LoadedStage, cases: Sequence[Case]) -> tuple[float, list[View]]:
+def validate(
+    name: str, loaded: LoadedStage, cases: Sequence[Case], progress: Progress = silent
+) -> tuple[float, list[View]]:
     """Dice of a stage's structure, lungs or infection, over all known voxels of all cases together, and their pictures.
 
     The infection is found within the true lungs, where they are drawn: the stage is measured, not the one before it.
@@ -21,16 +23,18 @@ def validate(name: str, loaded: LoadedStage, cases: Sequence[Case]) -> tuple[flo
         name: "lungs" or "infection".
         loaded: The stage; its network is put into eval.
         cases: The scans.
+        progress: Told the fraction done; may raise to cancel.
 
     Returns:
         Dice, and for each case its slice with most of the structure.
     """
     loaded.network.eval()
     counts, views = Counts(), []
-    for case in cases:
+    for number, case in enumerate(cases):
+        here = part(progress, number / len(cases), (number + 1) / len(cases))
         within = name == "infection" and "lungs" not in loaded.stage.finds and case.lungs_known.any()
         lungs = case.lungs if within else None
-        found = predict(loaded, case.axial, case.spacing, lungs, silent, name)[name] >= 128
+        found = predict(loaded, case.axial, case.spacing, lungs, here, name)[name] >= 128
         known, true = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
         counts += Counts.of(found[known], true[known])
         views.append(View.of(case.name, case.axial, true, found, case.spacing))

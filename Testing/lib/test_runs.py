@@ -105,10 +105,10 @@ def wait_for_epoch(process: subprocess.Popen[bytes], epoch: int) -> None:
 
 
 def kill_in_an_epoch(place: Path, run: Path) -> int:
-    """The fifth, somewhere; the exit code."""
+    """The third, somewhere; the exit code."""
     process = start("train", *arguments(place, str(run)), env=ONE_THREAD)
-    wait_for_epoch(process, 4)
-    time.sleep(random.uniform(0.0, 0.4))
+    wait_for_epoch(process, 2)
+    time.sleep(random.uniform(0.0, 0.1))
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=TIMEOUT)
     return process.returncode
@@ -144,9 +144,14 @@ def test_a_run_that_was_killed_ends_as_an_unbroken_one(
 
 
 def test_ctrl_c_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
-    process = start("train", *arguments(place, str(tmp_path / "stopped"), "--epochs", "200"), env=ONE_THREAD)
+    """It reaches the processes that prepare the data too, as from a terminal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+    process = start(
+        "train", *arguments(place, str(tmp_path / "stopped"), "--epochs", "200"), env=ONE_THREAD, start_new_session=True
+    )
+    signal.signal(signal.SIGINT, before)
     wait_for_epoch(process, 1)
-    process.send_signal(signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == cli.CANCELLED
     assert errors.decode() == "Cancelled; the same command with --resume goes on from the last whole epoch.\n"

@@ -31,7 +31,7 @@ def test_the_best_weights_are_kept_where_the_recipe_says_so(tmp_path: Path, monk
     scans, dice = [chest_case("a")], iter([0.2, 0.6, 0.4])
     states: list[dict[str, torch.Tensor]] = []
 
-    def pretend(name: str, loaded: LoadedStage, cases: object) -> tuple[float, list]:
+    def pretend(name: str, loaded: LoadedStage, *given: object) -> tuple[float, list]:
         states.append({key: value.clone() for key, value in loaded.network.state_dict().items()})
         return next(dice), []
 
@@ -78,7 +78,7 @@ def test_a_gradient_that_is_no_number_spares_the_weights(tmp_path: Path, monkeyp
 
 
 def test_the_learning_rate_falls_where_the_dice_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "validate", lambda name, loaded, cases: (0.5, []))
+    monkeypatch.setattr(loop, "validate", lambda *given: (0.5, []))
     training = replace(STUCK, early_stopping=None, epochs={"infection": 4}, optimiser=TRAINING.optimiser)
     loop.train_stage("infection", STAGE, training, [chest_case("a")], [chest_case("a")], tmp_path)
     assert [float(row["learning_rate"]) for row in metrics(tmp_path)] == [0.03, 0.015, 0.0075, 0.00375]
