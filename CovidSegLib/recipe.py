@@ -174,7 +174,7 @@ class Training:
         watch: What early stopping and the plan "plateau" go by: "validation-dice", or "loss", that of training.
         keep: Which weights are the result: those of the "last" epoch, or of the "best" by validation Dice.
         clip: Longest that the gradient of a step may be; it is shortened to that.
-        average: Decay of the exponential moving average of the weights; 0 for none.
+        average: Decay of the exponential moving average of the weights, to which it warms up; 0 for none.
         final_weight: Weight of the final map's loss where a network has deep supervision.
         starts_from: Recipe whose trained weights are the start; random weights if None.
         data: Names of the data sets.

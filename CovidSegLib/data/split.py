@@ -1,17 +1,19 @@
 """Who is learnt from, who chooses the best epoch, and who is measured: by patient, never by slice.
 
-Slices of one patient resemble each other, so a split within a patient measures memory and not skill.
+Slices of one patient resemble each other, so a split within a patient measures memory and not skill. Names of one
+person, as `patients.patient_of` tells (two studies of one case of Radiopaedia), count as one patient.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from .patients import patient_of
 
 PARTS = ("train", "validation", "test")
 
@@ -49,12 +51,12 @@ def make_split(patients: Iterable[str], seed: int, validation: float = 0.2, test
     Raises:
         InputError: Nobody would be left to train on, or a number is negative or not whole.
     """
-    names, draw = sorted(set(patients)), random.Random(seed)
-    validating, testing = _number(validation, len(names), "validation"), _number(test, len(names), "test")
-    _check_left(len(names), validating, testing)
-    tested = _drawn(names, testing, draw)
-    rest = [name for name in names if name not in tested]
-    return _split(names, _drawn(rest, validating, draw), tested, seed)
+    people, draw = _people(patients), random.Random(seed)
+    validating, testing = _number(validation, len(people), "validation"), _number(test, len(people), "test")
+    _check_left(len(people), validating, testing)
+    tested = _drawn(sorted(people), testing, draw)
+    rest = [person for person in sorted(people) if person not in tested]
+    return _split(people, _drawn(rest, validating, draw), tested, seed)
 
 
 def make_folds(patients: Iterable[str], folds: int, seed: int, validation: float = 1) -> list[Split]:
@@ -69,17 +71,17 @@ def make_folds(patients: Iterable[str], folds: int, seed: int, validation: float
     Raises:
         InputError: There are fewer patients than folds, or nobody would be left to train on in one of them.
     """
-    names, draw = sorted(set(patients)), random.Random(seed)
-    if not 2 <= folds <= len(names):
-        raise InputError(f"{len(names)} patients cannot be put into {folds} folds; take 2 to {len(names)}.")
-    validating = _number(validation, len(names), "validation")
-    _check_left(len(names), validating, -(-len(names) // folds))
-    dealt = _by_source(names, draw)  # dealt like cards: sizes differ by one at most, of each source too
+    people, draw = _people(patients), random.Random(seed)
+    if not 2 <= folds <= len(people):
+        raise InputError(f"{len(people)} patients cannot be put into {folds} folds; take 2 to {len(people)}.")
+    validating = _number(validation, len(people), "validation")
+    _check_left(len(people), validating, -(-len(people) // folds))
+    dealt = _by_source(sorted(people), draw)  # dealt like cards: sizes differ by one at most, of each source too
     made = []
     for fold in range(folds):
         tested = set(dealt[fold::folds])
-        rest = [name for name in names if name not in tested]
-        made.append(_split(names, _drawn(rest, validating, draw), tested, seed))
+        rest = [person for person in sorted(people) if person not in tested]
+        made.append(_split(people, _drawn(rest, validating, draw), tested, seed))
     return made
 
 
@@ -127,7 +129,30 @@ def read(path: Path, patients: Collection[str]) -> Split:
     if not held["train"]:
         raise InputError(f"{start} there is nobody to train on; {remedy}.")
     train, validation, test = (tuple(sorted(held[part])) for part in PARTS)
-    return Split(train, validation, test, held["seed"])
+    split = Split(train, validation, test, held["seed"])
+    check_people(split, start)
+    return split
+
+
+def check_people(split: Split, start: str) -> None:
+    """See that nobody is in two lists under two names.
+
+    Args:
+        split: The lists.
+        start: Of the sentence that says so, such as "In the split".
+
+    Raises:
+        InputError: Somebody is.
+    """
+    held: dict[str, tuple[str, str]] = {}
+    for part in PARTS:
+        for name in getattr(split, part):
+            other, there = held.setdefault(patient_of(name), (name, part))
+            if there != part:
+                raise InputError(
+                    f"{start} “{other}” is in “{there}” and “{name}” in “{part}”, who are one patient; keep them in "
+                    "one list."
+                )
 
 
 def write(path: Path, split: Split, *, overwrite: bool = False) -> None:
@@ -182,9 +207,18 @@ def _check_left(patients: int, validation: int, test: int) -> None:
         )
 
 
-def _split(names: Sequence[str], validation: set[str], test: set[str], seed: int) -> Split:
-    train = tuple(name for name in names if name not in validation and name not in test)
-    return Split(train, tuple(sorted(validation)), tuple(sorted(test)), seed)
+def _people(patients: Iterable[str]) -> dict[str, list[str]]:
+    """The names of each person."""
+    people: dict[str, list[str]] = {}
+    for name in sorted(set(patients)):
+        people.setdefault(patient_of(name), []).append(name)
+    return people
+
+
+def _split(people: Mapping[str, Sequence[str]], validation: set[str], test: set[str], seed: int) -> Split:
+    train = people.keys() - validation - test
+    named = [tuple(sorted(name for person in part for name in people[person])) for part in (train, validation, test)]
+    return Split(named[0], named[1], named[2], seed)
 
 
 def _by_source(names: Sequence[str], draw: random.Random) -> list[str]:

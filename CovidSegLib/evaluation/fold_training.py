@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import models, recipes
 from ..data.case import Case
+from ..data.patients import patient_of, was_seen
 from ..data.split import Split
 from ..errors import InputError
 from ..inference.devices import choose_device
@@ -33,18 +34,26 @@ def trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto
         text = recipes.resolved_text(str(recipe))
         read = recipes.of_text(text, recipe.name)
         others = sorted({case.patient for case in cases} - set(test))
-        if len(others) < 2:
+        people = sorted({patient_of(name) for name in others})
+        if len(people) < 2:
             raise InputError("A fold leaves fewer than two patients to train and to validate on; give more patients.")
-        watched = tuple(others[:: max(2, min(WATCHED, len(others)))])
+        chosen = people[:: max(2, min(WATCHED, len(people)))]
+        watched = tuple(name for name in others if patient_of(name) in chosen)
         learnt = tuple(name for name in others if name not in watched)
-        plan = Plan(text, read, Split(learnt, watched, tuple(sorted(test)), seed), tuple(read.stages), seed=seed)
+        plan = Plan(
+            text,
+            read,
+            Split(learnt, watched, tuple(sorted(test)), seed),
+            tuple(read.stages),
+            seed=seed,
+            start=_start(read, test),
+        )
         train(
             run,
             plan,
             [case for case in cases if case.patient in learnt],
             [case for case in cases if case.patient in watched],
             terms=terms,
-            start=_start(read, test),
             resume=True,
             device=choose_device(device),
             progress=progress,
@@ -64,7 +73,7 @@ def _start(recipe: Recipe, test: Sequence[str]) -> Path | None:
             "take a recipe that is like it, without “training.starts_from”."
         )
     model = models.find(name)
-    if seen := sorted(model.seen.intersection(test)):
+    if seen := [patient for patient in sorted(test) if was_seen(patient, model.seen)]:
         raise InputError(
             f"The model “{name}”, from which the recipe “{recipe.name}” starts, has seen the patient “{seen[0]}”, who "
             "is to be measured: start from one that has not."

@@ -97,6 +97,7 @@ def run(
             _stages(recipe, options.stage),
             tuple(options.whole_scans),
             options.seed,
+            options.start,
             options.workers,
         )
         out = options.out / Path(name).stem if len(options.recipe) > 1 else options.out
@@ -121,7 +122,6 @@ def run(
                 train,
                 validation,
                 terms=terms_of(data.layout, whole_scans=bool(options.whole_scans)),
-                start=options.start,
                 resume=True,
                 device=device,
                 say=say.line,
@@ -156,7 +156,9 @@ def _split(options: argparse.Namespace, data: DataSet) -> Split:
     train = tuple(name for name in data.patients if name not in left_out)
     if not train:
         raise InputError("No patient is left to train on; name fewer to validate and to test.")
-    return splits.Split(train, tuple(sorted(options.validation)), tuple(sorted(options.test or ())), options.seed)
+    split = splits.Split(train, tuple(sorted(options.validation)), tuple(sorted(options.test or ())), options.seed)
+    splits.check_people(split, "With these --validation and --test")
+    return split
 
 
 def _stages(recipe: Recipe, wanted: list[str] | None) -> tuple[str, ...]:

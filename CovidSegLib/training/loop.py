@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from monai.utils import set_determinism
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .. import networks
 from ..data.case import Case
@@ -25,7 +24,7 @@ from ..recipe import Stage, Training
 from . import checkpoint
 from .journal import Journal, Row
 from .losses import build_loss
-from .optimisation import EarlyStopping, build_optimiser, build_schedule
+from .optimisation import EarlyStopping, averaged, build_optimiser, build_schedule
 from .order import Order, make_loader, seed_epoch
 from .patches import PatchDataset
 from .processes import Processes
@@ -110,13 +109,13 @@ def train_stage(
         say(f"{name}: starts from other weights, but for {', '.join(anew) or 'none'}")
     network = network.to(device)
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
-    averaged = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(training.average), use_buffers=True)
+    average = averaged(network, training.average)
     optimiser = build_optimiser(training.optimiser, network.parameters())
     order = Order(len(train), training.batch, training.steps_per_epoch, seed, processes)
     loader = make_loader(train, order, workers)
     schedule = build_schedule(training.schedule, optimiser, training.epochs[name] * len(loader))
     stopping, journal = EarlyStopping(training.early_stopping), Journal(run, say if processes.first else _mute)
-    parts = (network, averaged, optimiser, schedule, stopping, journal)
+    parts = (network, average, optimiser, schedule, stopping, journal)
     state = checkpoint.load(run / LAST)
     if state is not None:
         for each, saved in zip(parts, state["parts"], strict=True):
@@ -152,7 +151,7 @@ def train_stage(
                     )
                 optimiser.step()
                 schedule.step()
-                averaged.update_parameters(network)
+                average.update_parameters(network)
             mean = processes.mean(float(np.mean(losses)))
             if watch == "loss":
                 schedule.epoch(mean)
@@ -162,7 +161,7 @@ def train_stage(
             if measurable and (_measured(training, epoch) or epoch + 1 == epochs or stopping.over):
                 views: list[View] = []
                 if processes.first:
-                    dice, views = validate(name, LoadedStage(stage, averaged.module), validation, validating)
+                    dice, views = validate(name, LoadedStage(stage, average.module), validation, validating)
                 dice = processes.shared(dice or 0.0)
                 journal.draw(epoch + 1, views)
             if watch == "validation-dice" and dice is not None:
@@ -173,7 +172,7 @@ def train_stage(
             journal.add(Row(epoch + 1, mean, dice, rate, time.monotonic() - started))
             if processes.first:
                 if best:
-                    checkpoint.save(run / BEST, averaged.module.state_dict())
+                    checkpoint.save(run / BEST, average.module.state_dict())
                 saved = [each.state_dict() for each in parts]
                 checkpoint.save(run / LAST, {"parts": saved, "split": step.parts})
                 journal.write()
@@ -185,9 +184,9 @@ def train_stage(
     dice = next((row.validation_dice for row in reversed(journal.rows) if row.validation_dice is not None), None)
     kept = "averaged" if training.average else "last"
     if training.keep == "best" and best_epoch:
-        averaged.module.load_state_dict(_weights(run / BEST))
+        average.module.load_state_dict(_weights(run / BEST))
         dice, kept = highest, "best"
-    return Trained(averaged.module, len(journal.rows), dice, best_epoch, step.parts, kept)
+    return Trained(average.module, len(journal.rows), dice, best_epoch, step.parts, kept)
 
 
 def training_precision(stage: Stage, device: torch.device) -> torch.dtype:

@@ -8,8 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import lr_scheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..recipe import Choice
+
+Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
 def adam(
@@ -160,6 +163,24 @@ class EarlyStopping:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`."""
         self.lowest, self.waited = state["lowest"], state["waited"]
+
+
+def averaged(network: nn.Module, decay: float) -> AveragedModel:
+    """A copy of a network with the exponential moving average of its weights and buffers over the steps.
+
+    After n steps the decay is (1 + n) / (10 + n) at most, as in TensorFlow's ExponentialMovingAverage: a long average
+    would otherwise remember the random start of a short training.
+
+    Args:
+        network: Whose average it is.
+        decay: Of the average; 0 for a copy of the last weights.
+    """
+
+    def update(averages: Tensors, current: Tensors, steps: torch.Tensor | int) -> None:
+        warm = (1 + int(steps)) / (10 + int(steps))
+        get_ema_multi_avg_fn(min(decay, warm))(averages, current, steps)
+
+    return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
 
 
 def build_optimiser(choice: Choice, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 
 from .. import models
 from ..data.case import Case
@@ -40,6 +40,7 @@ class Plan:
         stages: Names of the stages that are trained.
         whole_scans: Scans whose slices without infection are trained on too.
         seed: Of weights, order and augmentation.
+        start: Folder of a finished run whose weights are the start, as far as they fit; random weights if None.
         workers: Processes that prepare slices and patches.
     """
 
@@ -49,6 +50,7 @@ class Plan:
     stages: tuple[str, ...]
     whole_scans: tuple[str, ...] = ()
     seed: int = 0
+    start: Path | None = None
     workers: int = 2
 
     def files(self) -> dict[str, str]:
@@ -57,6 +59,7 @@ class Plan:
             "stages": self.stages,
             "whole_scans": self.whole_scans,
             "seed": self.seed,
+            "start": self.start and _started(self.start).card["sha256"],
             "workers": self.workers,
         }
         return {
@@ -87,8 +90,8 @@ def _prepare(run: Path, files: Mapping[str, str], resume: bool) -> None:
         path = run / name
         if path.exists() and not _same(path, text):
             raise InputError(
-                f"“{run.name}” was begun with another {name}; go on with the same recipe, patients, stages and seed, "
-                "or choose another folder."
+                f"“{run.name}” was begun with another {name}; go on with the same recipe, patients, stages, seed and "
+                "start, or choose another folder."
             )
     run.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -115,7 +118,6 @@ def train(
     validation: Sequence[Case],
     *,
     terms: Mapping[str, Any] | None = None,
-    start: Path | None = None,
     resume: bool = False,
     device: torch.device | None = None,
     say: Callable[[str], None] = print,
@@ -130,7 +132,6 @@ def train(
         cases: Scans to learn from.
         validation: Scans of other patients.
         terms: What the card must say of the data, of `data.terms.terms_of`.
-        start: Folder of a finished run whose weights are the start, as far as they fit.
         resume: Go on with the run that the folder holds, if it holds one.
         device: Where; a GPU if there is one.
         say: Takes sentences for the user.
@@ -148,7 +149,7 @@ def train(
             held.enter_context(alone(run / SETTINGS_FILE))
             environment.note(run, environment.describe(device, group.count, arguments or {}))
         group.wait()
-        earlier = _start(start)
+        earlier = load(_started(plan.start).verified_weights()) if plan.start else {}
         trained = {}
         for number, name in enumerate(plan.stages):
             own = {key.removeprefix(f"{name}."): value for key, value in earlier.items() if key.startswith(f"{name}.")}
@@ -168,7 +169,7 @@ def train(
                 progress=part(progress, number / len(plan.stages), (number + 1) / len(plan.stages)),
             )
         if group.first:
-            _finish(run, plan, cases, trained, start, terms or {})
+            _finish(run, plan, cases, trained, terms or {})
         group.wait()
     return models.at(run)
 
@@ -178,7 +179,6 @@ def _finish(
     plan: Plan,
     cases: Sequence[Case],
     trained: dict[str, Trained],
-    start: Path | None,
     terms: Mapping[str, Any],
 ) -> None:
     """The weights of all stages in float16, the facts, and the card that makes the folder a model."""
@@ -195,7 +195,7 @@ def _finish(
         "trained_on": sorted({case.patient for case in cases}),
         "validation": sorted(plan.split.validation),
         "never_trained_on": sorted({*plan.split.test, *plan.split.validation}),
-        "start": start and start.name,
+        "start": plan.start and plan.start.name,
         "versions": environment.versions(),
         "stages": {
             name: {
@@ -212,14 +212,11 @@ def _finish(
     write_card(run)
 
 
-def _start(run: Path | None) -> dict[str, torch.Tensor]:
-    if run is None:
-        return {}
-    path = run / models.WEIGHTS_FILE
-    if not path.is_file():
-        raise InputError(f"“{run.name}” is no finished run ({models.WEIGHTS_FILE} is missing); give another --start.")
-    models.at(run).verified_weights()
-    return load_file(path)
+def _started(run: Path) -> models.Model:
+    """The finished run, or other model, that a run starts from."""
+    if not (run / models.CARD_FILE).is_file():
+        raise InputError(f"“{run.name}” is no finished run ({models.CARD_FILE} is missing); give another --start.")
+    return models.at(run)
 
 
 def _json(facts: object) -> str:

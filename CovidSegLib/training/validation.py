@@ -35,6 +35,8 @@ def validate(
         within = name == "infection" and "lungs" not in loaded.stage.finds and case.lungs_known.any()
         lungs = case.lungs if within else None
         found = predict(loaded, case.axial, case.spacing, lungs, here, name)[name] >= 128
+        if lungs is not None:
+            found &= lungs  # as in the pipeline
         known, true = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
         counts += Counts.of(found[known], true[known])
         views.append(View.of(case.name, case.axial, true, found, case.spacing))

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -174,6 +175,18 @@ def test_a_run_is_not_overwritten(place: Path, unbroken: Path, capsys: pytest.Ca
     assert "begun with another settings.json" in told(capsys, arguments(place, "unbroken", "--resume", "--seed", "1"))
     assert "another recipe.toml" in told(capsys, arguments(place, "unbroken", "--resume", "--epochs", "9"))
     assert (unbroken / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_goes_on_from_the_start_that_it_had(
+    place: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of the same weights under another name is the same; none is another."""
+    run, again = tmp_path / "run", shutil.copytree(unbroken, tmp_path / "again")
+    given = arguments(place, str(run), "--epochs", "1")
+    assert cli.main(["train", *given, "--start", str(unbroken)]) == cli.DONE
+    capsys.readouterr()
+    assert "begun with another settings.json" in told(capsys, [*given, "--resume"])
+    assert cli.main(["train", *given, "--resume", "--start", str(again)]) == cli.DONE
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,14 @@ def test_the_seed_says_all(patients: list[str], seed: int, order: Any) -> None:
     assert make_folds(patients, 3, seed) == make_folds(shuffled, 3, seed)
 
 
+def test_two_studies_of_one_person_stay_together() -> None:
+    """The shared data has two of case 29 of Radiopaedia."""
+    pair = ["radiopaedia_29_86490_1", "radiopaedia_29_86491_1"]
+    for seed in range(20):
+        for split in (make_split([*PATIENTS, *pair], seed, 4, 8), *make_folds([*PATIENTS, *pair], 4, seed, 4)):
+            assert sum(set(pair) <= set(part) for part in lists(split)) == 1
+
+
 def test_seeds_differ() -> None:
     assert len({make_split(PATIENTS, seed, 2, 2) for seed in range(20)}) > 15
 
@@ -154,3 +162,12 @@ def test_files_that_are_no_splits_are_told(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(InputError, match="is no JSON; make it with `covidseg data split`"):
             splits.read(path, PATIENTS)
+
+
+def test_one_person_in_two_lists_is_told(tmp_path: Path) -> None:
+    pair = ("radiopaedia_29_86490_1", "radiopaedia_29_86491_1")
+    splits.write(tmp_path / "split.json", Split(pair[:1], (), pair[1:], 0))
+    with pytest.raises(
+        InputError, match=r"“radiopaedia_29_86490_1” is in “train” and .* in “test”, who are one patient"
+    ):
+        splits.read(tmp_path / "split.json", pair)
