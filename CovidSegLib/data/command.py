@@ -147,6 +147,7 @@ def _download(options: argparse.Namespace, say: Reporter, progress: Progress, he
     source = sources.find(options.name)
     if options.output is None:
         raise InputError(f"Give the folder for the data set: covidseg data download {options.name} -o DIR.")
+    options.cancelled = "Cancelled; what came is kept, and the same command goes on from there."
     print(sources.describe(source), flush=True)  # the terms, before anything is taken
     with held():
         from .download import download

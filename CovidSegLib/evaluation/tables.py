@@ -108,25 +108,25 @@ def _lungs_seen(models: Sequence[Model], everyone: Mapping[str, Sequence[Result]
 
 
 def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[Result]], structure: str) -> str:
-    """Rows of metrics; of one model with median and paper, of several side by side with tests against the first."""
+    """A row for each metric; of several models a row for each, with a test against the first."""
     values = {name: by_metric(results, structure) for name, results in measured.items()}
-    several = len(models) > 1
-    head, rows = ["metric"], []
-    for model in models:
-        head += [f"{model.name}, mean [interval]", "median", "n", f"paper of {recipes.of(model).name}"]
-    head += [f"{model.name} and {models[0].name}" for model in models[1:]]
+    first, several = models[0].name, len(models) > 1
+    head = ["metric", *["model"] * several, "mean [95 % interval]", "median", "n", "its paper"]
+    head += [f"against {first}"] * several
+    rows = []
     for key, metric in metrics_of(structure).items():
-        row = [metric.title]
         for model in models:
             of = summarise(values[model.name][key])
             mean, low, high, median = (_show(value, metric.decimals) for value in (of.mean, of.low, of.high, of.median))
             reported = recipes.of(model).reported.get(structure, {}).get(key)
-            row += [f"{mean} [{low}, {high}]", median, str(of.count), _as_printed(reported)]
-        first = values[models[0].name][key]
-        row += [str(compare(values[model.name][key], first)) for model in models[1:]]
-        rows.append(row)
-    text = table(head, rows)
-    return text + "\n\nThe last columns: Wilcoxon's signed-rank test over the same cases, two-sided." * several
+            row = [metric.title, *[model.name] * several, f"{mean} [{low}, {high}]", median, str(of.count)]
+            row.append(_as_printed(reported))
+            if several:
+                other = model.name != first
+                row.append(str(compare(values[model.name][key], values[first][key])) if other else "-")
+            rows.append(row)
+    told = "\n\nThe last column: Wilcoxon's signed-rank test over the same cases, two-sided."
+    return table(head, rows) + told * several
 
 
 def _volumes(measured: Mapping[str, Sequence[Result]]) -> str:

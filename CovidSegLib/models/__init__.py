@@ -113,7 +113,10 @@ class Model:
 
 
 def user_folder() -> Path:
-    """Where the user's own models lie: the folder that COVIDSEG_MODELS names, else one where the system keeps data."""
+    """Where the user's own models lie: the folder that COVIDSEG_MODELS names, else one where the system keeps data.
+
+    Without platformdirs, since Slicer lists the models before any package is installed.
+    """
     if own := os.environ.get("COVIDSEG_MODELS"):
         return Path(own)
     if sys.platform == "win32":

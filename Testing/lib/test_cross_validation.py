@@ -111,7 +111,7 @@ def test_every_patient_is_measured_by_the_run_that_left_it_out(
     assert text.startswith("# Evaluation of tiny, 2 runs\n")
     assert "Each case was measured by the run that has not seen it" in text
     assert f"| tiny, 2 runs | {rows[1]['run']} | p2 | no | 1.000 |" in text
-    assert "paper of tiny |" in text
+    assert "| metric | mean [95 % interval] | median | n | its paper |" in text
     assert str(tmp_path) not in text
 
 

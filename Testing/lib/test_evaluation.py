@@ -258,7 +258,9 @@ def test_models_side_by_side(
     text = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
     paper = recipes.load("covid-segnet").reported["infection"]["dice"]
     mean = "0.250 [0.000, 0.500] | 0.250 | 2"  # of 2 of the 6 voxels, 0.5, and 0
-    assert f"| Dice | 0.500 [0.000, 1.000] | 0.500 | 2 | - | {mean} | {paper:g} | too few cases (2) |" in text
+    assert "| metric | model | mean [95 % interval] | median | n | its paper | against first |" in text
+    assert "| Dice | first | 0.500 [0.000, 1.000] | 0.500 | 2 | - | - |" in text
+    assert f"| Dice | second | {mean} | {paper:g} | too few cases (2) |" in text
     assert "| **second**, measured here | 0.250 |" in text
     alone, both = (matplotlib.image.imread(tmp_path / "out" / f"{name}.png").shape for name in ("best", "worst"))
     assert alone[1] == both[1] == pytest.approx(3 * 550, abs=2)  # the CT and two models
