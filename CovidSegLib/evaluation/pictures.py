@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 LOW, HIGH = -1350.0, 150.0
 TRUE_COLOUR, FOUND_COLOUR = "#59c3ff", "#ffb020"
 BACKGROUND, INK = "#101418", "#f2f4f6"
+#: Panels of a picture beside each other: more do not fit on a screen.
+ABREAST = 4
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class View:
 
 
 def draw(path: Path, title: str, views: Mapping[str, View]) -> None:
-    """Write a PNG: the slice alone, and beside it for each model truth and result as outlines.
+    """Write a PNG: the slice alone, and beside and below it for each model truth and result as outlines.
 
     Args:
         path: The file to write.
@@ -60,11 +62,16 @@ def draw(path: Path, title: str, views: Mapping[str, View]) -> None:
     first = next(iter(views.values()))
     panels = 1 + len(views)
     tall = 5.0 * first.hu.shape[0] * first.spacing[0] / (first.hu.shape[1] * first.spacing[1])
-    figure = Figure(figsize=(5.0 * panels, tall + 1.1), dpi=110, facecolor=BACKGROUND, layout="constrained")
+    across = min(panels, ABREAST)
+    down = -(-panels // across)
+    size = (5.0 * across, (tall + 0.3) * down + 0.8)
+    figure = Figure(figsize=size, dpi=110, facecolor=BACKGROUND, layout="constrained")
     figure.suptitle(f"{title}\n{first.place}", color=INK, fontsize=12)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    for panel in axes[panels:]:
+        panel.set_axis_off()
     show(axes[0], first.hu, first.spacing, "CT")
-    for panel, (name, view) in zip(axes[1:], views.items(), strict=True):
+    for panel, (name, view) in zip(axes[1:panels], views.items(), strict=True):
         show(panel, view.hu, view.spacing, name)
         outline(panel, view.true, TRUE_COLOUR)
         outline(panel, view.found, FOUND_COLOUR)

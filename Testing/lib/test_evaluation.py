@@ -17,6 +17,7 @@ from CovidSegLib import cli, models, recipes
 from CovidSegLib.data import open_data
 from CovidSegLib.errors import Cancelled, InputError
 from CovidSegLib.evaluation import masks, report, tables, whole_scans
+from CovidSegLib.evaluation.pictures import View, draw
 from CovidSegLib.models import Model
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Grid, Volume
@@ -264,6 +265,18 @@ def test_models_side_by_side(
     assert "| **second**, measured here | 0.250 |" in text
     alone, both = (matplotlib.image.imread(tmp_path / "out" / f"{name}.png").shape for name in ("best", "worst"))
     assert alone[1] == both[1] == pytest.approx(3 * 550, abs=2)  # the CT and two models
+
+
+def test_many_models_stand_below_each_other(tmp_path: Path) -> None:
+    """In rows that fit on a screen."""
+    disc = np.hypot(*np.mgrid[-20:20, -20:20]) < 8
+    view = View("case, slice 1 of 1", np.where(disc, -300.0, -850.0), disc, disc, (1.0, 1.0))
+    sizes = []
+    for number in (3, 6):
+        draw(tmp_path / "p.png", "Title", {f"model {each}": view for each in range(number)})
+        sizes.append(matplotlib.image.imread(tmp_path / "p.png").shape)
+    assert sizes[0][1] == sizes[1][1] == pytest.approx(4 * 550, abs=2)
+    assert sizes[1][0] > 1.8 * sizes[0][0]
 
 
 @pytest.mark.usefixtures("instant")
