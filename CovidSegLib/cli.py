@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace, say: Reporter, stop: Stop) -> int:
         elif isinstance(error, InputError):
             code, message = UNUSABLE, str(error)
         elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # the latter is torch's
-            code, message = FAILED, "There is not enough memory for this CT; close other programs and try again."
+            code, message = FAILED, "There is not enough memory; close other programs and try again."
         else:
             traceback.print_exc()
             name = type(error).__name__
