@@ -24,6 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 def versions() -> dict[str, str]:
     """Of CovidSeg, Python and the packages that the numbers may depend on."""
     packages = {name: metadata.version(name) for name in PACKAGES}
+    packages["torch"] = str(torch.__version__)  # with its build, such as +cpu or +cu130, which may change the numbers
     return {"covidseg": __version__, "python": platform.python_version(), **packages}
 
 
