@@ -168,6 +168,8 @@ class Training:
         schedule: How the learning rate changes, of `training.optimisation.SCHEDULES`.
         augmentation: Of `training.augmentation.AUGMENTATIONS`, in this order.
         steps_per_epoch: Steps that count as a pass; all slices once if None.
+        sampling: How often a slice is drawn: "slices" (all alike) or "millimetres" (as its share of the lung that it
+            stands for: one of 5 mm five times as often as one of 1 mm, whose neighbours show nearly the same).
         early_stopping: Epochs without anything better, by `watch`, after which training ends; None for all epochs.
         validate_every: Epochs from one validation to the next; the last epoch has one too, and every epoch where early
             stopping, the plan or the weights that are kept depend on it.
@@ -188,6 +190,7 @@ class Training:
     schedule: Choice = field(default_factory=lambda: Choice("constant"))
     augmentation: tuple[Augmentation, ...] = ()
     steps_per_epoch: int | None = None
+    sampling: str = "slices"
     early_stopping: int | None = None
     validate_every: int = 4
     watch: str = "validation-dice"

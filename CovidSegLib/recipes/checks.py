@@ -14,6 +14,7 @@ from .parsing import require
 REGIONS = {"lungs": ("whole", "body"), "infection": ("whole", "body", "lungs")}
 BLENDS = ("constant", "gaussian")
 WATCHED, KEPT = ("validation-dice", "loss"), ("last", "best")
+SAMPLINGS = ("slices", "millimetres")
 
 
 def check(recipe: Recipe, file: str) -> None:
@@ -114,6 +115,11 @@ def _check_training(recipe: Recipe, where: str) -> None:
     for name in stages:
         require(training.epochs[name] > 0, where, f"epochs.{name}", "above 0")
     _check_numbers(training, where)
+    require(training.sampling in SAMPLINGS, where, "sampling", f"one of {', '.join(SAMPLINGS)}")
+    flat = training.sampling == "slices" or all(stage.slices for stage in recipe.stages.values())
+    require(
+        flat, where, "sampling", "“slices” where a stage sees patches, which are drawn by their share of all voxels"
+    )
     start = training.starts_from
     require(start in (None, *recipe_names()), where, "starts_from", f"one of {', '.join(recipe_names())}")
     _check_choice(training.loss, LOSSES, f"{where} [loss]")

@@ -111,7 +111,8 @@ def train_stage(
     network = network.to(memory_format=layout)  # type: ignore[call-overload]
     average = averaged(network, training.average)
     optimiser = build_optimiser(training.optimiser, network.parameters())
-    order = Order(len(train), training.batch, training.steps_per_epoch, seed, processes)
+    weights = train.millimetres if training.sampling == "millimetres" and isinstance(train, SliceDataset) else None
+    order = Order(len(train), training.batch, training.steps_per_epoch, seed, processes, weights)
     loader = make_loader(train, order, workers)
     schedule = build_schedule(training.schedule, optimiser, training.epochs[name] * len(loader))
     stopping, journal = EarlyStopping(training.early_stopping), Journal(run, say if processes.first else _mute)

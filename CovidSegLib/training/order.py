@@ -27,7 +27,7 @@ def seed_of(*numbers: int) -> int:
 
 
 class Order(Sampler[list[tuple[int, int]]]):
-    """The batches of an epoch, of (item, seed of its augmentation): each item once before one comes again.
+    """The batches of an epoch, of (item, seed of its augmentation): each item as often as it weighs, to within one.
 
     Args:
         items: How many there are.
@@ -35,6 +35,7 @@ class Order(Sampler[list[tuple[int, int]]]):
         steps: Steps of an epoch; None for as many whole batches as there are.
         seed: Of the training.
         processes: This one and its like; of every batch it gets its share.
+        weights: How much each item counts, above 0; all alike if None, and then each comes once before one comes again.
 
     Attributes:
         epoch: From 0; to be set before each.
@@ -50,12 +51,13 @@ class Order(Sampler[list[tuple[int, int]]]):
         steps: int | None,
         seed: int,
         processes: Processes = Processes(),  # noqa: B008
+        weights: torch.Tensor | None = None,
     ) -> None:
         if batch % processes.count:
             raise InputError(
                 f"A batch of {batch} cannot be shared by {processes.count} processes; start a number that divides it."
             )
-        self.items, self.batch, self.seed = items, batch, seed
+        self.items, self.batch, self.seed, self.weights = items, batch, seed, weights
         self.steps = steps or items // batch
         self.share = batch // processes.count
         self.first = processes.rank * self.share
@@ -67,11 +69,22 @@ class Order(Sampler[list[tuple[int, int]]]):
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch))
         needed = self.steps * self.batch
-        rounds = -(-needed // self.items)
-        order = torch.cat([torch.randperm(self.items, generator=generator) for _ in range(rounds)])[:needed].tolist()
+        order = self._drawn(needed, generator).tolist()
         for start in range(self.first, needed, self.batch):
             places = range(start, start + self.share)
             yield [(order[place], seed_of(self.seed, self.epoch, place)) for place in places]
+
+    def _drawn(self, needed: int, generator: torch.Generator) -> torch.Tensor:
+        """So many items, in random order."""
+        if self.weights is None:
+            rounds = -(-needed // self.items)
+            return torch.cat([torch.randperm(self.items, generator=generator) for _ in range(rounds)])[:needed]
+        # Systematic sampling: the items lie end to end, each as long as it weighs, and steps of one length hit some.
+        lined_up = torch.randperm(self.items, generator=generator)
+        ends = self.weights.double()[lined_up].cumsum(0)
+        steps = torch.arange(needed) + torch.rand((), generator=generator).double()
+        hit = torch.searchsorted(ends, steps * (ends[-1] / needed), right=True).clamp(max=self.items - 1)
+        return lined_up[hit][torch.randperm(needed, generator=generator)]
 
 
 class Seeded(Dataset[Pair]):

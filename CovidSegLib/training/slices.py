@@ -82,6 +82,11 @@ class SliceDataset(Dataset):
     def __len__(self) -> int:
         return len(self.index)
 
+    @property
+    def millimetres(self) -> torch.Tensor:
+        """What each slice stands for: the distance to the next one."""
+        return torch.tensor([self.stacks[number].between_mm for number, _ in self.index])
+
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
         number, z = self.index[item]
         stack = self.stacks[number]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -61,6 +62,33 @@ def test_each_item_comes_once_before_one_comes_again() -> None:
     assert sorted(items[:10]) == sorted(items[10:]) == list(range(10))
     assert items[:10] != items[10:]
     assert max(Counter(seed for batch in order for _, seed in batch).values()) == 1
+
+
+def test_items_come_as_often_as_they_weigh() -> None:
+    weights = torch.tensor([1.0, 1.0, 5.0, 2.5, 0.5])
+    times: Counter[int] = Counter()
+    order = Order(5, 4, 5, 0, weights=weights)
+    for epoch in range(50):
+        order.epoch = epoch
+        drawn = Counter(item for batch in order for item, _ in batch)
+        for item, weight in enumerate(weights):  # 20 draws for 10 of weight: twice the weight, to within one
+            assert abs(drawn[item] - 2 * float(weight)) <= 1
+        times += drawn
+    assert [times[item] / 50 for item in range(5)] == pytest.approx([2, 2, 10, 5, 1], abs=0.2)
+
+
+def test_items_of_weight_follow_from_seed_and_epoch_in_random_order() -> None:
+    orders = [Order(6, 3, 4, seed, weights=torch.ones(6)) for seed in (1, 1, 2)]
+    first, again, other = [[item for batch in order for item, _ in batch] for order in orders]
+    assert first == again != other
+    assert Counter(first) == dict.fromkeys(range(6), 2) and first != sorted(first)
+
+
+def test_slices_stand_for_the_lung_between_them() -> None:
+    thin, thick = (replace(chest_case(), spacing=(mm, 2.0, 2.0)) for mm in (1.0, 5.0))
+    data = SliceDataset([thin, thick], slice_stage(), "infection", True)
+    each = len(data) // 2
+    assert data.millimetres.tolist() == [1.0] * each + [5.0] * each
 
 
 def test_the_processes_share_each_batch_of_one_order() -> None:
