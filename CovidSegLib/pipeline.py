@@ -69,15 +69,20 @@ def segment(
     found = predict(first, axial, spacing, None, part(progress, 0.05, end), name)
     clock.lap("predict lungs")
     lungs = lungs_from_probability(found.pop("lungs"), spacing)
+    if lung_model.trained and not lungs.any():
+        check_lungs(lungs, volume)  # says that there are none
+    clock.lap("lungs")
+
+    for stage in others:
+        found |= predict(stage, axial, spacing, lungs > 0, part(progress, 0.45, 0.93), "Finding the infection")
+    clock.lap("predict infection")
+    if "lungs" in found:  # seen from nearby, by the network that finds the infection
+        lungs = lungs_from_probability(found.pop("lungs"), spacing)
+        clock.lap("lungs from nearby")
     if not model.trained:
         warnings += (UNTRAINED.format(recipes.of(model).name),)
     if lung_model.trained:
         warnings += check_lungs(view.undo(lungs), volume)
-    clock.lap("lungs")
-
-    for stage in others:
-        found |= predict(stage, axial, spacing, lungs > 0, part(progress, 0.45, 0.95), "Finding the infection")
-    clock.lap("predict infection")
     progress("Finishing the masks", 0.95)
     probability = found["infection"]
     infection, lungs = infection_in_lungs(probability, lungs, threshold, spacing, SMALLEST_INFECTION_ML)
@@ -121,7 +126,11 @@ def _provenance(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": _facts(model),
         **({} if lung_model is model else {"lungs_model": _facts(lung_model)}),
-        "settings": {"infection_threshold": threshold, "smallest_infection_ml": SMALLEST_INFECTION_ML},
+        "settings": {
+            "infection_threshold": threshold,
+            "temperature": model.temperature,
+            "smallest_infection_ml": SMALLEST_INFECTION_ML,
+        },
         "device": device,
         "precision": precision.removeprefix("torch."),
         "versions": {

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from ..preprocessing import grey_statistics, keep_near, neighbours, scale_window, standardise
+from ..recipe import Stage
 from .devices import choose_precision
 from .loading import LoadedStage
 from .regions import slice_frame
@@ -17,6 +19,8 @@ from .structures import structure_maps
 BATCH = 8
 #: Every so many slices are looked at for a scan's mean grey value.
 SAMPLE = 4
+#: How far above and below the lungs of an earlier stage a stage that finds the lungs itself looks for more of them.
+BEYOND_MM = 6.0
 
 
 @torch.inference_mode()
@@ -27,11 +31,14 @@ def predict_slices(
     lungs: np.ndarray | None,
     progress: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
-    """As `inference.predict`, for a stage that sees slices; those without lungs stay 0 where the lungs are known."""
-    stage, network = loaded
+    """As `inference.predict`, for a stage that sees slices; those without lungs stay 0 where the lungs are known.
+
+    A stage that finds the lungs itself looks a little beyond those that are known, at apex and base.
+    """
+    stage, network, temperature = loaded
     assert stage.slices is not None
     frame = slice_frame(stage, axial, spacing, lungs)
-    wanted = list(range(len(axial))) if lungs is None else np.flatnonzero(lungs.any(axis=(1, 2))).tolist()
+    wanted = list(range(len(axial))) if lungs is None else _with_lungs(lungs, stage, spacing[0])
     device = next(network.parameters()).device
     precision = choose_precision(device)
     margin = None if stage.mask_margin_mm is None else round(stage.mask_margin_mm / frame.pixel_mm(spacing[1]))
@@ -55,10 +62,19 @@ def predict_slices(
         image = image.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             logits = network(image)
-        maps = structure_maps(logits, stage).cpu()
+        maps = structure_maps(logits, stage, temperature).cpu()
         for channel, target in enumerate(found.values()):
             result = target[batch]
             frame.put_back(maps[:, channel], result)
             target[batch] = result
         progress((start + BATCH) / len(wanted))
     return found
+
+
+def _with_lungs(lungs: np.ndarray, stage: Stage, between_mm: float) -> list[int]:
+    """The slices that a stage looks at where the lungs are known."""
+    some = lungs.any(axis=(1, 2))
+    if "lungs" in stage.finds and some.any():
+        beyond = max(1, round(BEYOND_MM / between_mm))
+        some = ndimage.binary_dilation(some, iterations=beyond)
+    return [int(z) for z in np.flatnonzero(some)]

@@ -17,7 +17,8 @@ def validate(
 ) -> tuple[float, list[View]]:
     """Dice of a stage's structure, lungs or infection, over all known voxels of all cases together, and their pictures.
 
-    The infection is found within the true lungs, where they are drawn: the stage is measured, not the one before it.
+    The infection is found within the true lungs, where they are drawn and the stage does not find them by itself: the
+    stage is measured, not the one before it.
 
     Args:
         name: "lungs" or "infection".
@@ -32,7 +33,8 @@ def validate(
     counts, views = Counts(), []
     for number, case in enumerate(cases):
         here = part(progress, number / len(cases), (number + 1) / len(cases))
-        within = name == "infection" and "lungs" not in loaded.stage.finds and case.lungs_known.any()
+        needed = "lungs" not in loaded.stage.finds or loaded.stage.region == "lungs"
+        within = name == "infection" and needed and case.lungs_known.any()
         lungs = case.lungs if within else None
         found = predict(loaded, case.axial, case.spacing, lungs, here, name)[name] >= 128
         if lungs is not None:

@@ -171,6 +171,38 @@ def test_labels_without_a_background_are_each_a_question_of_its_own() -> None:
     torch.testing.assert_close(maps.flatten(), torch.sigmoid(torch.tensor([-1.0, 2.0])))
 
 
+def test_a_temperature_is_that_of_the_infection() -> None:
+    logits = torch.tensor([2.0, -1.0]).reshape(1, 2, 1, 1)
+    maps = structure_maps(logits, slice_stage(labels=("lungs", "infection")), 2.0)
+    torch.testing.assert_close(maps.flatten(), torch.sigmoid(torch.tensor([2.0, -0.5])))
+    exclusive = structure_maps(logits, slice_stage(labels=("background", "infection")), 2.0)
+    torch.testing.assert_close(exclusive.flatten(), torch.sigmoid(torch.tensor([-1.5])))
+
+
+@pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
+def test_the_temperature_of_a_stage_reaches_its_probabilities(axial: np.ndarray, stage: Stage) -> None:
+    network = Neighbour()
+    network.scale.data /= 100  # logits of 1 and -1
+    plain, warm = (
+        predict(LoadedStage(stage, network, by), axial, SPACING, None, silent, "Finding")["infection"].max()
+        for by in (1.0, 4.0)
+    )
+    assert plain == pytest.approx(255 / (1 + np.exp(-1)), abs=1) and warm == pytest.approx(
+        255 / (1 + np.exp(-0.25)), abs=1
+    )
+
+
+def test_a_stage_that_finds_the_lungs_looks_beyond_those_that_are_known(axial: np.ndarray) -> None:
+    class Both(Neighbour):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return super().forward(image).abs().repeat(1, 2, 1, 1)  # yes everywhere
+
+    known = in_slices([9, 10])
+    stage = slice_stage(count=3, step_mm=2.0, labels=("lungs", "infection"), region="lungs")
+    found = predict(LoadedStage(stage, Both()), axial, SPACING, known, silent, "Finding")
+    assert np.flatnonzero(found["lungs"].any(axis=(1, 2))).tolist() == list(range(3, 17))  # 6 mm
+
+
 def test_grey_levels_and_z_score_reach_the_network(axial: np.ndarray) -> None:
     """Over slices and patches alike: mean 0 and deviation 1 over the scan, in as many levels as the recipe says."""
     noise = np.random.default_rng(0).normal(-200, 300, axial.shape).astype(np.int16)

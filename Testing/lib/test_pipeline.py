@@ -10,12 +10,14 @@ import SimpleITK as sitk
 import torch
 from grids import rotation
 from phantoms import COARSE, UPPER, dice, phantom_on
+from scipy import ndimage
 
-from CovidSegLib import models
+from CovidSegLib import models, pipeline
 from CovidSegLib.checks import CUT_LUNG_MM2
 from CovidSegLib.errors import Cancelled, InputError
 from CovidSegLib.phantom import Phantom
 from CovidSegLib.pipeline import segment
+from CovidSegLib.preprocessing import AxialView
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Grid, Volume
 
@@ -56,6 +58,25 @@ def test_lungs_are_found_each_on_its_side(found: Segmentation, phantom: Phantom)
     right_to_left = COARSE.origin[0] + COARSE.spacing[0] * np.arange(COARSE.shape[2])
     across = [np.average(right_to_left, weights=(found.lungs == label).sum(axis=(0, 1))) for label in (1, 2)]
     assert across[0] < -50 < 50 < across[1]
+
+
+def test_lungs_that_the_second_network_finds_take_the_place_of_the_first_s(
+    phantom: Phantom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lungs = AxialView.of(COARSE).apply(phantom.lungs > 0)
+    rough = ndimage.binary_erosion(lungs, np.ones((1, 3, 3)), iterations=2)
+    given: list[np.ndarray] = []
+
+    def predict(stage: object, axial: np.ndarray, spacing: object, known: np.ndarray | None, *rest: object) -> object:
+        if known is None:
+            return {"lungs": rough * np.uint8(255)}
+        given.append(known)
+        return {"lungs": lungs * np.uint8(255), "infection": np.zeros(axial.shape, np.uint8)}
+
+    monkeypatch.setattr(pipeline, "predict", predict)
+    found = segment(phantom.volume, models.find())
+    assert dice(given[0], rough) > 0.97 > dice(rough, lungs)
+    assert dice(found.lungs > 0, phantom.lungs > 0) > 0.99
 
 
 def test_infection_is_found(found: Segmentation, phantom: Phantom) -> None:
