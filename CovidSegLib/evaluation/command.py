@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -39,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--patients", nargs="+", metavar="NAME", help="only these patients and scans (default: those no model has seen)"
     )
     parser.add_argument("--card", action="store_true", help="put the numbers into the model's card")
+    parser.add_argument(
+        "--card-of", metavar="MODEL", help="put the numbers of --runs into this card: trained alike, on all patients"
+    )
     parser.add_argument("--device", default="auto", help="auto (the default), cpu or cuda")
     parser.add_argument("--progress", choices=["bar", "json", "none"], help="how to show progress")
     own = parser.add_argument_group("of --recipe")
@@ -82,6 +84,8 @@ def _check(options: argparse.Namespace) -> None:
             "A card holds all results of one model: --card goes with --model, and with none of --compare, --runs, "
             "--recipe and --patients."
         )
+    if options.card_of and (not options.runs or options.patients):
+        raise InputError("--card-of puts all results of --runs into a card: give it with --runs, and no --patients.")
     for key in ("folds", "seed", "epochs", "ablation"):
         if getattr(options, key) is not None and options.recipe is None:
             raise InputError(f"--{key} says how a recipe is cross-validated: give --recipe with it.")
@@ -99,6 +103,7 @@ def _apart(
     chosen = _found(options.compare or [options.model])
     with held():
         from ..data import choose
+        from ..models.store import update_card
         from .masks import evaluate_masks
         from .report import FILES, for_card, staging, write
         from .whole_scans import evaluate_whole_scans
@@ -123,7 +128,7 @@ def _apart(
         options.output, chosen, results, scans, overwrite=options.overwrite, progress=part(progress, 0.95, 1.0)
     )
     if options.card:
-        _put_into_card(chosen[0], for_card(chosen[0], results, scans))
+        update_card(chosen[0], {"results": for_card(results, scans[chosen[0].name])})
     say.done(options.output, files)
 
 
@@ -135,10 +140,12 @@ def _pooled(
 ) -> None:
     """Runs of one recipe, each on the patients that it has not seen; they are trained here, or were before."""
     runs = _found(options.runs) if options.runs else []
+    of = models.find(options.card_of) if options.card_of else None
     with held():
         from ..data import choose
-        from .pooling import evaluate_pooled, pooled, shares_of
-        from .report import FILES, staging, write
+        from ..models.store import update_card
+        from .pooling import check_alike, evaluate_pooled, evaluate_scans, pooled, shares_of
+        from .report import FILES, for_card, staging, write
 
     staging.check(options.output, FILES, overwrite=options.overwrite)
     wanted = choose.choose(options.data, [], options.patients)
@@ -146,6 +153,8 @@ def _pooled(
         raise InputError(f'"{options.data}" holds no patients with masks, by whom a cross-validation is measured.')
     if runs:
         shares = shares_of(runs, wanted.patients)  # before anything large is read
+        if of is not None:
+            check_alike([*runs, of])
     progress("Reading the cases", 0.02)
     cases: Sequence[Case] = wanted.cases()
     measuring = 0.05
@@ -168,17 +177,23 @@ def _pooled(
             ablation=options.ablation,
             progress=part(progress, 0.05, measuring),
         )
+    scanning = 0.95 - (0.95 - measuring) / 2 if wanted.scans else 0.95
     results: list[Result] = evaluate_pooled(
-        cases, shares, device=options.device, progress=part(progress, measuring, 0.95)
+        cases, shares, device=options.device, progress=part(progress, measuring, scanning)
     )
+    model, of_scans = pooled(shares), wanted.scan_folders()
+    scans = evaluate_scans(of_scans, shares, device=options.device, progress=part(progress, scanning, 0.95))
     files = write(
         options.output,
-        [pooled(shares)],
+        [model],
         results,
-        {},
+        {model.name: scans},
         overwrite=options.overwrite,
         progress=part(progress, 0.95, 1.0),
     )
+    if of is not None:
+        how = f"Cross-validation: {len(shares)} trainings, each measured on patients and scans that it had not seen."
+        update_card(of, {"results": {"how": how, **for_card(results, scans)}})
     say.done(options.output, files)
 
 
@@ -189,10 +204,3 @@ def _found(wanted: Sequence[str | None]) -> list[Model]:
     if again := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"Two of the models are called “{again}”; give each only once, and rename one of two folders.")
     return chosen
-
-
-def _put_into_card(model: Model, results: dict[str, object]) -> None:
-    card = model.folder / models.CARD_FILE
-    new = card.with_name(f"{models.CARD_FILE}.new")
-    new.write_text(json.dumps({**model.card, "results": results}, indent=1) + "\n", encoding="utf-8")
-    new.replace(card)

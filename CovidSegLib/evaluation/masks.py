@@ -30,6 +30,7 @@ class Result:
         measured: By structure; nothing is measured of lungs that nobody has drawn.
         view: The slice with most true infection.
         run: Which of several runs that are one model together has measured it; None where there is one.
+        temperature: Of the probabilities that were counted.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Result:
     measured: dict[str, Measurement]
     view: View
     run: str | None = None
+    temperature: float = 1.0
 
 
 def evaluate_masks(
@@ -68,7 +70,8 @@ def evaluate_masks(
             structure: sum((of[structure] for of, _ in runs), Measurement()) for structure in ("lungs", "infection")
         }
         view = max((view for _, view in runs), key=lambda view: view.voxels)
-        results.append(Result(model.name, patient, was_seen(patient, model.seen), measured, view))
+        seen = was_seen(patient, model.seen)
+        results.append(Result(model.name, patient, seen, measured, view, temperature=model.temperature))
     return results
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from .. import recipes
 from ..data.case import Case
@@ -13,6 +14,7 @@ from ..errors import InputError
 from ..models import Model
 from ..progress import Progress, part, silent
 from .masks import Result, evaluate_masks
+from .whole_scans import evaluate_whole_scans
 
 SPLIT_FILE = "split.json"
 
@@ -41,7 +43,7 @@ def shares_of(runs: Sequence[Model], patients: Collection[str]) -> list[Share]:
         InputError: The runs are of different recipes, a run was trained on a patient of its test, or a patient is in
             the test of none or of several.
     """
-    _check_recipes(runs)
+    check_alike(runs)
     tests = {run.name: _test(run) for run in runs}
     for patient in patients:
         testing = [name for name, test in tests.items() if patient in test]
@@ -93,7 +95,48 @@ def evaluate_pooled(
     return sorted(results, key=lambda result: result.patient)
 
 
-def _check_recipes(runs: Sequence[Model]) -> None:
+def evaluate_scans(
+    folders: Mapping[Path, Sequence[str]],
+    shares: Sequence[Share],
+    *,
+    device: str = "auto",
+    progress: Progress = silent,
+) -> dict[str, dict[str, Any]]:
+    """Measure whole scans, each by the first run that has not seen its clean slices; what all have seen is left out.
+
+    Args:
+        folders: Names of scans by the folder that holds them.
+        shares: The runs.
+        device: As of `pipeline.segment`.
+        progress: Told the stage and the fraction of the scans that is done.
+
+    Returns:
+        As `evaluate_whole_scans`, each with the "run" that made it.
+
+    Raises:
+        InputError: A scan cannot be read or segmented.
+        Cancelled: From `progress`.
+    """
+    unseen = [
+        (folder, name, share.model)
+        for folder, names in folders.items()
+        for name in names
+        for share in [each for each in shares if name not in each.model.seen][:1]
+    ]
+    found: dict[str, dict[str, Any]] = {}
+    for number, (folder, name, run) in enumerate(unseen):
+        here = part(progress, number / len(unseen), (number + 1) / len(unseen))
+        measured = evaluate_whole_scans(folder, run, [name], device=device, progress=here)
+        found |= {scan: {**of, "run": run.name} for scan, of in measured.items()}
+    return found
+
+
+def check_alike(runs: Sequence[Model]) -> None:
+    """See that runs are of one recipe.
+
+    Raises:
+        InputError: They are not.
+    """
     first, *others = runs
     for other in others:
         # What the paper reports and what it is called does not change a network.

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .. import recipes
 from ..models import Model
 from ..outputs import staging
 from ..progress import Progress, silent
+from . import temperature
 from .calibration import Calibration, draw_reliability
 from .masks import Result
 from .measurement import METRICS
@@ -19,16 +21,19 @@ from .pictures import draw
 from .tables import markdown
 
 PICTURES = ("best", "median", "worst")
+#: What a card keeps of the infection, the first two of the lungs too.
+CARD_METRICS = ("dice", "nsd_3mm", "sensitivity", "precision", "calibration_error")
 #: What there may be in a folder of results.
 FILES = (
     "evaluation.md",
     "cases.csv",
     "scans.csv",
     "results.json",
+    "calibration.json",
     "calibration.png",
     *(f"{name}.png" for name in PICTURES),
 )
-SCAN_COLUMNS = ("diagnosis", "sensitivity", "specificity", "involvement_percent", "lungs_ml")
+SCAN_COLUMNS = ("run", "diagnosis", "sensitivity", "specificity", "involvement_percent", "lungs_ml")
 
 
 def write(
@@ -59,18 +64,24 @@ def write(
     with staging.all_or_nothing(out, FILES, overwrite=overwrite) as folder:
         progress("Writing the tables", 0.0)
         (folder / "evaluation.md").write_text(markdown(models, results, scans), encoding="utf-8", newline="\n")
-        by_model = {model.name: for_card(model, results, scans) for model in models}
+        by_model = {
+            model.name: for_card([one for one in results if one.model == model.name], scans.get(model.name, {}))
+            for model in models
+        }
         (folder / "results.json").write_text(json.dumps(by_model, indent=1) + "\n", encoding="utf-8", newline="\n")
         if results:
             _write_rows(folder / "cases.csv", [row for result in results for row in _rows(result)])
             progress("Drawing the pictures", 0.3)
             draw_reliability(folder / "calibration.png", _calibrations(results))
+            if uncalibrated := _uncalibrated(models, results):
+                text = temperature.as_json(recipes.of(models[0]).name, uncalibrated)
+                (folder / temperature.FILE).write_text(text, encoding="utf-8", newline="\n")
             for name, patient in ranked(results).items():
                 own = [result for result in results if result.patient == patient]
                 panels = {f"{one.model}: Dice {one.measured['infection'].voxels.dice:.3f}": one.view for one in own}
                 draw(folder / f"{name}.png", f"{name.capitalize()} case by Dice of the infection: {patient}", panels)
         rows = [
-            {"model": model, "scan": scan, **{key: of[key] for key in SCAN_COLUMNS}}
+            {"model": model, "scan": scan, **{key: of[key] for key in SCAN_COLUMNS if key in of}}
             for model, by_scan in scans.items()
             for scan, of in by_scan.items()
         ]
@@ -101,13 +112,32 @@ def _calibrations(results: Sequence[Result]) -> dict[str, list[Calibration]]:
     return of_model
 
 
-def for_card(model: Model, results: Sequence[Result], scans: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """What a model's card keeps: Dice by patient, and the whole scans."""
-    own = [result for result in results if result.model == model.name]
-    dice = {
-        one.patient: {name: round(of.voxels.dice, 4) for name, of in one.measured.items() if of.made} for one in own
+def _uncalibrated(models: Sequence[Model], results: Sequence[Result]) -> dict[str, Calibration]:
+    """By patient, what temperature and threshold can be chosen by: plain probabilities of one model, of the unseen."""
+    plain = len(models) == 1 and models[0].trained and all(result.temperature == 1 for result in results)
+    return {one.patient: one.measured["infection"].calibration for one in results if plain and not one.seen}
+
+
+def for_card(results: Sequence[Result], scans: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model's card keeps: some numbers of each patient, and the whole scans.
+
+    Args:
+        results: Of one model.
+        scans: Of `evaluate_whole_scans`.
+    """
+    masks = {
+        one.patient: {
+            structure: {
+                key: round(value, 4)
+                for key, value in of.values().items()
+                if key in (CARD_METRICS if structure == "infection" else CARD_METRICS[:2]) and not math.isnan(value)
+            }
+            for structure, of in one.measured.items()
+            if of.made
+        }
+        for one in results
     }
-    return {"masks": dice, "whole_scans": dict(scans.get(model.name, {}))}
+    return {"masks": masks, "whole_scans": dict(scans)}
 
 
 def _rows(result: Result) -> list[dict[str, Any]]:

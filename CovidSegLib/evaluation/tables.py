@@ -162,7 +162,7 @@ def _scans(models: Sequence[Model], scans: Mapping[str, Mapping[str, Any]]) -> s
             numbers = ("sensitivity", "specificity", "involvement_percent", "lungs_ml")
             cells = ["-" if of[key] is None else str(of[key]) for key in numbers]
             seen = "its clean slices" if name in model.card.get("trained_on", ()) else "no"
-            rows.append([model.name, name, of["diagnosis"], *cells, seen])
+            rows.append([of.get("run", model.name), name, of["diagnosis"], *cells, seen])
     return table([*head, "seen in training"], rows)
 
 

@@ -18,10 +18,17 @@ from ..recipe import STAGES, Recipe, Stage
 
 
 class LoadedStage(NamedTuple):
-    """A stage of a recipe and its network, in eval and on its device."""
+    """A stage of a recipe and its network, in eval and on its device.
+
+    Attributes:
+        stage: What it sees and finds.
+        network: With its weights.
+        temperature: By which its logits of the infection are divided, so that its probabilities mean what they say.
+    """
 
     stage: Stage
     network: nn.Module
+    temperature: float = 1.0
 
 
 def load_stages(model: Model, device: torch.device, wanted: Sequence[str] = STAGES) -> dict[str, LoadedStage]:
@@ -53,7 +60,7 @@ def load_stages(model: Model, device: torch.device, wanted: Sequence[str] = STAG
         tensors = _tensors(model.verified_weights(), recipe, model.name, model.remedy)
     for name, stage in recipe.stages.items():
         if name in wanted:
-            loaded[name] = LoadedStage(stage, _network(model, recipe, name, tensors, device))
+            loaded[name] = LoadedStage(stage, _network(model, recipe, name, tensors, device), model.temperature)
     return loaded
 
 

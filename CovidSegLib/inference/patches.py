@@ -27,7 +27,7 @@ def predict_patches(
     progress: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
     """As `inference.predict`, for a stage that sees patches; overlapping ones are averaged as probabilities."""
-    stage, network = loaded
+    stage, network, temperature = loaded
     assert stage.patches is not None
     found = {name: np.zeros(axial.shape, dtype=np.uint8) for name in stage.finds}
     if lungs is not None and not lungs.any():
@@ -50,7 +50,7 @@ def predict_patches(
             logits = network(window.to(memory_format=torch.channels_last_3d))
         done += 1
         progress(done / windows)
-        return structure_maps(logits, stage)
+        return structure_maps(logits, stage, temperature)
 
     maps = sliding_window_inference(
         grey(pixels)[None, None],

@@ -9,7 +9,7 @@ import torch
 from ..recipe import INFECTION_LABEL, LUNG_LABELS, Stage
 
 
-def structure_maps(logits: torch.Tensor, stage: Stage) -> torch.Tensor:
+def structure_maps(logits: torch.Tensor, stage: Stage, temperature: float = 1.0) -> torch.Tensor:
     """Probabilities of the structures of `stage.finds`.
 
     Labels that exclude each other are parts of a whole: a voxel lies in the lungs with the probability of either lung
@@ -18,11 +18,18 @@ def structure_maps(logits: torch.Tensor, stage: Stage) -> torch.Tensor:
     Args:
         logits: (batch, labels, *spatial).
         stage: Says what the maps stand for.
+        temperature: The infection's logits are divided by it; where labels exclude each other, all are. What is half
+            likely stays so; above 1 everything else comes nearer to it (Guo et al., ICML 2017).
 
     Returns:
         float32 (batch, structures, *spatial).
     """
-    maps = torch.softmax(logits.float(), 1) if stage.exclusive else torch.sigmoid(logits.float())
+    logits = logits.float()
+    if temperature != 1.0:
+        cooled = torch.tensor([stage.exclusive or label == INFECTION_LABEL for label in stage.labels])
+        divisors = torch.where(cooled, temperature, 1.0).to(logits.device)
+        logits = logits / divisors.reshape(1, -1, *[1] * (logits.ndim - 2))
+    maps = torch.softmax(logits, 1) if stage.exclusive else torch.sigmoid(logits)
     parts = {"lungs": [*LUNG_LABELS, *([INFECTION_LABEL] if stage.exclusive else [])], "infection": [INFECTION_LABEL]}
     found = [_together(maps, [stage.labels.index(p) for p in parts[name] if p in stage.labels]) for name in stage.finds]
     return torch.stack(found, dim=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ FILES = (WEIGHTS_FILE, CARD_FILE, RECIPE_FILE)
 #: What a card must say in words.
 TEXTS = ("title", "summary", "recipe", "sha256", "licence")
 #: What it may say in lists of words.
-LISTS = ("trained_on", "validation", "never_trained_on", "limits")
+LISTS = ("trained_on", "validation", "never_trained_on", "calibrated_on", "use", "not_for", "training", "limits")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Model:
 
     Attributes:
         folder: Where it lies; its name is the model's.
-        card: What is known of it: title, summary, recipe, sha256, threshold, data, licence, results, limits.
+        card: What is known of it: title, summary, recipe, sha256, threshold, temperature, data, licence, results,
+            limits.
     """
 
     folder: Path
@@ -85,6 +87,11 @@ class Model:
     def threshold(self) -> float:
         """Probability from which a voxel counts as infection."""
         return float(self.card["threshold"])
+
+    @property
+    def temperature(self) -> float:
+        """By which the logits of the infection are divided; 1 for a model that nobody has calibrated."""
+        return float(self.card.get("temperature", 1.0))
 
     @property
     def weights(self) -> Path:
@@ -189,6 +196,9 @@ def check_card(card: object, start: str, remedy: str) -> dict[str, Any]:
     threshold = card.get("threshold")
     if not isinstance(threshold, float) or not 0 < threshold < 1:
         raise InputError(f"{start} has no “threshold” between 0 and 1; {remedy}.")
+    temperature = card.get("temperature", 1.0)
+    if not isinstance(temperature, float) or not 0 < temperature < math.inf:
+        raise InputError(f"{start} has a wrong value for “temperature”, which is no number above 0; {remedy}.")
     for key in LISTS:
         listed = card.get(key, [])
         if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):

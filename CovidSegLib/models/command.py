@@ -20,6 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="list the installed models (the default)")
     listing.set_defaults(act=_list)
 
+    show = actions.add_parser("show", help="print the card of a model: what it is for, how good, where it fails")
+    show.add_argument("name", nargs="?", metavar="NAME", help="which, or the folder of a finished run (the default)")
+    show.set_defaults(act=_show)
+
     verify = actions.add_parser("verify", help="compare weights with the SHA-256 of their cards")
     verify.add_argument("names", nargs="*", metavar="NAME", help="which, or folders of runs (default: all installed)")
     verify.set_defaults(act=_verify)
@@ -30,6 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pack.add_argument("--into", type=Path, metavar="DIR", help="folder of models (default: your own)")
     pack.add_argument("--overwrite", action="store_true", help="replace a model of that name")
     pack.set_defaults(act=_pack)
+
+    calibrate = actions.add_parser("calibrate", help="choose temperature and threshold by an evaluation")
+    calibrate.add_argument("names", nargs="+", metavar="MODEL", help="runs of a cross-validation, or a model like them")
+    calibrate.add_argument(
+        "--by", type=Path, required=True, metavar="OUT", help="results of `covidseg evaluate --runs`"
+    )
+    calibrate.set_defaults(act=_calibrate)
 
     install = actions.add_parser("install", help="put a model from a file, a folder or an address among the models")
     install.add_argument("source", metavar="FILE_OR_URL", help=".zip file, folder, or address of a .zip file")
@@ -76,6 +87,13 @@ def _list(options: argparse.Namespace, held: Held) -> None:
         print(f"    {model.weights}, {size}", flush=True)
 
 
+def _show(options: argparse.Namespace, held: Held) -> None:
+    with held():
+        from .description import describe
+
+    print(describe(models.find(options.name)), end="", flush=True)
+
+
 def _verify(options: argparse.Namespace, held: Held) -> None:
     wrong = []
     for name in options.names or models.names():
@@ -97,6 +115,16 @@ def _pack(options: argparse.Namespace, held: Held) -> None:
 
         with_card(options.run_folder)
         _told(store.put(store.contents(options.run_folder), options.name, options.into, overwrite=options.overwrite))
+
+
+def _calibrate(options: argparse.Namespace, held: Held) -> None:
+    with held():
+        from ..evaluation.temperature import calibrate
+
+    for name in options.names:
+        model = calibrate(models.find(name), options.by)
+        patients = len(model.card["calibrated_on"])
+        print(f"{model.name}: temperature {model.temperature:g}, threshold {model.threshold:g}, by {patients} patients")
 
 
 def _install(options: argparse.Namespace, held: Held) -> None:

@@ -8,6 +8,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from . import (
@@ -51,6 +52,27 @@ def put(files: Mapping[str, bytes], name: str, place: Path | None = None, *, ove
             if file in files:
                 (new / file).write_bytes(files[file])
     return at(place / name)
+
+
+def update_card(model: Model, changes: Mapping[str, Any]) -> Model:
+    """Put something into a model's card, and nothing else: its weights stay those that the card describes.
+
+    Args:
+        model: Where it lies.
+        changes: Keys of the card with their new values.
+
+    Raises:
+        InputError: The card would lack something, or cannot be written.
+    """
+    card = check_card({**model.card, **changes}, f"The card of the model “{model.name}”", model.remedy)
+    path = model.folder / CARD_FILE
+    new = path.with_name(f"{CARD_FILE}.new")
+    try:
+        new.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+        new.replace(path)
+    except OSError as error:
+        raise InputError(f'The card "{path}" cannot be written ({error.strerror}).') from error
+    return at(model.folder)
 
 
 def check_files(files: Mapping[str, bytes], name: str) -> None:

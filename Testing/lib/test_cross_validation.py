@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tiny_run import RECIPE, make_run
 from CovidSegLib import cli, models, recipes
 from CovidSegLib.data.case import Case
 from CovidSegLib.errors import Cancelled, InputError
-from CovidSegLib.evaluation import fold_training, folds, masks
+from CovidSegLib.evaluation import fold_training, folds, masks, pooling, temperature
 from CovidSegLib.models import Model
 from CovidSegLib.progress import Progress, silent
 from CovidSegLib.segmentation import Segmentation
@@ -165,6 +166,54 @@ def test_runs_are_pooled_as_folds_are(
     assert segmented_by == ["a", "a", "a", "b"]  # two runs of slices of p1
 
 
+def test_the_numbers_go_into_the_card_of_the_model_that_was_trained_on_everybody(
+    evaluate: Callable[..., list[dict[str, str]]], tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = split(tmp_path / "a", ["p1", "p3"]), split(tmp_path / "b", ["p2"])
+    everybody = split(tmp_path / "everybody", [])
+    other = Path(shutil.copytree(everybody, tmp_path / "other"))
+    (other / "recipe.toml").write_text(RECIPE + "\n[training]\nbatch = 3\n")
+    assert "are of different recipes" in refused(data, tmp_path, capsys, first, second, "--card-of", other)
+    evaluate("--runs", first, second, "--card-of", everybody)
+    results = models.at(everybody).card["results"]
+    assert results["how"].startswith("Cross-validation: 2 trainings")
+    assert {name: of["infection"]["dice"] for name, of in results["masks"].items()} == {"p1": 0.4444, "p2": 1, "p3": 0}
+    assert models.at(first).card["results"] == {}
+
+
+def test_runs_that_are_not_calibrated_say_by_what_they_can_be(
+    evaluate: Callable[..., list[dict[str, str]]], tmp_path: Path
+) -> None:
+    runs = [split(tmp_path / name, test) for name, test in (("a", ["p1", "p3"]), ("b", ["p2"]))]
+    evaluate("--runs", *runs)
+    counted = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    assert counted["recipe"] == "tiny" and list(counted["patients"]) == list(PATIENTS)
+    # 120 voxels of lung in each run of six slices, all of which are given a probability of 0
+    assert [of["voxels"][0] for of in counted["patients"].values()] == [240, 120, 120]
+    assert [of["infected"][0] for of in counted["patients"].values()] == [6, 6, 0]
+    temperature.calibrate(models.at(runs[0]), tmp_path / "out")
+    evaluate("--runs", *runs, "--overwrite")
+    assert not (tmp_path / "out" / "calibration.json").exists()
+
+
+def test_whole_scans_are_measured_by_the_first_run_that_has_not_seen_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def evaluate_whole_scans(folder: Path, model: Model, names: list[str], **options: object) -> dict[str, object]:
+        asked.extend((name, model.name) for name in names)
+        return {name: {"specificity": 1.0} for name in names}
+
+    monkeypatch.setattr(pooling, "evaluate_whole_scans", evaluate_whole_scans)
+    seen = {"a": ["p2", "s2", "s3"], "b": ["p1", "s1", "s3"], "c": ["s1", "s2", "s3"]}
+    shares = [pooling.Share(Model(Path(name), {"trained_on": scans}), ()) for name, scans in seen.items()]
+    told: list[float] = []
+    found = pooling.evaluate_scans({Path("scans"): ["s1", "s2", "s3"]}, shares, progress=lambda _, f: told.append(f))
+    assert asked == [("s1", "a"), ("s2", "b")]  # all have seen s3
+    assert found == {"s1": {"specificity": 1.0, "run": "a"}, "s2": {"specificity": 1.0, "run": "b"}}
+
+
 def test_without_a_split_the_card_says_who_was_left_out(
     evaluate: Callable[..., list[dict[str, str]]], tmp_path: Path
 ) -> None:
@@ -216,7 +265,7 @@ def test_a_run_that_has_seen_its_test_is_refused(
     )
 
 
-def refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *runs: Path) -> str:
+def refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *runs: Path | str) -> str:
     given = ["evaluate", str(data), "-o", str(tmp_path / "out"), "--runs", *map(str, runs)]
     assert cli.main(given) == cli.UNUSABLE
     assert not (tmp_path / "out").exists()

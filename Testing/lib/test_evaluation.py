@@ -188,13 +188,18 @@ def test_it_measures_whom_the_model_never_saw(
     assert (written[1]["lesions_found"], written[3]["lesions_false"], written[1]["true_ml"]) == ("1", "1", "12.0")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == set(report.FILES) - {"scans.csv"}
-    assert "Done: 7 files" in capsys.readouterr().out
+    assert "Done: 8 files" in capsys.readouterr().out
     for name in report.PICTURES:
         height, width, _ = matplotlib.image.imread(tmp_path / "out" / f"{name}.png").shape
         assert height > 200 and width > 600
+    sure = {"sensitivity": 1.0, "precision": 1.0, "calibration_error": 0.05}
+    false = {"precision": 0.0, "calibration_error": 0.0}
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == {
         "first": {
-            "masks": {"p2": {"lungs": 1.0, "infection": 1.0}, "p3": {"lungs": 1.0, "infection": 0.0}},
+            "masks": {
+                "p2": {"lungs": {"dice": 1.0, "nsd_3mm": 1.0}, "infection": {"dice": 1.0, "nsd_3mm": 1.0, **sure}},
+                "p3": {"lungs": {"dice": 1.0, "nsd_3mm": 1.0}, "infection": {"dice": 0.0, "nsd_3mm": 0.0, **false}},
+            },
             "whole_scans": {},
         }
     }
@@ -298,7 +303,7 @@ def test_the_numbers_go_into_the_card(rows: Callable[..., list[dict[str, str]]],
     before = json.loads((shelf / "first" / "card.json").read_text())
     rows("--card")
     after = models.find("first").card
-    assert after["results"]["masks"]["p2"] == {"lungs": 1.0, "infection": 1.0}
+    assert after["results"]["masks"]["p2"]["lungs"] == {"dice": 1.0, "nsd_3mm": 1.0}
     assert {**after, "results": {}} == before
     assert [path.name for path in (shelf / "first").iterdir()] == ["card.json"]
 

@@ -66,7 +66,7 @@ def test_a_model_by_name_and_the_default_first(shelf: Path) -> None:
     assert [model.name for model in models.installed()] == [models.DEFAULT, "alpha", "zeta"]
     model = models.find("zeta")
     assert (model.title, model.summary, model.recipe) == ("ZETA", "It finds things.", "unet-cascade")
-    assert model.threshold == 0.4
+    assert (model.threshold, model.temperature) == (0.4, 1.0)
     assert model.verified_weights() == WEIGHTS
     assert models.find().name == models.DEFAULT
 
@@ -147,6 +147,8 @@ BROKEN = {
     "no threshold": ({key: CARD[key] for key in CARD if key != "threshold"}, "no “threshold” between 0 and 1"),
     "a list that is none": ({**CARD, "trained_on": 3}, "wrong value for “trained_on”, which is no list of texts"),
     "a list of numbers": ({**CARD, "limits": [3]}, "wrong value for “limits”, which is no list of texts"),
+    "temperature 0": ({**CARD, "temperature": 0.0}, "wrong value for “temperature”, which is no number above 0"),
+    "temperature in words": ({**CARD, "temperature": "1"}, "wrong value for “temperature”"),
     "threshold in words": ({**CARD, "threshold": "0.5"}, "no “threshold” between 0 and 1"),
     "threshold in percent": ({**CARD, "threshold": 50.0}, "no “threshold” between 0 and 1"),
 }

@@ -1,0 +1,128 @@
+"""Temperature and threshold of a model, from the probabilities that patients were given who were not trained on.
+
+Temperature scaling (Guo et al., "On calibration of modern neural networks", ICML 2017): the logits are divided by one
+number, which changes how sure a model says that it is, and not which voxel is the more likely one. The threshold is the
+calibrated probability at which the mean Dice over patients is highest. Every patient counts alike in both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from .. import recipes
+from ..errors import InputError
+from ..models import Model
+from ..models.store import update_card
+from .calibration import LEVELS, Calibration
+
+#: Of `covidseg evaluate`: how many voxels of each patient were given which probability.
+FILE = "calibration.json"
+#: Beyond these a model is not badly calibrated but useless.
+RANGE = (0.2, 5.0)
+#: What is rounded to 0 and 1 has lost its logit, and says nothing of the temperature.
+INNER = np.arange(1, LEVELS - 1)
+LOGITS = np.log(INNER / (LEVELS - 1 - INNER))
+
+
+def fit_temperature(patients: Sequence[Calibration]) -> float:
+    """The temperature at which the truth was the most likely, rounded to 0.01.
+
+    Args:
+        patients: Voxels by the probability that they were given at a temperature of 1.
+    """
+
+    def cost(temperature: float) -> float:
+        scaled = LOGITS / temperature
+        infected, clean = np.logaddexp(0, -scaled), np.logaddexp(0, scaled)  # -log p and -log (1 - p)
+        total = 0.0
+        for each in patients:
+            voxels, true = each.voxels[INNER], each.infected[INNER]
+            total += float((true * infected + (voxels - true) * clean).sum()) / max(1, int(voxels.sum()))
+        return total
+
+    return round(float(minimize_scalar(cost, bounds=RANGE, method="bounded").x), 2)
+
+
+def scaled(patient: Calibration, temperature: float) -> Calibration:
+    """The same voxels as they would have been counted at another temperature than 1."""
+    levels = np.arange(LEVELS)
+    levels[INNER] = np.round((LEVELS - 1) / (1 + np.exp(-LOGITS / temperature)))
+    counts = (np.bincount(levels, weights=of, minlength=LEVELS) for of in (patient.voxels, patient.infected))
+    return Calibration(*(each.astype(np.int64) for each in counts))
+
+
+def best_threshold(patients: Sequence[Calibration]) -> float:
+    """The probability, rounded to 0.01, from which to call a voxel infected for the highest mean Dice over patients.
+
+    Args:
+        patients: Voxels within the lungs by their calibrated probability; those without infection have no Dice.
+    """
+    with_infection = [each for each in patients if each.infected.any()]
+    from_above = [np.flip(np.cumsum(np.flip(each.voxels))) for each in with_infection]
+    hits = [np.flip(np.cumsum(np.flip(each.infected))) for each in with_infection]
+    dice = [
+        2 * hit / (found + each.infected.sum())
+        for each, found, hit in zip(with_infection, from_above, hits, strict=True)
+    ]
+    # Near its top the curve is flat and ragged: the middle of what is within 0.001 of the best.
+    mean = np.mean(dice, axis=0)[INNER]
+    return round(float(INNER[mean >= mean.max() - 0.001].mean()) / (LEVELS - 1), 2)
+
+
+def calibrate(model: Model, by: Path) -> Model:
+    """Put temperature and threshold into a model's card.
+
+    Args:
+        model: A run of a cross-validation, of which the patients that it is measured on are left out here, or the model
+            that was trained by the same recipe on everybody.
+        by: Results of `covidseg evaluate` of runs of that recipe.
+
+    Raises:
+        InputError: The results are not there, are of another recipe or of no patients that are left.
+    """
+    recipe, patients = _read(by)
+    if recipe != recipes.of(model).name:
+        raise InputError(
+            f'The results in "{by}" are of the recipe “{recipe}”, and the model “{model.name}” is of '
+            f"“{recipes.of(model).name}”: its probabilities are others."
+        )
+    measured = set(model.card.get("never_trained_on", ()))
+    used = {name: counted for name, counted in patients.items() if name not in measured}
+    if not any(each.infected.any() for each in used.values()):
+        raise InputError(f'In "{by}" no patient is left by whom “{model.name}” could be calibrated.')
+    temperature = fit_temperature(list(used.values()))
+    threshold = best_threshold([scaled(each, temperature) for each in used.values()])
+    return update_card(model, {"temperature": temperature, "threshold": threshold, "calibrated_on": sorted(used)})
+
+
+def as_json(recipe: str, patients: dict[str, Calibration]) -> str:
+    """The content of FILE."""
+    counted = {name: {"voxels": of.voxels.tolist(), "infected": of.infected.tolist()} for name, of in patients.items()}
+    return json.dumps({"recipe": recipe, "patients": counted}) + "\n"
+
+
+def _read(folder: Path) -> tuple[str, dict[str, Calibration]]:
+    """Recipe and patients of FILE."""
+    path = folder / FILE
+    try:
+        held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        patients = {
+            name: Calibration(*(np.array(of[key], dtype=np.int64) for key in ("voxels", "infected")))
+            for name, of in held["patients"].items()
+        }
+        if any(each.voxels.shape != (LEVELS,) or each.infected.shape != (LEVELS,) for each in patients.values()):
+            raise ValueError("not 256 numbers")
+        return str(held["recipe"]), patients
+    except FileNotFoundError as error:
+        raise InputError(
+            f'"{folder}" holds no {FILE}: give the results of `covidseg evaluate` of one model that is not calibrated '
+            "yet, on patients that it has not seen."
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f'"{path}" cannot be read; evaluate again.') from error
