@@ -95,7 +95,7 @@ METRICS = {"dice", "iou", "sensitivity", "specificity", "precision", "accuracy"}
 
 
 def test_the_papers_the_baselines_and_the_default_are_there() -> None:
-    assert recipes.names() == sorted([*PAPERS, *BASELINES, *SMALL, "unet-cascade"])
+    assert recipes.names() == sorted([*PAPERS, *BASELINES, *SMALL, "qc-hc-cascade", "unet-cascade"])
 
 
 @pytest.fixture(params=recipes.names())
@@ -122,7 +122,8 @@ def test_every_recipe_builds_its_training(shipped: Recipe) -> None:
     for name, stage in shipped.stages.items():
         dims, labels = len(stage.input_shape) - 1, len(stage.labels)
         logits = torch.nn.Parameter(torch.randn(2, labels, *[8] * dims))
-        mask = torch.randint(0, labels if stage.exclusive else 2, (2, 1, *[8] * dims))
+        classes, channels = (labels, 1) if stage.exclusive else (2, labels)
+        mask = torch.randint(0, classes, (2, channels, *[8] * dims))
         optimiser = build_optimiser(training.optimiser, [logits])
         schedule = build_schedule(training.schedule, optimiser, steps=10)
         loss = build_loss(training.loss, training.final_weight)
@@ -296,6 +297,8 @@ WRONG = [
     ("batch = 4", "batch = 4\nvalidate_every = 0", "“validate_every”; it must be above 0"),
     ("batch = 4", "batch = 4\nwatch = 'dice'", "“watch”; it must be one of validation-dice, loss"),
     ("batch = 4", "batch = 4\nkeep = 'all'", "“keep”; it must be one of last, best"),
+    ("batch = 4", "batch = 4\nsampling = 'voxels'", "“sampling”; it must be one of slices, millimetres"),
+    ("batch = 4", "batch = 4\nsampling = 'millimetres'", "“sampling”; it must be “slices” where a stage sees patches"),
     ("batch = 4", "batch = 4\nclip = 0", "“clip”; it must be above 0"),
     ("batch = 4", "batch = 4\nsteps_per_epoch = -1", "“steps_per_epoch”; it must be above 0"),
     ("batch = 4", 'batch = 4\nstarts_from = "msd"', "“starts_from”; it must be one of attention-unet, chs-net"),
