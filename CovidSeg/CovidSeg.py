@@ -33,7 +33,8 @@ from CovidSegModule.choices import Choices
 from CovidSegModule.install import InstallError, SlicerInstaller, question
 from CovidSegModule.run import Result, Run
 
-from CovidSegLib.models import installed
+from CovidSegLib.errors import InputError
+from CovidSegLib.models import find, installed
 from CovidSegLib.volume import Grid
 
 HOMEPAGE = "https://github.com/covidseg/SlicerCovidSeg"
@@ -71,6 +72,7 @@ class CovidSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._choices = None
         self._timer = None
         self._busy = False
+        self._card = None
 
     def setup(self):
         """Build the panel when it is first opened."""
@@ -89,6 +91,7 @@ class CovidSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.onInputChanged)
         self.ui.modelSelector.connect("currentIndexChanged(int)", self.onModelChanged)
         self.ui.deviceSelector.connect("currentIndexChanged(int)", self.onDeviceChanged)
+        self.ui.cardButton.connect("clicked(bool)", self.onCardButton)
         self.ui.applyButton.connect("clicked(bool)", self.onApplyButton)
         self.ui.show3DButton.connect("clicked(bool)", self.onShow3D)
         events = slicer.vtkMRMLScene
@@ -155,6 +158,21 @@ class CovidSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The user selected a model."""
         if self._choices:
             self._choices.model = self.ui.modelSelector.itemData(index) or ""
+
+    def onCardButton(self, _checked=False):
+        """Show what the chosen model is for, how good it is and where it fails, beside the panel."""
+        try:
+            card = self.logic.card(self.ui.modelSelector.itemData(self.ui.modelSelector.currentIndex))
+        except InputError as error:
+            self._say(str(error), problem=True)
+            return
+        self._card = qt.QDialog(self.parent)
+        self._card.windowTitle = _("About this model")
+        text = qt.QTextBrowser()
+        text.setMarkdown(card)
+        qt.QVBoxLayout(self._card).addWidget(text)
+        self._card.resize(900, 700)
+        self._card.show()
 
     def onDeviceChanged(self, index=-1):
         """The user selected where to compute."""
@@ -271,6 +289,7 @@ class CovidSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._showChoices(ct)
         self.ui.applyButton.text = _("Cancel") if running else _("Segment infection")
         self.ui.applyButton.setStyleSheet("" if running else self._accent)
+        self.ui.cardButton.enabled = self.ui.modelSelector.count > 0
         self.ui.applyButton.enabled = running or (not reason and not self._busy)
         self.ui.applyButton.toolTip = (
             _("Stop. The scene stays as it was before you pressed the button.")
@@ -368,6 +387,12 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         except (OSError, ValueError, KeyError):
             logging.exception("CovidSeg: the installed models cannot be read")
             return []
+
+    def card(self, name):
+        """What is known of a model, as Markdown; raises InputError where it is not there any more."""
+        from CovidSegLib.models.description import describe  # loads scipy
+
+        return describe(find(name))
 
     def start(self, ct, model="", device="auto") -> Run:
         """Start to segment a CT; call `poll` of what is returned until it has `finished`."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import recipes
+from ..markdown import table
 from ..models import Model, find
 from .masks import Result
 from .measurement import METRICS, STRUCTURES, metrics_of
@@ -164,11 +165,6 @@ def _scans(models: Sequence[Model], scans: Mapping[str, Mapping[str, Any]]) -> s
             seen = "its clean slices" if name in model.card.get("trained_on", ()) else "no"
             rows.append([of.get("run", model.name), name, of["diagnosis"], *cells, seen])
     return table([*head, "seen in training"], rows)
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
 def _show(value: float | None, decimals: int) -> str:

@@ -1,24 +1,26 @@
-"""A model's card as a text for people: what it is for, what it learnt from, how good it is, where it fails."""
+"""A model's card as a text for people: what it is for, what it learnt from, how good it is, where it fails.
+
+Slicer shows it in its own process: without torch, and without what Slicer does not bring.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..evaluation.measurement import METRICS
 from ..evaluation.summary import summarise
-from ..evaluation.tables import table
+from ..markdown import table
 from . import Model
 
-#: Columns of the table of patients: structure, key of `METRICS`.
+#: Columns of the table of patients: structure, key of `evaluation.measurement.METRICS`, title.
 COLUMNS = (
-    ("infection", "dice"),
-    ("infection", "nsd_3mm"),
-    ("infection", "sensitivity"),
-    ("infection", "precision"),
-    ("infection", "calibration_error"),
-    ("lungs", "dice"),
-    ("lungs", "nsd_3mm"),
+    ("infection", "dice", "infection, Dice"),
+    ("infection", "nsd_3mm", "surface Dice at 3 mm"),
+    ("infection", "sensitivity", "sensitivity"),
+    ("infection", "precision", "precision"),
+    ("infection", "calibration_error", "calibration error"),
+    ("lungs", "dice", "lungs, Dice"),
+    ("lungs", "nsd_3mm", "surface Dice at 3 mm"),
 )
 SCAN_COLUMNS = {
     "diagnosis": "diagnosis",
@@ -27,7 +29,7 @@ SCAN_COLUMNS = {
     "involvement_percent": "infection, % of lungs",
     "lungs_ml": "lungs, ml",
 }
-INTERVAL = "In brackets the 95 % interval of the mean (bootstrap over patients). Surface Dice at 3 mm."
+INTERVAL = "In brackets the 95 % interval of the mean, by bootstrap over patients."
 
 
 def describe(model: Model) -> str:
@@ -60,8 +62,8 @@ def _listed(head: str, lines: Sequence[str]) -> list[str]:
 
 def _patients(masks: Mapping[str, Mapping[str, Any]]) -> str:
     """A row a patient, and one of the means; earlier cards have Dice alone, as a number."""
-    head = ["patient never trained on", *(f"{structure}, {METRICS[key].title}" for structure, key in COLUMNS)]
-    values = [[_value(of.get(structure), key) for structure, key in COLUMNS] for of in masks.values()]
+    head = ["patient never trained on", *(title for _, _, title in COLUMNS)]
+    values = [[_value(of.get(structure), key) for structure, key, _ in COLUMNS] for of in masks.values()]
     rows = [[name, *map(_show, row)] for name, row in zip(masks, values, strict=True)]
     means = [summarise([row[column] for row in values]) for column in range(len(COLUMNS))]
     rows.append(["**mean**", *(f"**{_show(of.mean)}** [{_show(of.low)}, {_show(of.high)}]" for of in means)])

@@ -13,6 +13,8 @@ from CovidSegModule import scene, tables
 from CovidSegModule.install import InstallError
 from PySide6.QtTest import QTest
 
+from CovidSegLib.models import installed
+
 
 def click(button):
     QTest.mouseClick(button, qt.Qt.LeftButton)
@@ -60,6 +62,20 @@ def test_without_a_model_the_button_says_so(panel):
     panel.updatePanel()
     assert not panel.ui.applyButton.enabled
     assert "No model" in panel.ui.applyButton.toolTip
+
+
+def test_the_card_of_the_model_can_be_read(panel):
+    assert panel.ui.cardButton.enabled
+    click(panel.ui.cardButton)
+    assert "There is no model “chs-net”" in panel.ui.statusLabel.text  # another program has removed it
+    model = installed()[0]
+    panel.ui.modelSelector.setItemData(0, model.name)
+    click(panel.ui.cardButton)
+    text = panel._card.findChild(qt.QTextBrowser)
+    assert shown(text) and panel._card.windowTitle == "About this model"
+    for told in (model.title, "Not for diagnosis", model.card["limits"][0], model.card["sha256"]):
+        assert told in text.toPlainText()
+    panel._card.close()
 
 
 def test_the_first_ct_is_selected(panel):
