@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ..progress import Progress, part, silent
 from ..volume import Grid, Volume
 from .calibration import Calibration
 from .measurement import Measurement
-from .pictures import View
+from .pictures import FAILURES, View
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Result:
         view: The slice with most true infection.
         run: Which of several runs that are one model together has measured it; None where there is one.
         temperature: Of the probabilities that were counted.
+        failures: By kind of failure, the slice with most of it.
     """
 
     model: str
@@ -40,6 +42,7 @@ class Result:
     view: View
     run: str | None = None
     temperature: float = 1.0
+    failures: dict[str, View] = field(default_factory=dict)
 
 
 def evaluate_masks(
@@ -60,23 +63,36 @@ def evaluate_masks(
         InputError: A case cannot be segmented; names it.
         Cancelled: From `progress`.
     """
-    by_patient: dict[str, list[tuple[dict[str, Measurement], View]]] = {}
+    by_patient: dict[str, list[_Run]] = {}
     for number, case in enumerate(cases):
         here = part(progress, number / len(cases), (number + 1) / len(cases))
         by_patient.setdefault(case.patient, []).append(_measure(case, model, device, here))
     results = []
     for patient, runs in sorted(by_patient.items()):
         measured = {
-            structure: sum((of[structure] for of, _ in runs), Measurement()) for structure in ("lungs", "infection")
+            structure: sum((run.measured[structure] for run in runs), Measurement())
+            for structure in ("lungs", "infection")
         }
-        view = max((view for _, view in runs), key=lambda view: view.voxels)
+        view = max((run.view for run in runs), key=lambda view: view.voxels)
+        failures = {
+            kind: max((run.failures[kind] for run in runs), key=lambda view: view.wrong_mm2(kind)) for kind in FAILURES
+        }
         seen = was_seen(patient, model.seen)
-        results.append(Result(model.name, patient, seen, measured, view, temperature=model.temperature))
+        results.append(
+            Result(model.name, patient, seen, measured, view, temperature=model.temperature, failures=failures)
+        )
     return results
 
 
-def _measure(case: Case, model: Model, device: str, progress: Progress) -> tuple[dict[str, Measurement], View]:
+class _Run(NamedTuple):
     """One run of slices."""
+
+    measured: dict[str, Measurement]
+    view: View
+    failures: dict[str, View]
+
+
+def _measure(case: Case, model: Model, device: str, progress: Progress) -> _Run:
     between, rows, columns = case.spacing
     depth, height, width = case.axial.shape
     volume = Volume(np.ascontiguousarray(case.axial), Grid((depth, height, width), (columns, rows, between)))
@@ -96,4 +112,5 @@ def _measure(case: Case, model: Model, device: str, progress: Progress) -> tuple
             found.infection, case.infection, case.spacing, open_ends=True, calibration=calibration
         ),
     }
-    return measured, View.of(case.name, case.axial, case.infection, found.infection, case.spacing)
+    shown = (case.name, case.axial, case.infection, found.infection, case.spacing)
+    return _Run(measured, View.of(*shown), {kind: View.of_failure(kind, *shown) for kind in FAILURES})

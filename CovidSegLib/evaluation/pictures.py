@@ -1,8 +1,8 @@
-"""Pictures of a case: the slice with most true infection, and on it what was marked and what each model found."""
+"""Pictures of cases: slices with what was marked and what a model found, and those where the two differ most."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,10 @@ from matplotlib.figure import Figure
 #: Lung window.
 LOW, HIGH = -1350.0, 150.0
 TRUE_COLOUR, FOUND_COLOUR = "#59c3ff", "#ffb020"
+LEGEND = "blue: truth     orange: result     Research software. Not for diagnosis."
 BACKGROUND, INK = "#101418", "#f2f4f6"
+#: What can be wrong, and what is said of it.
+FAILURES = {"false": "Most that was found and is not marked", "missed": "Most that is marked and was not found"}
 #: Panels of a picture beside each other: more do not fit on a screen.
 ABREAST = 4
 
@@ -41,14 +44,46 @@ class View:
         """How many are infected, of the truth."""
         return int(np.count_nonzero(self.true))
 
+    def wrong_mm2(self, kind: str) -> float:
+        """Area of what was found and is none, of the kind "false", or is there and was not found, "missed"."""
+        return float(np.count_nonzero(_wrong(self.true, self.found, kind)) * np.prod(self.spacing))
+
     @classmethod
     def of(
         cls, name: str, hu: np.ndarray, true: np.ndarray, found: np.ndarray, spacing: tuple[float, float, float]
     ) -> View:
         """The slice with most true infection, of arrays (z, y, x); the first of several, or of none."""
-        most = int(true.sum(axis=(1, 2)).argmax())
-        picture, marked, seen = (np.array(array[most]) for array in (hu, true, found))
-        return cls(f"{name}, slice {most + 1} of {len(hu)}", picture, marked, seen, spacing[1:])
+        return cls._at(int(true.sum(axis=(1, 2)).argmax()), name, hu, true, found, spacing)
+
+    @classmethod
+    def of_failure(
+        cls,
+        kind: str,
+        name: str,
+        hu: np.ndarray,
+        true: np.ndarray,
+        found: np.ndarray,
+        spacing: tuple[float, float, float],
+    ) -> View:
+        """The slice with most that is wrong, of one kind of `FAILURES`; the rest as of `of`."""
+        return cls._at(int(_wrong(true, found, kind).sum(axis=(1, 2)).argmax()), name, hu, true, found, spacing)
+
+    @classmethod
+    def _at(
+        cls,
+        slice_: int,
+        name: str,
+        hu: np.ndarray,
+        true: np.ndarray,
+        found: np.ndarray,
+        spacing: tuple[float, float, float],
+    ) -> View:
+        picture, marked, seen = (np.array(array[slice_]) for array in (hu, true, found))
+        return cls(f"{name}, slice {slice_ + 1} of {len(hu)}", picture, marked, seen, spacing[1:])
+
+
+def _wrong(true: np.ndarray, found: np.ndarray, kind: str) -> np.ndarray:
+    return found & ~true if kind == "false" else true & ~found
 
 
 def draw(path: Path, title: str, views: Mapping[str, View]) -> None:
@@ -75,7 +110,30 @@ def draw(path: Path, title: str, views: Mapping[str, View]) -> None:
         show(panel, view.hu, view.spacing, name)
         outline(panel, view.true, TRUE_COLOUR)
         outline(panel, view.found, FOUND_COLOUR)
-    figure.supxlabel("blue: truth     orange: result     Research software. Not for diagnosis.", color=INK, fontsize=10)
+    figure.supxlabel(LEGEND, color=INK, fontsize=10)
+    FigureCanvasAgg(figure).print_png(str(path))
+
+
+def draw_failures(path: Path, kind: str, views: Sequence[View]) -> None:
+    """Write a PNG: slices of several cases with truth and result as outlines, and how much is wrong.
+
+    Args:
+        path: The file to write.
+        kind: Of `FAILURES`.
+        views: One or more, in this order.
+    """
+    across = min(len(views), ABREAST)
+    down = -(-len(views) // across)
+    figure = Figure(figsize=(4.2 * across, 4.0 * down + 0.8), dpi=100, facecolor=BACKGROUND, layout="constrained")
+    figure.suptitle(FAILURES[kind], color=INK, fontsize=12)
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    for panel in axes:
+        panel.set_axis_off()
+    for panel, view in zip(axes, views, strict=False):
+        show(panel, view.hu, view.spacing, f"{view.place}\n{view.wrong_mm2(kind) / 100:.0f} cm²", size=9)
+        outline(panel, view.true, TRUE_COLOUR, 1.0)
+        outline(panel, view.found, FOUND_COLOUR, 1.0)
+    figure.supxlabel(LEGEND, color=INK, fontsize=10)
     FigureCanvasAgg(figure).print_png(str(path))
 
 

@@ -17,7 +17,7 @@ from . import temperature
 from .calibration import Calibration, draw_reliability
 from .masks import Result
 from .measurement import METRICS
-from .pictures import draw
+from .pictures import FAILURES, draw, draw_failures
 from .tables import markdown
 
 PICTURES = ("best", "median", "worst")
@@ -31,8 +31,10 @@ FILES = (
     "results.json",
     "calibration.json",
     "calibration.png",
-    *(f"{name}.png" for name in PICTURES),
+    *(f"{name}.png" for name in (*PICTURES, *FAILURES)),
 )
+#: Of so many cases failures are shown.
+SHOWN = 8
 SCAN_COLUMNS = ("run", "diagnosis", "sensitivity", "specificity", "involvement_percent", "lungs_ml")
 
 
@@ -80,6 +82,11 @@ def write(
                 own = [result for result in results if result.patient == patient]
                 panels = {f"{one.model}: Dice {one.measured['infection'].voxels.dice:.3f}": one.view for one in own}
                 draw(folder / f"{name}.png", f"{name.capitalize()} case by Dice of the infection: {patient}", panels)
+            for kind in FAILURES if len(models) == 1 else ():
+                progress("Drawing the pictures", 0.7)
+                wrong = [one.failures[kind] for one in results if one.failures[kind].wrong_mm2(kind)]
+                if worst := sorted(wrong, key=lambda view: -view.wrong_mm2(kind))[:SHOWN]:
+                    draw_failures(folder / f"{kind}.png", kind, worst)
         rows = [
             {"model": model, "scan": scan, **{key: of[key] for key in SCAN_COLUMNS if key in of}}
             for model, by_scan in scans.items()

@@ -117,6 +117,17 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("instant")
+def test_the_slices_where_most_is_wrong_are_kept(data: Path) -> None:
+    """Found are slices 1, 2 and 3, true 0 and 1 of p1_a and 2 of p1_b; two voxels of 1 cm2 each."""
+    cases = [case for case in open_data(data).cases() if case.name in RUNS]
+    p1, p2, _ = masks.evaluate_masks(cases, MODEL)
+    assert (p1.failures["missed"].place, p1.failures["missed"].wrong_mm2("missed")) == ("p1_a, slice 1 of 6", 200)
+    assert p1.failures["missed"].wrong_mm2("false") == 0
+    assert (p1.failures["false"].place, p1.failures["false"].wrong_mm2("false")) == ("p1_a, slice 3 of 6", 200)
+    assert p2.failures["false"].wrong_mm2("false") == p2.failures["missed"].wrong_mm2("missed") == 0
+
+
+@pytest.mark.usefixtures("instant")
 def test_the_runs_of_a_patient_are_one_case(data: Path) -> None:
     """Slices found: 3 and 3; true: 2 and 1; both: 1 and 1."""
     cases = [case for case in open_data(data).cases() if case.name in RUNS]
@@ -187,11 +198,11 @@ def test_it_measures_whom_the_model_never_saw(
     assert (written[1]["calibration_error"], written[0]["calibration_error"]) == ("0.05", "")
     assert (written[1]["lesions_found"], written[3]["lesions_false"], written[1]["true_ml"]) == ("1", "1", "12.0")
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == set(report.FILES) - {"scans.csv"}
-    assert "Done: 8 files" in capsys.readouterr().out
-    for name in report.PICTURES:
+    assert names == set(report.FILES) - {"scans.csv", "missed.png"}  # of p2 nothing is missed, in p3 there is nothing
+    assert "Done: 9 files" in capsys.readouterr().out
+    for name in (*report.PICTURES, "false"):
         height, width, _ = matplotlib.image.imread(tmp_path / "out" / f"{name}.png").shape
-        assert height > 200 and width > 600
+        assert height > 200 and width > (600 if name in report.PICTURES else 400)
     sure = {"sensitivity": 1.0, "precision": 1.0, "calibration_error": 0.05}
     false = {"precision": 0.0, "calibration_error": 0.0}
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == {
