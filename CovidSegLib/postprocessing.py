@@ -15,6 +15,8 @@ from .segmentation import LEFT_LUNG, RIGHT_LUNG
 COARSE_MM = 3.0
 #: A piece of lung smaller than this is bowel, trachea or noise.
 SMALLEST_LUNG_PIECE_ML = 40.0
+#: A larger hole of a slice is no vessel: 16 mm across.
+VESSEL_MM2 = 200.0
 #: Consolidation, which looks like the chest wall, is bridged by closing the lungs by this radius.
 BRIDGE_MM = 9.0
 
@@ -44,7 +46,8 @@ def lungs_from_probability(probability: np.ndarray, spacing: tuple[float, float,
     distance, nearest = ndimage.distance_transform_edt(sides == 0, return_indices=True)
     sides = np.where(distance <= 2, sides[tuple(nearest)], 0).astype(np.uint8)
     lungs = np.where(mask, _refine(sides, steps, mask.shape), 0).astype(np.uint8)
-    _fill_holes(lungs)
+    for side in (RIGHT_LUNG, LEFT_LUNG):
+        lungs[fill_holes(lungs == side, spacing) & (lungs == 0)] = side
     return lungs
 
 
@@ -140,12 +143,32 @@ def _two_cores(lungs: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, int, int
     return None
 
 
-def _fill_holes(lungs: np.ndarray) -> None:
-    """Fill what each lung encloses within a slice (vessels, consolidation), in place."""
-    for section in lungs:
-        for side in (RIGHT_LUNG, LEFT_LUNG):
-            mask = section == side
-            if mask.any():
-                rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-                box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-                section[box][ndimage.binary_fill_holes(mask[box]) & (section[box] == 0)] = side
+def fill_holes(lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Lungs with the vessels and the consolidation that they enclose.
+
+    A hole of a slice is filled if it is no wider than a vessel, or lies for the most part in a hole in three
+    dimensions. The dome of the diaphragm, around which the base of a lung lies like a ring, stays out but for its top.
+
+    Args:
+        lungs: Boolean (slices, rows, columns).
+        spacing: mm between slices, rows, columns.
+    """
+    steps = _coarse_steps(spacing)
+    coarse = lungs[:: steps[0], :: steps[1], :: steps[2]]
+    holes = ndimage.binary_dilation(ndimage.binary_fill_holes(coarse) & ~coarse)  # to where coarse cells begin and end
+    enclosed = _refine(holes, steps, lungs.shape)
+    filled = lungs.copy()
+    largest = VESSEL_MM2 / (spacing[1] * spacing[2])
+    for z, section in enumerate(lungs):
+        if not section.any():
+            continue
+        rows, columns = np.flatnonzero(section.any(1)), np.flatnonzero(section.any(0))
+        box = (z, slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        labels, count = ndimage.label(ndimage.binary_fill_holes(lungs[box]) & ~lungs[box])
+        if count:
+            sizes = np.bincount(labels.ravel())
+            within = np.bincount(labels.ravel(), enclosed[box].ravel())
+            fill = (sizes <= largest) | (within > sizes / 2)
+            fill[0] = False
+            filled[box] |= fill[labels]
+    return filled

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from ..postprocessing import fill_holes
 from ..preprocessing import body_mask
 
 #: Between aerated lung (-850 HU) and soft tissue (40 HU); half-way also where a voxel holds both.
@@ -74,12 +75,11 @@ def _airways(axial: np.ndarray, inside: np.ndarray, spacing: tuple[float, float,
 
 
 def _fill(lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Vessels and small lesions closed over, in each slice, by discs of 6 mm; holes filled."""
+    """Vessels and small lesions closed over, in each slice, by discs of 6 mm; holes filled, but for the diaphragm's."""
     radius = max(1, round(6.0 / spacing[1]))
     disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
     closed = np.empty_like(lungs)
     for z, section in enumerate(lungs):
         padded = np.pad(section, radius)
-        section = ndimage.binary_closing(padded, disc)[radius:-radius, radius:-radius]
-        closed[z] = ndimage.binary_fill_holes(section)
-    return closed
+        closed[z] = ndimage.binary_closing(padded, disc)[radius:-radius, radius:-radius]
+    return fill_holes(closed, spacing)

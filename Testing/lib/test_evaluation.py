@@ -165,7 +165,13 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, trained_on, recipe in (("first", ["p1"], "unet-cascade"), ("second", [], "covid-segnet")):
         shutil.copytree(models.find().folder, tmp_path / "models" / name, ignore=lambda *_: ["model.safetensors"])
         card = tmp_path / "models" / name / "card.json"
-        changed = {**json.loads(card.read_text()), "trained_on": trained_on, "recipe": recipe, "results": {}}
+        changed = {
+            **json.loads(card.read_text()),
+            "trained_on": trained_on,
+            "recipe": recipe,
+            "results": {},
+            "temperature": 1.0,
+        }
         card.write_text(json.dumps(changed))
     monkeypatch.setattr(models, "WEIGHTS", tmp_path / "models")
     monkeypatch.setattr(models, "DEFAULT", "first")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from CovidSegLib.phantom import make_phantom
-from CovidSegLib.postprocessing import infection_in_lungs, lungs_from_probability
+from CovidSegLib.postprocessing import VESSEL_MM2, infection_in_lungs, lungs_from_probability
 
 SPACING = (2.0, 1.0, 1.0)
 
@@ -52,6 +52,19 @@ def test_small_pieces_go_and_holes_are_filled() -> None:
     holed[5:9, 2:8, 2:8] = True  # bowel
     lungs = lungs_from_probability((holed * 255).astype(np.uint8), SPACING)
     np.testing.assert_array_equal(lungs > 0, mask)
+
+
+def test_consolidation_within_a_lung_is_filled_and_the_dome_of_the_diaphragm_is_not() -> None:
+    mask = two_lungs()
+    z, y, x = np.mgrid[:60, :120, :160]
+    dome = ((z - 3) / 22) ** 2 + ((y - 60) / 22) ** 2 + ((x - 42) / 15) ** 2 < 1  # in a ring of lung
+    consolidation = ((z - 32) / 6) ** 2 + ((y - 60) / 20) ** 2 + ((x - 118) / 15) ** 2 < 1
+    lungs = lungs_from_probability(((mask & ~dome & ~consolidation) * 255).astype(np.uint8), SPACING)
+    ring = [z for z in range(10, 22) if (dome & mask)[z].sum() > VESSEL_MM2]
+    assert len(ring) > 6
+    assert not (lungs > 0)[ring][dome[ring]].any()
+    np.testing.assert_array_equal((lungs > 0)[~dome], mask[~dome])
+    assert (lungs[consolidation] == 2).all()
 
 
 def test_nothing_gives_nothing() -> None:

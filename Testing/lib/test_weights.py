@@ -80,7 +80,7 @@ def test_weights_of_a_training_that_diverged_are_not_used(wrong: float, monkeypa
     data = load(models.find().verified_weights())
     next(tensor for tensor in data.values() if tensor.ndim == 4)[0, 0, 0, 0] = wrong
     monkeypatch.setattr(models.Model, "verified_weights", lambda self: save(data))
-    with pytest.raises(InputError, match="“unet-cascade” hold NaN or infinity, as after a training that diverged"):
+    with pytest.raises(InputError, match=f"“{models.DEFAULT}” hold NaN or infinity, as after a training that"):
         load_stages(models.find(), torch.device("cpu"))
 
 
