@@ -124,7 +124,9 @@ def draw_failures(path: Path, kind: str, views: Sequence[View]) -> None:
     """
     across = min(len(views), ABREAST)
     down = -(-len(views) // across)
-    figure = Figure(figsize=(4.2 * across, 4.0 * down + 0.8), dpi=100, facecolor=BACKGROUND, layout="constrained")
+    tall = 4.2 * max(view.hu.shape[0] * view.spacing[0] / (view.hu.shape[1] * view.spacing[1]) for view in views)
+    size = (4.2 * across, (tall + 0.5) * down + 0.8)
+    figure = Figure(figsize=size, dpi=100, facecolor=BACKGROUND, layout="constrained")
     figure.suptitle(FAILURES[kind], color=INK, fontsize=12)
     axes = figure.subplots(down, across, squeeze=False).ravel()
     for panel in axes:
