@@ -20,7 +20,7 @@ from ..errors import InputError
 
 #: The models that come with the library.
 WEIGHTS = Path(__file__).parents[1] / "weights"
-DEFAULT = "unet-cascade"
+DEFAULT = "qc-hc-cascade"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
 #: All that the folder of a model holds of it.
 FILES = (WEIGHTS_FILE, CARD_FILE, RECIPE_FILE)

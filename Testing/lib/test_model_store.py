@@ -57,7 +57,8 @@ def test_models_are_listed_with_whose_they_are(do: Callable[..., str], run: Path
     do("pack", run, "--name", "mine")
     for arguments in ([], ["list"]):
         out = do(*arguments)
-        assert out.startswith("unet-cascade (default): U-Net cascade. ")
+        assert out.startswith(f"{models.DEFAULT} (default): {models.find().title}. ")
+        assert "\nunet-cascade: U-Net cascade. " in out
         assert "\nmine (yours): Tiny. " in out and "    licence: Weights: for research." in out
 
 
@@ -123,12 +124,12 @@ def test_what_is_not_whole_is_found(
     do: Callable[..., str], run: Path, own_models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     do("pack", run, "--name", "mine")
-    assert do("verify") == "unet-cascade: whole\nmine: whole\n"
+    assert do("verify") == f"{models.DEFAULT}: whole\nmine: whole\nunet-cascade: whole\n"
     weights = own_models / "mine" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     assert cli.main(["models", "verify"]) == cli.UNUSABLE
     out, err = capsys.readouterr()
-    assert out.startswith("unet-cascade: whole\nmine: The weights of the model “mine” are not those that its card")
+    assert out.startswith(f"{models.DEFAULT}: whole\nmine: The weights of the model “mine” are not those that its card")
     assert err == "Not to be used: mine; the reasons stand above.\n"
     assert do("verify", "unet-cascade") == "unet-cascade: whole\n"
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 
 import CovidSegLib
-from CovidSegLib import models
+from CovidSegLib import models, recipes
 from CovidSegLib.errors import InputError
 
+#: Of the cross-validation by which the default model is measured.
+RUNS = Path(CovidSegLib.__file__).parents[1] / "Resources" / "CrossValidation"
 WEIGHTS = b"stand for safetensors"
 CARD: dict[str, Any] = {
     "title": "A model",
@@ -51,7 +53,24 @@ def test_what_is_released_is_whole() -> None:
     for model in released:
         assert hashlib.sha256(model.verified_weights()).hexdigest() == model.card["sha256"]
         assert model.card["limits"]
-    assert sum(model.weights.stat().st_size for model in released) < 60e6  # what the repository may hold
+    weights = [*models.WEIGHTS.rglob("*.safetensors"), *RUNS.rglob("*.safetensors")]
+    assert sum(path.stat().st_size for path in weights) < 40e6  # the repository keeps for ever what it once held
+    assert models.find().weights.stat().st_size < 20e6
+
+
+def test_the_runs_behind_the_default_s_card_are_there_and_each_patient_was_kept_from_one() -> None:
+    """So that `covidseg evaluate --runs` makes the card's table again."""
+    default = models.find()
+    runs = [models.at(path.parent) for path in sorted(RUNS.glob("*/card.json"))]
+    tests = [set(json.loads((run.folder / "split.json").read_text())["test"]) for run in runs]
+    for run, test in zip(runs, tests, strict=True):
+        run.verified_weights()
+        assert recipes.of(run) == recipes.of(default)
+        assert test and not test & run.seen and not test & set(run.card["calibrated_on"])
+    measured = default.card["results"]["masks"]
+    assert [sum(patient in test for test in tests) for patient in measured] == [1] * len(measured)
+    for scan in default.card["results"]["whole_scans"]:
+        assert any(scan not in run.seen for run in runs)
 
 
 def test_models_are_found_without_torch() -> None:
