@@ -111,7 +111,7 @@ def test_segments_labels_and_probabilities_agree(run: Run) -> None:
     np.testing.assert_array_equal(masks["left_lung"] & ~masks["infection"], labels == 2)
     assert not (masks["infection"] & ~masks["right_lung"] & ~masks["left_lung"]).any()
     assert not probability[labels == 0].any()
-    assert probability[labels == 3].min() >= 127
+    assert probability[labels == 3].min() >= round(models.find().threshold * 255)
 
 
 def test_the_report_measures_the_label_map(run: Run, report: dict[str, Any]) -> None:
