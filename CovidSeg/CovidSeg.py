@@ -167,6 +167,7 @@ class CovidSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._say(str(error), problem=True)
             return
         self._card = qt.QDialog(self.parent)
+        self._card.setAttribute(qt.Qt.WA_DeleteOnClose)
         self._card.windowTitle = _("About this model")
         text = qt.QTextBrowser()
         text.setMarkdown(card)

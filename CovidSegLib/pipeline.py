@@ -16,7 +16,7 @@ from .checks import check_lungs, check_volume
 from .inference import choose_device, choose_precision, load_stages, predict
 from .models import Model
 from .postprocessing import infection_in_lungs, lungs_from_probability
-from .preprocessing import AxialView
+from .preprocessing import AxialView, beyond_image
 from .progress import Progress, part, silent
 from .segmentation import Segmentation
 from .volume import Volume
@@ -68,7 +68,8 @@ def segment(
     name, end = ("Finding the lungs", 0.4) if others else ("Finding lungs and infection", 0.9)
     found = predict(first, axial, spacing, None, part(progress, 0.05, end), name)
     clock.lap("predict lungs")
-    lungs = lungs_from_probability(found.pop("lungs"), spacing)
+    beyond = beyond_image(axial)
+    lungs = _lungs(found, beyond, spacing)
     if lung_model.trained and not lungs.any():
         check_lungs(lungs, volume)  # says that there are none
     clock.lap("lungs")
@@ -77,7 +78,7 @@ def segment(
         found |= predict(stage, axial, spacing, lungs > 0, part(progress, 0.45, 0.93), "Finding the infection")
     clock.lap("predict infection")
     if "lungs" in found:  # seen from nearby, by the network that finds the infection
-        lungs = lungs_from_probability(found.pop("lungs"), spacing)
+        lungs = _lungs(found, beyond, spacing)
         clock.lap("lungs from nearby")
     if not model.trained:
         warnings += (UNTRAINED.format(recipes.of(model).name),)
@@ -97,6 +98,13 @@ def segment(
         provenance=_provenance(model, lung_model, str(where), str(choose_precision(where)), threshold, clock),
         warnings=warnings,
     )
+
+
+def _lungs(found: dict[str, np.ndarray], beyond: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Right and left lung from what a network found, whose probability of lungs is taken out."""
+    probability = found.pop("lungs")
+    probability[beyond] = 0
+    return lungs_from_probability(probability, spacing)
 
 
 def _lung_model(model: Model) -> Model:

@@ -113,4 +113,4 @@ def _measure(case: Case, model: Model, device: str, progress: Progress) -> _Run:
         ),
     }
     shown = (case.name, case.axial, case.infection, found.infection, case.spacing)
-    return _Run(measured, View.of(*shown), {kind: View.of_failure(kind, *shown) for kind in FAILURES})
+    return _Run(measured, View.of(*shown), {kind: View.of(*shown, kind) for kind in FAILURES})

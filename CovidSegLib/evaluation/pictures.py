@@ -50,36 +50,19 @@ class View:
 
     @classmethod
     def of(
-        cls, name: str, hu: np.ndarray, true: np.ndarray, found: np.ndarray, spacing: tuple[float, float, float]
-    ) -> View:
-        """The slice with most true infection, of arrays (z, y, x); the first of several, or of none."""
-        return cls._at(int(true.sum(axis=(1, 2)).argmax()), name, hu, true, found, spacing)
-
-    @classmethod
-    def of_failure(
         cls,
-        kind: str,
         name: str,
         hu: np.ndarray,
         true: np.ndarray,
         found: np.ndarray,
         spacing: tuple[float, float, float],
+        failure: str | None = None,
     ) -> View:
-        """The slice with most that is wrong, of one kind of `FAILURES`; the rest as of `of`."""
-        return cls._at(int(_wrong(true, found, kind).sum(axis=(1, 2)).argmax()), name, hu, true, found, spacing)
-
-    @classmethod
-    def _at(
-        cls,
-        slice_: int,
-        name: str,
-        hu: np.ndarray,
-        true: np.ndarray,
-        found: np.ndarray,
-        spacing: tuple[float, float, float],
-    ) -> View:
-        picture, marked, seen = (np.array(array[slice_]) for array in (hu, true, found))
-        return cls(f"{name}, slice {slice_ + 1} of {len(hu)}", picture, marked, seen, spacing[1:])
+        """Of arrays (z, y, x) the slice with most true infection, or most of a failure; the first of several."""
+        wanted = true if failure is None else _wrong(true, found, failure)
+        most = int(wanted.sum(axis=(1, 2)).argmax())
+        picture, marked, seen = (np.array(array[most]) for array in (hu, true, found))
+        return cls(f"{name}, slice {most + 1} of {len(hu)}", picture, marked, seen, spacing[1:])
 
 
 def _wrong(true: np.ndarray, found: np.ndarray, kind: str) -> np.ndarray:

@@ -75,8 +75,8 @@ def write(
             _write_rows(folder / "cases.csv", [row for result in results for row in _rows(result)])
             progress("Drawing the pictures", 0.3)
             draw_reliability(folder / "calibration.png", _calibrations(results))
-            if uncalibrated := _uncalibrated(models, results):
-                text = temperature.as_json(recipes.of(models[0]).name, uncalibrated)
+            if unseen := _unseen(models, results):
+                text = temperature.as_json(recipes.of(models[0]).name, unseen)
                 (folder / temperature.FILE).write_text(text, encoding="utf-8", newline="\n")
             for name, patient in ranked(results).items():
                 own = [result for result in results if result.patient == patient]
@@ -119,10 +119,14 @@ def _calibrations(results: Sequence[Result]) -> dict[str, list[Calibration]]:
     return of_model
 
 
-def _uncalibrated(models: Sequence[Model], results: Sequence[Result]) -> dict[str, Calibration]:
-    """By patient, what temperature and threshold can be chosen by: plain probabilities of one model, of the unseen."""
-    plain = len(models) == 1 and models[0].trained and all(result.temperature == 1 for result in results)
-    return {one.patient: one.measured["infection"].calibration for one in results if plain and not one.seen}
+def _unseen(models: Sequence[Model], results: Sequence[Result]) -> dict[str, tuple[float, Calibration]]:
+    """By patient, what one trained model can be calibrated by: temperature and probabilities of those not seen."""
+    one = len(models) == 1 and models[0].trained
+    return {
+        result.patient: (result.temperature, result.measured["infection"].calibration)
+        for result in results
+        if one and not result.seen
+    }
 
 
 def for_card(results: Sequence[Result], scans: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,8 +95,9 @@ def _probabilities(model: Model) -> str:
     text = f"A voxel counts as infection from a probability of {model.threshold:g}."
     if by := model.card.get("calibrated_on"):
         text += (
-            f" That, and the temperature of {model.temperature:g} by which the logits are divided, were chosen by the "
-            f"{len(by)} patients of a cross-validation, each seen by a training that had not seen it."
+            f" The temperature, by which the logits are divided, is {model.temperature:g}. Both were chosen by "
+            f"{len(by)} patients of a cross-validation, whom the trainings had not seen; others than 0.5 and 1 are "
+            "taken only where they help patients who were left out of the choice."
         )
     return text
 

@@ -1,7 +1,7 @@
 """From a CT to what a network takes, and back: axes, region, grid, grey values; each but the last exactly undone."""
 
 from .axial_view import AxialView
-from .body import body_mask
+from .body import beyond_image, body_mask
 from .intensity import AIR_HU, grey_statistics, keep_near, scale_window, standardise
 from .slice_frame import SliceFrame, neighbours
 from .volume_frame import VolumeFrame
@@ -11,6 +11,7 @@ __all__ = [
     "AxialView",
     "SliceFrame",
     "VolumeFrame",
+    "beyond_image",
     "body_mask",
     "grey_statistics",
     "keep_near",

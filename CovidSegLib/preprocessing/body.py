@@ -1,9 +1,12 @@
-"""Where the body is."""
+"""Where the body is, and where there is no image at all."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
+from skimage.segmentation import clear_border
+
+from .intensity import AIR_HU
 
 #: Between air outside the body (-1000 HU, with its noise) and aerated lung (about -860 HU).
 NOT_AIR_HU = -940
@@ -26,3 +29,16 @@ def body_mask(axial: np.ndarray, pixel_mm: tuple[float, float]) -> np.ndarray:
             seen += ndimage.binary_fill_holes(largest)
     mask = seen >= max(1.0, 0.25 * len(coarse))
     return np.repeat(np.repeat(mask, step[0], axis=0), step[1], axis=1)[: axial.shape[1], : axial.shape[2]]
+
+
+def beyond_image(axial: np.ndarray) -> np.ndarray:
+    """What fills the slices (z, rows, columns) around the field of view, or around what was cut out: boolean.
+
+    It lies at the darkest that there is and reaches the edge of its slice. Networks that see neighbouring slices may
+    take it for lung where the neighbours have lung; nothing can be found there.
+    """
+    beyond = axial <= AIR_HU
+    for section in beyond:
+        edge = section[0].any() or section[-1].any() or section[:, 0].any() or section[:, -1].any()
+        section &= ~clear_border(section) if edge else False
+    return beyond

@@ -17,8 +17,8 @@ def validate(
 ) -> tuple[float, list[View]]:
     """Dice of a stage's structure, lungs or infection, over all known voxels of all cases together, and their pictures.
 
-    The infection is found within the true lungs, where they are drawn and the stage does not find them by itself: the
-    stage is measured, not the one before it.
+    The infection is found within the true lungs, where they are drawn and the stage needs to know them: the stage is
+    measured, not the one before it.
 
     Args:
         name: "lungs" or "infection".

@@ -17,8 +17,8 @@ from tiny_run import RECIPE, make_run
 from CovidSegLib import cli, models, recipes
 from CovidSegLib.data.case import Case
 from CovidSegLib.errors import Cancelled, InputError
-from CovidSegLib.evaluation import fold_training, folds, masks, pooling, temperature
-from CovidSegLib.models import Model
+from CovidSegLib.evaluation import fold_training, folds, masks, pooling
+from CovidSegLib.models import Model, store
 from CovidSegLib.progress import Progress, silent
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.training.pack import write_card
@@ -181,19 +181,16 @@ def test_the_numbers_go_into_the_card_of_the_model_that_was_trained_on_everybody
     assert models.at(first).card["results"] == {}
 
 
-def test_runs_that_are_not_calibrated_say_by_what_they_can_be(
-    evaluate: Callable[..., list[dict[str, str]]], tmp_path: Path
-) -> None:
+def test_runs_say_by_what_they_can_be_calibrated(evaluate: Callable[..., list[dict[str, str]]], tmp_path: Path) -> None:
     runs = [split(tmp_path / name, test) for name, test in (("a", ["p1", "p3"]), ("b", ["p2"]))]
+    store.update_card(models.at(runs[1]), {"temperature": 1.5})
     evaluate("--runs", *runs)
     counted = json.loads((tmp_path / "out" / "calibration.json").read_text())
     assert counted["recipe"] == "tiny" and list(counted["patients"]) == list(PATIENTS)
     # 120 voxels of lung in each run of six slices, all of which are given a probability of 0
     assert [of["voxels"][0] for of in counted["patients"].values()] == [240, 120, 120]
     assert [of["infected"][0] for of in counted["patients"].values()] == [6, 6, 0]
-    temperature.calibrate(models.at(runs[0]), tmp_path / "out")
-    evaluate("--runs", *runs, "--overwrite")
-    assert not (tmp_path / "out" / "calibration.json").exists()
+    assert [of["temperature"] for of in counted["patients"].values()] == [1.0, 1.5, 1.0]
 
 
 def test_whole_scans_are_measured_by_the_first_run_that_has_not_seen_them(

@@ -79,6 +79,20 @@ def test_lungs_that_the_second_network_finds_take_the_place_of_the_first_s(
     assert dice(found.lungs > 0, phantom.lungs > 0) > 0.99
 
 
+def test_no_lung_is_found_where_there_is_no_image(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = phantom.volume.array.copy()
+    array[:, :, :12] = -1024
+
+    def predict(stage: object, axial: np.ndarray, *rest: object) -> object:
+        lungs = phantom.lungs > 0
+        lungs[:, 5:-5, 2:8] = True
+        return {"lungs": lungs * np.uint8(255), "infection": np.zeros(axial.shape, np.uint8)}
+
+    monkeypatch.setattr(pipeline, "predict", predict)
+    found = segment(Volume(array, COARSE), models.find()).lungs > 0
+    assert not found[:, :, :12].any() and dice(found, phantom.lungs > 0) > 0.97
+
+
 def test_infection_is_found(found: Segmentation, phantom: Phantom) -> None:
     assert dice(found.infection, phantom.infection) > INFECTION_DICE
 

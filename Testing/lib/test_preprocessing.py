@@ -10,7 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from CovidSegLib.phantom import default_grid, make_phantom
-from CovidSegLib.preprocessing import AIR_HU, AxialView, SliceFrame, body_mask, keep_near, neighbours, scale_window
+from CovidSegLib.preprocessing import (
+    AIR_HU,
+    AxialView,
+    SliceFrame,
+    beyond_image,
+    body_mask,
+    keep_near,
+    neighbours,
+    scale_window,
+)
 from CovidSegLib.volume import Grid, Volume
 
 ORIENTATIONS = [
@@ -92,3 +101,14 @@ def test_body_without_table() -> None:
     rows = np.flatnonzero(mask.any(axis=1))
     spine_to_back_mm = (rows[-1] - np.flatnonzero(phantom.lungs.any(axis=(0, 2)))[-1]) * phantom.volume.grid.spacing[1]
     assert spine_to_back_mm < 80
+
+
+def test_what_fills_the_slice_around_the_image_is_no_image_and_the_darkest_of_a_lung_is() -> None:
+    axial = np.full((3, 20, 20), -800, np.int16)
+    axial[0, :, :4] = AIR_HU  # cut off on one side
+    axial[0, 8:12, 8:12] = AIR_HU  # a bulla
+    axial[1] = AIR_HU  # an empty slice
+    axial[2, 5:15, 5:15] = -2000  # touches no edge
+    expected = np.zeros(axial.shape, bool)
+    expected[0, :, :4] = expected[1] = True
+    np.testing.assert_array_equal(beyond_image(axial), expected)
