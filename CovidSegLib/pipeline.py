@@ -68,8 +68,7 @@ def segment(
     name, end = ("Finding the lungs", 0.4) if others else ("Finding lungs and infection", 0.9)
     found = predict(first, axial, spacing, None, part(progress, 0.05, end), name)
     clock.lap("predict lungs")
-    beyond = beyond_image(axial)
-    lungs = _lungs(found, beyond, spacing)
+    lungs = _lungs(found, axial, spacing)
     if lung_model.trained and not lungs.any():
         check_lungs(lungs, volume)  # says that there are none
     clock.lap("lungs")
@@ -78,7 +77,7 @@ def segment(
         found |= predict(stage, axial, spacing, lungs > 0, part(progress, 0.45, 0.93), "Finding the infection")
     clock.lap("predict infection")
     if "lungs" in found:  # seen from nearby, by the network that finds the infection
-        lungs = _lungs(found, beyond, spacing)
+        lungs = _lungs(found, axial, spacing)
         clock.lap("lungs from nearby")
     if not model.trained:
         warnings += (UNTRAINED.format(recipes.of(model).name),)
@@ -100,11 +99,11 @@ def segment(
     )
 
 
-def _lungs(found: dict[str, np.ndarray], beyond: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def _lungs(found: dict[str, np.ndarray], axial: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """Right and left lung from what a network found, whose probability of lungs is taken out."""
     probability = found.pop("lungs")
-    probability[beyond] = 0
-    return lungs_from_probability(probability, spacing)
+    probability[beyond_image(axial)] = 0
+    return lungs_from_probability(probability, spacing, axial)
 
 
 def _lung_model(model: Model) -> Model:

@@ -15,18 +15,24 @@ from .segmentation import LEFT_LUNG, RIGHT_LUNG
 COARSE_MM = 3.0
 #: A piece of lung smaller than this is bowel, trachea or noise.
 SMALLEST_LUNG_PIECE_ML = 40.0
+#: A piece whose median is lower is gas without any lung in it: bowel, or air between arms and blankets. Gas is at -1000
+#: HU, lung at -860, and at -940 where emphysema is severe.
+GAS_HU = -955
 #: A larger hole of a slice is no vessel: 16 mm across.
 VESSEL_MM2 = 200.0
 #: Consolidation, which looks like the chest wall, is bridged by closing the lungs by this radius.
 BRIDGE_MM = 9.0
 
 
-def lungs_from_probability(probability: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def lungs_from_probability(
+    probability: np.ndarray, spacing: tuple[float, float, float], hu: np.ndarray | None = None
+) -> np.ndarray:
     """Right and left lung.
 
     Args:
         probability: uint8, 0 to 255 for 0 to 1.
         spacing: mm between slices, rows, columns.
+        hu: The CT, by which pieces of gas are told from lung; none are if None.
 
     Returns:
         uint8: 0 outside, 1 right lung, 2 left lung.
@@ -39,6 +45,8 @@ def lungs_from_probability(probability: np.ndarray, spacing: tuple[float, float,
     sizes = np.bincount(labels.ravel()) * coarse_ml
     sizes[0] = 0
     kept = np.flatnonzero(sizes >= SMALLEST_LUNG_PIECE_ML)
+    if hu is not None and len(kept):
+        kept = kept[ndimage.median(hu[:: steps[0], :: steps[1], :: steps[2]], labels, kept) >= GAS_HU]
     if not len(kept):
         return np.zeros(mask.shape, dtype=np.uint8)
     sides = _sides(np.isin(labels, kept), coarse_ml)

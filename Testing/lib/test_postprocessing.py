@@ -54,6 +54,16 @@ def test_small_pieces_go_and_holes_are_filled() -> None:
     np.testing.assert_array_equal(lungs > 0, mask)
 
 
+def test_a_piece_of_gas_is_no_lung_and_emphysema_is() -> None:
+    mask = two_lungs()
+    found = mask.copy()
+    found[2:58, 112:119, 30:130] = True  # behind the chest: 78 ml
+    hu = np.where(mask, -940, np.where(found, -1000, 40)).astype(np.int16)
+    probability = (found * 255).astype(np.uint8)
+    np.testing.assert_array_equal(lungs_from_probability(probability, SPACING, hu) > 0, mask)
+    np.testing.assert_array_equal(lungs_from_probability(probability, SPACING) > 0, found)
+
+
 def test_consolidation_within_a_lung_is_filled_and_the_dome_of_the_diaphragm_is_not() -> None:
     mask = two_lungs()
     z, y, x = np.mgrid[:60, :120, :160]
