@@ -172,7 +172,7 @@ class CovidSegWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         text = qt.QTextBrowser()
         text.setMarkdown(card)
         qt.QVBoxLayout(self._card).addWidget(text)
-        self._card.resize(900, 700)
+        self._card.resize(1100, 750)
         self._card.show()
 
     def onDeviceChanged(self, index=-1):

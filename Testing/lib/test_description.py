@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import CovidSegLib
 from CovidSegLib import cli, models
 from CovidSegLib.models import Model
 from CovidSegLib.models.description import describe
@@ -60,7 +62,10 @@ def test_all_of_a_card_is_told_in_tables_with_intervals() -> None:
     ):
         assert f"\n{line}\n" in text
     assert "| **mean** | **0.600** [0.500, 0.700] | " in text
-    assert "probability of 0.4. That, and the temperature of 1.25 " in text and "chosen by the 2 patients" in text
+    assert (
+        "from a probability of 0.4. The temperature, by which the logits are divided, is 1.25. Both were chosen by 2 "
+        in text
+    )
 
 
 def test_what_is_not_known_is_left_out() -> None:
@@ -76,6 +81,14 @@ def test_what_is_not_known_is_left_out() -> None:
 def test_a_card_of_an_earlier_version() -> None:
     text = describe(Model(Path("nowhere"), {**CARD, "results": {"masks": {"p1": {"lungs": 0.9, "infection": 0.5}}}}))
     assert "| p1 | 0.500 | - | - | - | - | 0.900 | - |" in text
+
+
+def test_the_page_of_the_default_model_is_its_card_with_pictures() -> None:
+    page = Path(CovidSegLib.__file__).parents[1] / "docs" / "model-card.md"
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(describe(models.find()))
+    pictures = re.findall(r"!\[.*\]\((.*)\)", text)
+    assert len(pictures) == 4 and all((page.parent / name).is_file() for name in pictures)
 
 
 def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
