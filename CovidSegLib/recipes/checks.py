@@ -104,7 +104,7 @@ def _check_arguments(stage: Stage, network: Callable[..., Any], where: str) -> N
 
 
 def _check_training(recipe: Recipe, where: str) -> None:
-    from ..training.augmentation import AUGMENTATIONS, HU_AUGMENTATIONS
+    from ..training.augmentation import AUGMENTATIONS, HU_AUGMENTATIONS, PAINTED
     from ..training.losses import CLASS_LOSSES, LOSSES
     from ..training.optimisation import OPTIMISERS, SCHEDULES
     from . import names as recipe_names  # only here, because it imports this file
@@ -141,6 +141,8 @@ def _check_training(recipe: Recipe, where: str) -> None:
         meant = [recipe.stages[name] for name in stages if entry.only in (None, name)]
         flat = entry.name not in HU_AUGMENTATIONS or all(stage.slices for stage in meant)
         require(flat, place, "name", f"another one for patches than {', '.join(HU_AUGMENTATIONS)}")
+        shown = entry.name not in PAINTED or all("lungs" in stage.finds for stage in meant)
+        require(shown, place, "name", "another one for a stage that does not find the lungs")
 
 
 def _check_numbers(training: Training, where: str) -> None:

@@ -17,7 +17,8 @@ import torch
 from monai import transforms
 from PIL import Image
 
-from ..recipe import Augmentation
+from ..recipe import Augmentation, Stage
+from .painting import RandConsolidation, RandGas
 
 IMAGE, MASK = "image", "mask"
 
@@ -52,14 +53,19 @@ class About(NamedTuple):
     """What a change is for.
 
     Attributes:
-        dims: Spatial axes, 2 or 3.
+        stage: Whose network is to learn.
         probability: How often it is applied.
         eight_bit: The HU were put back from eight-bit pictures.
     """
 
-    dims: int
+    stage: Stage
     probability: float
     eight_bit: bool = False
+
+    @property
+    def dims(self) -> int:
+        """Spatial axes, 2 or 3."""
+        return len(self.stage.input_shape) - 1
 
 
 def chest_ct(about: About, zoom: Sequence[float] = (0.8, 1.2)) -> transforms.Compose:
@@ -101,6 +107,16 @@ def chest_ct(about: About, zoom: Sequence[float] = (0.8, 1.2)) -> transforms.Com
             transforms.RandShiftIntensityd(IMAGE, offsets=60.0, prob=0.5),
         ]
     )
+
+
+def consolidation(about: About) -> transforms.Transform:
+    """Dense lung, which is infection."""
+    return RandConsolidation(about.stage, about.probability)
+
+
+def gas(about: About) -> transforms.Transform:
+    """Gas in the body outside of the lungs, which is nothing to mark."""
+    return RandGas(about.stage, about.probability)
 
 
 def mirror(about: About) -> transforms.Transform:
@@ -178,7 +194,11 @@ def noise(about: About, deviation: float = 0.1) -> transforms.Transform:
     return transforms.RandGaussianNoised(IMAGE, prob=about.probability, std=deviation)
 
 
-HU_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {"chest-ct": chest_ct}
+HU_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
+    "chest-ct": chest_ct,
+    "consolidation": consolidation,
+    "gas": gas,
+}
 GREY_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
     "mirror": mirror,
     "rotate": rotate,
@@ -189,13 +209,15 @@ GREY_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
     "contrast": contrast,
     "noise": noise,
 }
+#: Of these, the ones that are painted in or around the lungs, which the stage's mask must show.
+PAINTED = ("consolidation", "gas")
 AUGMENTATIONS = {**HU_AUGMENTATIONS, **GREY_AUGMENTATIONS}
 
 
 def build_augmentation(
     entries: Sequence[Augmentation],
-    stage: str,
-    dims: int,
+    name: str,
+    stage: Stage,
     kinds: dict[str, Callable[..., transforms.Transform]],
     eight_bit: bool = False,
 ) -> transforms.Compose:
@@ -203,15 +225,15 @@ def build_augmentation(
 
     Args:
         entries: The recipe's list.
-        stage: "lungs" or "infection".
-        dims: Spatial axes.
+        name: "lungs" or "infection", of the stage.
+        stage: What its network sees and finds.
         kinds: HU_AUGMENTATIONS or GREY_AUGMENTATIONS.
         eight_bit: The HU were put back from eight-bit pictures.
     """
     return transforms.Compose(
         [
-            kinds[entry.name](About(dims, entry.probability, eight_bit), **entry.arguments)
+            kinds[entry.name](About(stage, entry.probability, eight_bit), **entry.arguments)
             for entry in entries
-            if entry.name in kinds and entry.only in (None, stage)
+            if entry.name in kinds and entry.only in (None, name)
         ]
     )

@@ -63,7 +63,7 @@ class PatchDataset(Dataset):
     ) -> None:
         assert stage.patches is not None
         self.stage, self.size, self.foreground = stage, stage.patches.size, stage.patches.foreground
-        self.augment = build_augmentation(augmentation, name, 3, GREY_AUGMENTATIONS)
+        self.augment = build_augmentation(augmentation, name, stage, GREY_AUGMENTATIONS)
         self.scans = [scan for case in cases for scan in _scans(case, stage)]
         voxels = torch.tensor([float(scan.pixels.numel()) for scan in self.scans])
         self.share = voxels / voxels.sum()

@@ -58,9 +58,9 @@ class SliceDataset(Dataset):
         self.stacks: list[_Stack] = []
         self.index: list[tuple[int, int]] = []
         # Attributes and no dictionary: MONAI seeds the workers' transforms by walking over the attributes.
-        self.augment_hu = build_augmentation(augmentation, name, 2, HU_AUGMENTATIONS)
-        self.augment_eight_bit = build_augmentation(augmentation, name, 2, HU_AUGMENTATIONS, eight_bit=True)
-        self.augment_grey = build_augmentation(augmentation, name, 2, GREY_AUGMENTATIONS)
+        self.augment_hu = build_augmentation(augmentation, name, stage, HU_AUGMENTATIONS)
+        self.augment_eight_bit = build_augmentation(augmentation, name, stage, HU_AUGMENTATIONS, eight_bit=True)
+        self.augment_grey = build_augmentation(augmentation, name, stage, GREY_AUGMENTATIONS)
         self.varied = train and len(self.augment_hu.transforms) > 0
         self.eight_bit = [case.eight_bit for case in cases]
         for number, case in enumerate(cases):

@@ -136,7 +136,7 @@ def test_every_recipe_builds_its_training(shipped: Recipe) -> None:
             torch.testing.assert_close(loss([logits, logits], mask), loss(logits, mask))
         image = {IMAGE: torch.rand(1, *[20] * dims) * 1000, MASK: torch.zeros(1, *[20] * dims)}
         for kind in (HU_AUGMENTATIONS, GREY_AUGMENTATIONS):
-            changes = build_augmentation(training.augmentation, name, dims, kind)
+            changes = build_augmentation(training.augmentation, name, stage, kind)
             changes.set_random_state(0)
             changed = changes(image)
             assert changed[IMAGE].shape == image[IMAGE].shape
@@ -317,7 +317,7 @@ WRONG = [
     ('"tversky-ce", alpha = 0.25', '"dice"', "“name”; .* tversky-ce, dice-ce, as the labels of lungs exclude each oth"),
     ('"plateau", patience', '"cosine", patience', r"\[schedule\] .* “name”; it must be one of constant, one-cycle, "),
     ("patience = 7", "patients = 7", r"\[schedule\] has “arguments” that plateau does not take: .*patients"),
-    ('name = "noise"', 'name = "noice"', r"\[augmentation 2\] .* “name”; it must be one of chest-ct, mirror, "),
+    ('name = "noise"', 'name = "noice"', r"\[augmentation 2\] .* “name”; it must be one of chest-ct, consolidation, "),
     ('name = "noise"', 'name = "chest-ct"', r"\[augmentation 2\] .* “name”; it must be another one for patches"),
     ("degrees = 5", "degree = 5", r"\[augmentation 1\] has “arguments” that rotate does not take: .*degree"),
     ("probability = 0.15", "probability = 15", "“probability”; it must be above 0 and at most 1"),
@@ -392,6 +392,11 @@ WRONG_ALONE = [
         r"alone\.toml .* “lungs_from”; it must be the name of a model",
     ),
     ('labels = ["infection"]', 'labels = ["infection", "lungs"]', r"“arguments.out_channels”; it must be 2"),
+    (
+        "batch = 1",
+        'batch = 1\naugmentation = [{ name = "gas" }]',
+        "“name”; .* for a stage that does not find the lungs",
+    ),
     ('"dice"', '"dice-ce"', "“name”; .* dice, bce-dice, .*, as the labels of infection do not exclude each other"),
 ]
 
