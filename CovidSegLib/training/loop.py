@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from monai.utils import set_determinism
 from torch import nn
 
-from .. import networks
 from ..data.case import Case
 from ..errors import InputError
 from ..evaluation.pictures import View
 from ..inference import LoadedStage, choose_precision
-from ..networks.weights import load_fitting_state
 from ..progress import Progress, part, silent
 from ..recipe import Stage, Training
 from . import checkpoint
 from .journal import Journal, Row
+from .learner import Learner, memory_layout
 from .losses import build_loss
-from .optimisation import EarlyStopping, averaged, build_optimiser, build_schedule
 from .order import Order, make_loader, seed_epoch
 from .patches import PatchDataset
 from .processes import Processes
@@ -95,99 +91,77 @@ def train_stage(
         InputError: There are fewer slices or patches than a batch takes, or no masks of what is to be learnt; the loss
             is no number any more; memory or disk are too small.
     """
-    train = training_data(name, stage, training, cases)
-    if len(train) < training.batch and training.steps_per_epoch is None:
+    data = training_data(name, stage, training, cases)
+    if len(data) < training.batch and training.steps_per_epoch is None:
         kind = "slices" if stage.slices else "patches"
-        raise InputError(f"There are {len(train)} {kind} to train on, fewer than a batch of {training.batch}.")
+        raise InputError(f"There are {len(data)} {kind} to train on, fewer than a batch of {training.batch}.")
     run.mkdir(parents=True, exist_ok=True)
     set_determinism(seed)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    layout = torch.channels_last if stage.slices else torch.channels_last_3d
-    network = networks.build(stage.network, stage.arguments)
-    if start is not None:
-        anew = load_fitting_state(network, start)
-        say(f"{name}: starts from other weights, but for {', '.join(anew) or 'none'}")
-    network = network.to(device)
-    network = network.to(memory_format=layout)  # type: ignore[call-overload]
-    average = averaged(network, training.average)
-    optimiser = build_optimiser(training.optimiser, network.parameters())
-    weights = train.millimetres if training.sampling == "millimetres" and isinstance(train, SliceDataset) else None
-    order = Order(len(train), training.batch, training.steps_per_epoch, seed, processes, weights)
-    loader = make_loader(train, order, workers)
-    schedule = build_schedule(training.schedule, optimiser, training.epochs[name] * len(loader))
-    stopping, journal = EarlyStopping(training.early_stopping), Journal(run, say if processes.first else _mute)
-    parts = (network, average, optimiser, schedule, stopping, journal)
-    state = checkpoint.load(run / LAST)
-    if state is not None:
-        for each, saved in zip(parts, state["parts"], strict=True):
-            each.load_state_dict(saved)
-    loss = build_loss(training.loss, training.final_weight)
-    wrapped = processes.wrap(network, device)
-    step = Stepper(wrapped, loss, device, training_precision(stage, device), layout, processes, journal.say)
-    step.parts = 1 if state is None else int(state["split"])
-    if processes.first:
-        journal.open(kept=state is not None)
     epochs = training.epochs[name]
+    weights = data.millimetres if training.sampling == "millimetres" and isinstance(data, SliceDataset) else None
+    order = Order(len(data), training.batch, training.steps_per_epoch, seed, processes, weights)
+    loader = make_loader(data, order, workers)
+    journal = Journal(run, say if processes.first else _mute)
+    learner = Learner.build(name, stage, training, epochs * len(loader), journal, device, start)
+    step = Stepper(
+        processes.wrap(learner.network, device),
+        build_loss(training.loss, training.final_weight),
+        device,
+        training_precision(stage, device),
+        memory_layout(stage),
+        processes,
+        journal.say,
+    )
+    resumed = learner.restore(run / LAST, step)
+    if processes.first:
+        journal.open(kept=resumed)
     # Tumours, which a network may learn before infections, are not found at inference and so not measured.
     measurable = name in stage.finds and any(known_slices(case, stage).any() for case in validation)
     watch = training.watch if measurable else "loss"
     try:
         for epoch in range(len(journal.rows), epochs):
-            if stopping.over:
+            if learner.stopping.over:
                 break
+            started, here = time.monotonic(), part(progress, epoch / epochs, (epoch + 1) / epochs)
             order.epoch = epoch  # a resumed run draws what an unbroken one would have drawn
             seed_epoch(seed, epoch, processes.rank)
-            started, losses = time.monotonic(), []
-            wrapped.train()
-            for number, (image, mask) in enumerate(loader):
-                progress(f"Training {name}", (epoch + 0.9 * number / len(loader)) / epochs)
-                optimiser.zero_grad(set_to_none=True)
-                losses.append(step(image, mask))
-                length = float(nn.utils.clip_grad_norm_(network.parameters(), training.clip))
-                if not (math.isfinite(losses[-1]) and math.isfinite(length)):
-                    raise InputError(
-                        f"In epoch {epoch + 1} of {name} the {'gradient' if math.isfinite(losses[-1]) else 'loss'} is "
-                        "no number any more; lower the learning rate of the recipe. The checkpoint of the epoch before "
-                        "is kept."
-                    )
-                optimiser.step()
-                schedule.step()
-                average.update_parameters(network)
-            mean = processes.mean(float(np.mean(losses)))
+            loss = processes.mean(learner.learn(loader, step, part(here, 0.0, 0.9)))
             if watch == "loss":
-                schedule.epoch(mean)
-                stopping.epoch(mean)
+                learner.told(loss)
             dice = None
-            validating = part(progress, (epoch + 0.9) / epochs, (epoch + 0.99) / epochs)
-            if measurable and (_measured(training, epoch) or epoch + 1 == epochs or stopping.over):
+            if measurable and (_measured(training, epoch) or epoch + 1 == epochs or learner.stopping.over):
                 views: list[View] = []
                 if processes.first:
-                    dice, views = validate(name, LoadedStage(stage, average.module), validation, validating)
+                    averaged = LoadedStage(stage, learner.average.module)
+                    dice, views = validate(name, averaged, validation, part(here, 0.9, 0.99))
                 dice = processes.shared(dice or 0.0)
                 journal.draw(epoch + 1, views)
             if watch == "validation-dice" and dice is not None:
-                schedule.epoch(1.0 - dice)  # not -dice, of which the plan "plateau" takes an equal one for a lower one
-                stopping.epoch(1.0 - dice)
-            rate = float(optimiser.param_groups[0]["lr"])
+                learner.told(1.0 - dice)  # not -dice, of which the plan "plateau" takes an equal one for a lower one
             best = dice is not None and dice > _best(journal.rows)[1]
-            journal.add(Row(epoch + 1, mean, dice, rate, time.monotonic() - started))
+            journal.add(Row(epoch + 1, loss, dice, learner.learning_rate, time.monotonic() - started))
             if processes.first:
                 if best:
-                    checkpoint.save(run / BEST, average.module.state_dict())
-                saved = [each.state_dict() for each in parts]
-                checkpoint.save(run / LAST, {"parts": saved, "split": step.parts})
+                    checkpoint.save(run / BEST, learner.average.module.state_dict())
+                learner.save(run / LAST, step)
                 journal.write()
                 journal.tell()  # who reads of an epoch can rely on it
             processes.wait()
     finally:
         journal.close()
-    best_epoch, highest = _best(journal.rows)
-    dice = next((row.validation_dice for row in reversed(journal.rows) if row.validation_dice is not None), None)
-    kept = "averaged" if training.average else "last"
+    return _trained(learner, training, run, step.parts)
+
+
+def _trained(learner: Learner, training: Training, run: Path, parts: int) -> Trained:
+    """The weights that the recipe keeps, and how good they are."""
+    rows, network = learner.journal.rows, learner.average.module
+    best_epoch, highest = _best(rows)
     if training.keep == "best" and best_epoch:
-        average.module.load_state_dict(_weights(run / BEST))
-        dice, kept = highest, "best"
-    return Trained(average.module, len(journal.rows), dice, best_epoch, step.parts, kept)
+        network.load_state_dict(_weights(run / BEST))
+        return Trained(network, len(rows), highest, best_epoch, parts, "best")
+    dice = next((row.validation_dice for row in reversed(rows) if row.validation_dice is not None), None)
+    return Trained(network, len(rows), dice, best_epoch, parts, "averaged" if training.average else "last")
 
 
 def training_precision(stage: Stage, device: torch.device) -> torch.dtype:
