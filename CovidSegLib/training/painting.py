@@ -20,6 +20,8 @@ from ..recipe import INFECTION_LABEL, LUNG_LABELS, Stage
 RADII = (0.03, 0.18)
 #: Consolidated lung, from part-solid to as dense as tissue that contrast medium has reached.
 CONSOLIDATION_HU = (-250.0, 80.0)
+#: The most of a slice's lungs that one may fill: where no aerated lung is left, dense lung looks like a shoulder.
+MOST_FILLED = 0.5
 #: Bowel gas is -1000 HU; scanners, and pictures put back on a HU scale, vary.
 GAS_HU = (-1024.0, -960.0)
 #: Gas is painted into what is denser than this: tissue, and no air.
@@ -106,12 +108,15 @@ class RandConsolidation(_Painting):
         if filled is None:
             return
         filled = filled * lungs
+        middle = len(image) // 2
+        if filled[middle][lungs].mean() > MOST_FILLED:
+            return
         dense = self.density(image, CONSOLIDATION_HU, 40.0)
         image.copy_(torch.where(dense > image, image + filled * (dense - image), image))
         if INFECTION_LABEL in self.stage.labels:
             number = self.stage.labels.index(INFECTION_LABEL)
             channel, value = (0, number) if self.stage.exclusive else (number, 1)
-            mask[channel][filled[len(image) // 2] > 0.5] = value
+            mask[channel][filled[middle] > 0.5] = value
 
 
 class RandGas(_Painting):
