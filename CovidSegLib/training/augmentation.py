@@ -18,9 +18,8 @@ from monai import transforms
 from PIL import Image
 
 from ..recipe import Augmentation, Stage
+from .keys import IMAGE, MASK
 from .painting import RandConsolidation, RandGas
-
-IMAGE, MASK = "image", "mask"
 
 
 class RandEightBit(transforms.RandomizableTransform, transforms.MapTransform):

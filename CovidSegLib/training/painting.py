@@ -6,6 +6,7 @@ A network that never saw them takes dense lung for chest wall, and gas for lung.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from ..preprocessing import AIR_HU
 from ..recipe import INFECTION_LABEL, LUNG_LABELS, Stage
+from .keys import IMAGE, MASK
 
 #: Radii, as shares of the rows of a slice: in a crop around the lungs of 250 mm, 8 to 45 mm.
 RADII = (0.03, 0.18)
@@ -35,13 +37,15 @@ class _Painting(transforms.RandomizableTransform, transforms.MapTransform):
 
     Takes a dictionary of image (slices, rows, columns) in HU + 1024 and mask (channels, rows, columns), of the stage's
     labels, for the middle slice.
+
+    Attributes:
+        most: Balls that are painted into a slice, at the most.
     """
 
-    image, mask = "image", "mask"
-    most = 1
+    most: int
 
     def __init__(self, stage: Stage, prob: float) -> None:
-        transforms.MapTransform.__init__(self, [self.image, self.mask])
+        transforms.MapTransform.__init__(self, [IMAGE, MASK])
         transforms.RandomizableTransform.__init__(self, prob)
         self.stage = stage
 
@@ -49,14 +53,14 @@ class _Painting(transforms.RandomizableTransform, transforms.MapTransform):
         self.randomize(None)
         if not self._do_transform:
             return data
-        image, mask = torch.as_tensor(data[self.image]).clone(), torch.as_tensor(data[self.mask]).clone()
+        image, mask = torch.as_tensor(data[IMAGE]).clone(), torch.as_tensor(data[MASK]).clone()
         for _ in range(int(self.R.randint(1, self.most + 1))):
             self.paint(image, mask)
-        return {**data, self.image: image, self.mask: mask}
+        return {**data, IMAGE: image, MASK: mask}
 
+    @abstractmethod
     def paint(self, image: torch.Tensor, mask: torch.Tensor) -> None:
         """One ball, in place."""
-        raise NotImplementedError
 
     def lungs(self, mask: torch.Tensor) -> torch.Tensor:
         """Boolean (rows, columns): the lungs, with the infection in them."""

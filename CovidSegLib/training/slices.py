@@ -16,7 +16,8 @@ from ..data.case import Case
 from ..inference import slice_frame
 from ..preprocessing import AIR_HU, grey_statistics, keep_near, neighbours, scale_window, standardise
 from ..recipe import Augmentation, Stage
-from .augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, IMAGE, MASK, build_augmentation
+from .augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, build_augmentation
+from .keys import IMAGE, MASK
 from .targets import known_slices, target_mask
 
 

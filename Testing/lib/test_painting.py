@@ -11,8 +11,9 @@ from tiny_case import chest_case
 
 from CovidSegLib.preprocessing import AIR_HU
 from CovidSegLib.recipe import Augmentation, Stage
-from CovidSegLib.training.augmentation import HU_AUGMENTATIONS, IMAGE, MASK, build_augmentation
-from CovidSegLib.training.painting import CONSOLIDATION_HU, TISSUE_HU
+from CovidSegLib.training.augmentation import HU_AUGMENTATIONS, build_augmentation
+from CovidSegLib.training.keys import IMAGE, MASK
+from CovidSegLib.training.painting import CONSOLIDATION_HU, MOST_FILLED, TISSUE_HU, RandConsolidation
 from CovidSegLib.training.slices import SliceDataset
 from CovidSegLib.training.targets import target_mask
 
@@ -90,6 +91,21 @@ def test_nothing_is_painted_where_there_is_no_place() -> None:
         after: dict[str, Any] = change({IMAGE: image, MASK: mask})
         assert torch.equal(after[IMAGE], image)
         assert torch.equal(after[MASK], mask)
+
+
+def test_no_consolidation_leaves_a_slice_without_aerated_lung() -> None:
+    """Of small lungs, which many would fill, some stay as they were and others are painted in part."""
+    rows, columns = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
+    lungs = torch.hypot(rows - 48.0, columns - 48.0) < 9
+    shares = []
+    for seed in range(40):
+        image, mask = torch.full((3, 96, 96), 174.0), torch.stack([lungs, torch.zeros_like(lungs)]).float()
+        change = RandConsolidation(YES_OR_NO, 1.0)
+        change.set_random_state(seed)
+        change.paint(image, mask)
+        shares.append(float(((image[1] - 174) / (image[1].max() - 174 + 1e-6))[lungs].mean()))
+    assert max(shares) < MOST_FILLED + 0.05
+    assert shares.count(0.0) > 4 and sum(share > 0 for share in shares) > 4
 
 
 def test_it_is_painted_as_often_as_the_recipe_says_and_by_the_seed() -> None:

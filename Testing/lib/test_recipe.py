@@ -13,7 +13,8 @@ from CovidSegLib import networks, recipes
 from CovidSegLib.errors import InputError
 from CovidSegLib.recipe import Augmentation, Choice, Intensity, Patches, Recipe, Slices, Stage
 from CovidSegLib.recipes.listing import cost, describe
-from CovidSegLib.training.augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, IMAGE, MASK, build_augmentation
+from CovidSegLib.training.augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, build_augmentation
+from CovidSegLib.training.keys import IMAGE, MASK
 from CovidSegLib.training.losses import build_loss
 from CovidSegLib.training.optimisation import build_optimiser, build_schedule
 

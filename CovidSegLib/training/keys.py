@@ -1,0 +1,3 @@
+"""What the random changes of training images find an image and its mask by."""
+
+IMAGE, MASK = "image", "mask"
