@@ -5,11 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import CovidSegLib
 from CovidSegLib import models
 from CovidSegLib.evaluation.whole_scans import evaluate_whole_scans
 from CovidSegLib.pipeline import segment
 from CovidSegLib.preprocessing import AxialView
 from CovidSegLib.reading import read_volume
+
+#: Of the cross-validation, the training that has not seen cap001.
+WITHOUT_CAP001 = Path(CovidSegLib.__file__).parents[1] / "Resources" / "CrossValidation" / "fold-2"
+#: What a reader sees in cap001: slices from the feet, rows, columns.
+COLON = np.s_[:12, 120:260, 300:430]
+TRACHEA = np.s_[116:127, 236:243, 227:234]
+CONSOLIDATION = np.s_[98:103, 400:420, 150:170]
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +52,15 @@ def test_lungs_hold_no_air_outside_the_chest_and_no_bowel(shared_data: Path) -> 
     for side, label in ((-1, 1), (1, 2)):
         columns = np.argwhere(lungs == label)[:, 2] - middle
         assert (np.sign(columns) == side).mean() > 0.97
+
+
+def test_of_a_scan_never_seen_the_lungs_hold_its_consolidation_and_neither_colon_nor_trachea(shared_data: Path) -> None:
+    run = models.at(WITHOUT_CAP001)
+    assert "cap001" not in run.seen
+    volume = read_volume(shared_data / "covid_ct_md" / "cap001")
+    view = AxialView.of(volume.grid)
+    hu, found = view.apply(volume.array), segment(volume, run)
+    lungs, infection = view.apply(found.lungs) > 0, view.apply(found.infection)
+    assert (hu[COLON] < -900).mean() > 0.3 and not lungs[COLON].any()
+    assert hu[TRACHEA].mean() < -900 and not lungs[TRACHEA].any()
+    assert -50 < hu[CONSOLIDATION].mean() < 50 and infection[CONSOLIDATION].mean() > 0.9
