@@ -1,5 +1,5 @@
 """`python -m CovidSegLib`: the command `covidseg` where it is not on the path, as in Slicer."""
 
-from .cli import program
+from .cli.main import program
 
 program()

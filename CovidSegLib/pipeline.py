@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import __version__, models, recipes
+from . import __version__, models
 from .checks import check_lungs, check_volume
-from .inference import choose_device, choose_precision, load_stages, predict
+from .inference import choose_device, choose_precision, predict
 from .models import Model
+from .models.loading import load_stages, recipe_of
 from .postprocessing import infection_in_lungs, lungs_from_probability
 from .preprocessing import AxialView, beyond_image
 from .progress import Progress, part, silent
@@ -80,7 +81,7 @@ def segment(
         lungs = _lungs(found, axial, spacing)
         clock.lap("lungs from nearby")
     if not model.trained:
-        warnings += (UNTRAINED.format(recipes.of(model).name),)
+        warnings += (UNTRAINED.format(recipe_of(model).name),)
     if lung_model.trained:
         warnings += check_lungs(view.undo(lungs), volume)
     progress("Finishing the masks", 0.95)
@@ -108,7 +109,7 @@ def _lungs(found: dict[str, np.ndarray], axial: np.ndarray, spacing: tuple[float
 
 def _lung_model(model: Model) -> Model:
     """The model whose lungs are used: itself, or the one that its recipe names."""
-    name = recipes.of(model).lungs_from
+    name = recipe_of(model).lungs_from
     return model if name is None else models.find(name)
 
 
@@ -154,7 +155,7 @@ def _facts(model: Model) -> dict[str, Any]:
     return {
         "name": model.name,
         "title": model.title,
-        "recipe": recipes.of(model).name,
+        "recipe": recipe_of(model).name,
         "trained": model.trained,
         "sha256": model.card["sha256"],
         "licence": model.card.get("licence"),

@@ -10,8 +10,8 @@ from pathlib import Path
 from ..errors import InputError
 from .case import Case
 from .entry import Entry
+from .entry_reader import read_entry
 from .layouts import LAYOUTS, covid_ct_md
-from .reading import read_entry
 
 
 @dataclass(frozen=True)

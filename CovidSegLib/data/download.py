@@ -11,7 +11,7 @@ import pooch
 import requests
 
 from ..errors import InputError
-from .resuming import ResumingDownloader
+from .resuming_downloader import ResumingDownloader
 from .sources import RemoteFile, Source
 from .unpack import BadArchive, folder_of, unpack
 

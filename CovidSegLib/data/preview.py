@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..evaluation.pictures import BACKGROUND, INK, TRUE_COLOUR, outline, show
-from ..outputs import staging
+from ..figures.slices import BACKGROUND, INK, TRUE_COLOUR, outline, show
+from ..storage import staging
 from .case import Case
 
 LUNGS_COLOUR, INFECTION_COLOUR = TRUE_COLOUR, "#ff4b4b"

@@ -183,7 +183,7 @@ def write_folds(path: Path, folds: Sequence[Split], *, overwrite: bool = False) 
 
 
 def _write(files: dict[str, Split], folder: Path, names: Collection[str], overwrite: bool) -> None:
-    from ..outputs import staging  # takes half a second
+    from ..storage import staging  # takes half a second
 
     with staging.all_or_nothing(folder, names, overwrite=overwrite) as new:
         for name, split in files.items():

@@ -11,13 +11,13 @@ import numpy as np
 from ..data.case import Case
 from ..data.patients import was_seen
 from ..errors import InputError
+from ..figures.slices import FAILURES, View
+from ..metrics.calibration import Calibration
+from ..metrics.measurement import Measurement
 from ..models import Model
 from ..pipeline import segment
 from ..progress import Progress, part, silent
 from ..volume import Grid, Volume
-from .calibration import Calibration
-from .measurement import Measurement
-from .pictures import FAILURES, View
 
 
 @dataclass(frozen=True)

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .. import recipes
 from ..data.case import Case
 from ..errors import InputError
 from ..models import Model
+from ..models.loading import recipe_of
 from ..progress import Progress, part, silent
+from ..runs.cross_validation import Share
 from .masks import Result, evaluate_masks
 from .whole_scans import evaluate_whole_scans
 
 SPLIT_FILE = "split.json"
-
-
-@dataclass(frozen=True)
-class Share:
-    """A run and the patients that it is measured on.
-
-    Attributes:
-        model: The run.
-        patients: None of whom it was trained on.
-    """
-
-    model: Model
-    patients: tuple[str, ...]
 
 
 def shares_of(runs: Sequence[Model], patients: Collection[str]) -> list[Share]:
@@ -63,7 +51,7 @@ def shares_of(runs: Sequence[Model], patients: Collection[str]) -> list[Share]:
 def pooled(shares: Sequence[Share]) -> Model:
     """What the runs are called together, with their recipe; it has no weights of its own."""
     first = shares[0].model
-    name = f"{recipes.of(first).name}, {len(shares)} runs".replace("/", "-")
+    name = f"{recipe_of(first).name}, {len(shares)} runs".replace("/", "-")
     return Model(Path(name), {**first.card, "recipe": first.recipe, "trained_on": [], "validation": [], "results": {}})
 
 
@@ -140,7 +128,7 @@ def check_alike(runs: Sequence[Model]) -> None:
     first, *others = runs
     for other in others:
         # What the paper reports and what it is called does not change a network.
-        one, two = (replace(recipes.of(run), name="", title="", reported={}) for run in (first, other))
+        one, two = (replace(recipe_of(run), name="", title="", reported={}) for run in (first, other))
         if one != two:
             raise InputError(
                 f"The runs “{first.name}” and “{other.name}” are of different recipes and are no model together; "

@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import recipes
+from ..figures.slices import FAILURES, draw, draw_failures
+from ..metrics.calibration import Calibration
+from ..metrics.measurement import METRICS
 from ..models import Model
-from ..outputs import staging
+from ..models.loading import recipe_of
 from ..progress import Progress, silent
+from ..storage import staging
 from . import temperature
-from .calibration import Calibration, draw_reliability
+from .calibration_plot import draw_reliability
 from .masks import Result
-from .measurement import METRICS
-from .pictures import FAILURES, draw, draw_failures
 from .tables import markdown
 
 PICTURES = ("best", "median", "worst")
@@ -76,7 +77,7 @@ def write(
             progress("Drawing the pictures", 0.3)
             draw_reliability(folder / "calibration.png", _calibrations(results))
             if unseen := _unseen(models, results):
-                text = temperature.as_json(recipes.of(models[0]).name, unseen)
+                text = temperature.as_json(recipe_of(models[0]).name, unseen)
                 (folder / temperature.FILE).write_text(text, encoding="utf-8", newline="\n")
             for name, patient in ranked(results).items():
                 own = [result for result in results if result.patient == patient]

@@ -8,10 +8,11 @@ from typing import Any
 
 from .. import recipes
 from ..markdown import table
+from ..metrics.measurement import METRICS, STRUCTURES, metrics_of
+from ..metrics.statistics import agreement, compare, summarise
 from ..models import Model, find
+from ..models.loading import recipe_of
 from .masks import Result
-from .measurement import METRICS, STRUCTURES, metrics_of
-from .summary import agreement, compare, summarise
 
 #: Columns of the table of cases.
 BY_CASE = (
@@ -98,7 +99,7 @@ def _lungs_seen(models: Sequence[Model], everyone: Mapping[str, Sequence[Result]
     """What must be known where the lungs are another model's, which may have been trained on these cases."""
     told = []
     for model in models:
-        name = recipes.of(model).lungs_from
+        name = recipe_of(model).lungs_from
         seen = {result.patient for result in everyone[model.name]} & find(name).seen if name else set()
         if name and seen:
             told.append(
@@ -119,7 +120,7 @@ def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[Result]]
         for model in models:
             of = summarise(values[model.name][key])
             mean, low, high, median = (_show(value, metric.decimals) for value in (of.mean, of.low, of.high, of.median))
-            reported = recipes.of(model).reported.get(structure, {}).get(key)
+            reported = recipe_of(model).reported.get(structure, {}).get(key)
             row = [metric.title, *[model.name] * several, f"{mean} [{low}, {high}]", median, str(of.count)]
             row.append(_as_printed(reported))
             if several:

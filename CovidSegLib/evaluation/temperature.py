@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from .. import recipes
 from ..errors import InputError
+from ..metrics.calibration import LEVELS, Calibration
 from ..models import Model
+from ..models.loading import recipe_of
 from ..models.store import update_card
-from .calibration import LEVELS, Calibration
 
 #: Of `covidseg evaluate`: how many voxels of each patient were given which probability.
 FILE = "calibration.json"
@@ -117,10 +117,10 @@ def calibrate(model: Model, by: Path) -> Model:
         InputError: The results are not there, are of another recipe or of no patients that are left.
     """
     recipe, patients = _read(by)
-    if recipe != recipes.of(model).name:
+    if recipe != recipe_of(model).name:
         raise InputError(
             f'The results in "{by}" are of the recipe “{recipe}”, and the model “{model.name}” is of '
-            f"“{recipes.of(model).name}”: its probabilities are others."
+            f"“{recipe_of(model).name}”: its probabilities are others."
         )
     measured = set(model.card.get("never_trained_on", ()))
     used = {name: counted for name, counted in patients.items() if name not in measured}

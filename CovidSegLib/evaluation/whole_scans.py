@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..data.layouts.covid_ct_md import infected_slices
+from ..metrics.overlap import Counts
 from ..models import Model
 from ..pipeline import segment
 from ..preprocessing import AxialView
 from ..progress import Progress, part, silent
 from ..reading import read_volume
-from .overlap import Counts
 
 
 def evaluate_whole_scans(

@@ -8,7 +8,7 @@ import torch
 from ..errors import InputError
 from ..progress import Progress
 from .devices import choose_device, choose_precision
-from .loading import LoadedStage, load_stages
+from .loaded_stage import LoadedStage
 from .patches import predict_patches
 from .regions import slice_frame, volume_frame
 from .slices import predict_slices
@@ -17,7 +17,6 @@ __all__ = [
     "LoadedStage",
     "choose_device",
     "choose_precision",
-    "load_stages",
     "predict",
     "slice_frame",
     "volume_frame",

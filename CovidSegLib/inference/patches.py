@@ -13,7 +13,7 @@ from scipy import ndimage
 from ..preprocessing import AIR_HU, VolumeFrame, grey_statistics, scale_window, standardise
 from ..recipe import Stage
 from .devices import choose_precision
-from .loading import LoadedStage
+from .loaded_stage import LoadedStage
 from .regions import volume_frame
 from .structures import structure_maps
 

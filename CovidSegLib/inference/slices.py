@@ -11,7 +11,7 @@ from scipy import ndimage
 from ..preprocessing import grey_statistics, keep_near, neighbours, scale_window, standardise
 from ..recipe import Stage
 from .devices import choose_precision
-from .loading import LoadedStage
+from .loaded_stage import LoadedStage
 from .regions import slice_frame
 from .structures import structure_maps
 

@@ -72,8 +72,8 @@ class Model:
     def recipe(self) -> str:
         """What `recipes.load` takes: the path of its own recipe.toml where there is one, else the library's name.
 
-        `recipes.of` loads it, with the row of an ablation that the card may name. To be shown is that recipe's name:
-        where it lies on this computer is nobody's business.
+        `models.loading.recipe_of` loads it, with the row of an ablation that the card may name. To be shown is that
+        recipe's name: where it lies on this computer is nobody's business.
         """
         own = self.folder / RECIPE_FILE
         return str(own) if self.trained and own.is_file() else str(self.card["recipe"])

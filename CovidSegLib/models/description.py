@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..evaluation.summary import summarise
 from ..markdown import table
+from ..metrics.statistics import summarise
 from . import Model
 
 #: Columns of the table of patients: structure, key of `evaluation.measurement.METRICS`, title.

@@ -45,7 +45,7 @@ def put(files: Mapping[str, bytes], name: str, place: Path | None = None, *, ove
     place = user_folder() if place is None else place
     _check_name(name, place, overwrite)
     check_files(files, name)
-    from ..outputs import staging  # takes half a second
+    from ..storage import staging  # takes half a second
 
     with staging.all_or_nothing(place / name, FILES, overwrite=overwrite) as new:
         for file in FILES:
@@ -82,7 +82,7 @@ def check_files(files: Mapping[str, bytes], name: str) -> None:
         InputError: They are none.
     """
     from .. import recipes
-    from ..inference.loading import check_weights  # torch takes seconds
+    from .loading import check_weights  # torch takes seconds
 
     if lacking := [file for file in (WEIGHTS_FILE, CARD_FILE) if file not in files]:
         raise InputError(f"“{name}” is no model: {' and '.join(lacking)} missing; ask whoever made it for the whole.")

@@ -11,9 +11,9 @@ import numpy as np
 from ..progress import Progress, silent
 from ..quantification import quantify
 from ..segmentation import Segmentation
+from ..storage import staging
 from ..surfaces import surfaces_of
 from ..volume import Volume
-from . import staging
 from .report_files import write_csv, write_json
 from .seg_nrrd import write_seg_nrrd
 from .writing import write_image, write_surface
@@ -111,7 +111,7 @@ def _write(
     if "overview" not in skip:
         progress("Drawing the overview", 0.75)
         # Only here, because it loads matplotlib.
-        from .overview import draw_overview
+        from ..figures.overview import draw_overview
 
         draw_overview(folder / FILES["overview"], volume, segmentation, report, surfaces)
     return report

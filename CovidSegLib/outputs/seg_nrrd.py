@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..box import box_around
+from ..masks import box_around
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
-from ..terminology import SEGMENTS
 from ..volume import Grid
+from .terminology import SEGMENTS
 from .writing import write_image
 
 #: Layer and value of each segment. Infection has a layer of its own because it overlaps the lungs.

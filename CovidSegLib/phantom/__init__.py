@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from ..volume import Grid, Volume
 from . import anatomy
 from .canvas import Canvas, Shape
-from .lesions import Lesion, blob
+from .opacities import Lesion, blob
 from .vessels import Vessel, scatter, vessel_tree
 
 __all__ = ["Lesion", "Phantom", "default_grid", "make_phantom", "oblique_grid"]

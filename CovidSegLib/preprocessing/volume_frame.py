@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..box import Box, box_around
+from ..masks import Box, box_around
 
 
 @dataclass(frozen=True)

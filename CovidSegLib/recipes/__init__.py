@@ -5,17 +5,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError
 from ..recipe import Recipe
 from . import inheritance
 from .ablation import of_row
-from .checks import check
 from .parsing import build
-
-if TYPE_CHECKING:
-    from ..models import Model
+from .validation import check
 
 RECIPES = Path(__file__).parent
 
@@ -48,15 +45,6 @@ def load(name: str, ablation: str | None = None) -> Recipe:
         InputError: There is none, or the file says something that a recipe does not have; names file, key and choices.
     """
     return _checked(name, ablation)[0]
-
-
-def of(model: Model) -> Recipe:
-    """The recipe of a model, with the row of an ablation that its card names.
-
-    Raises:
-        InputError: As of `load`.
-    """
-    return load(model.recipe, model.card.get("ablation"))
 
 
 def resolved_text(name: str, ablation: str | None = None, changes: Mapping[str, Any] | None = None) -> str:

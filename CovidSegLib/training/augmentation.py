@@ -18,8 +18,8 @@ from monai import transforms
 from PIL import Image
 
 from ..recipe import Augmentation, Stage
-from .keys import IMAGE, MASK
-from .painting import RandConsolidation, RandGas
+from .synthetic_lesions import RandConsolidation, RandGas
+from .transform_keys import IMAGE, MASK
 
 
 class RandEightBit(transforms.RandomizableTransform, transforms.MapTransform):

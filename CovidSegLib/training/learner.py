@@ -20,10 +20,10 @@ from ..networks.weights import load_fitting_state
 from ..progress import Progress
 from ..recipe import Stage, Training
 from . import checkpoint
-from .journal import Journal
+from .batch_step import Stepper
 from .optimisation import EarlyStopping, Schedule, averaged, build_optimiser, build_schedule
-from .order import Pair
-from .steps import Stepper
+from .sampler import Pair
+from .training_log import Journal
 
 
 @dataclass

@@ -13,20 +13,21 @@ from torch import nn
 
 from ..data.case import Case
 from ..errors import InputError
-from ..evaluation.pictures import View
-from ..inference import LoadedStage, choose_precision
+from ..figures.slices import View
+from ..inference import choose_precision
+from ..inference.loaded_stage import LoadedStage
 from ..progress import Progress, part, silent
 from ..recipe import Stage, Training
 from . import checkpoint
-from .journal import Journal, Row
+from .batch_step import Stepper
+from .distributed import Processes
 from .learner import Learner, memory_layout
 from .losses import build_loss
-from .order import Order, make_loader, seed_epoch
-from .patches import PatchDataset
-from .processes import Processes
-from .slices import SliceDataset
-from .steps import Stepper
+from .patch_dataset import PatchDataset
+from .sampler import Order, make_loader, seed_epoch
+from .slice_dataset import SliceDataset
 from .targets import known_slices
+from .training_log import Journal, Row
 from .validation import validate
 
 LAST, BEST = "last.pt", "best.pt"

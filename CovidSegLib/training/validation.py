@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..data.case import Case
-from ..evaluation.overlap import Counts
-from ..evaluation.pictures import View
-from ..inference import LoadedStage, predict
+from ..figures.slices import View
+from ..inference import predict
+from ..inference.loaded_stage import LoadedStage
+from ..metrics.overlap import Counts
 from ..progress import Progress, part, silent
 from .targets import known_slices
 

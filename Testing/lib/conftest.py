@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_run import make_run
+from support.tiny_run import make_run
 
 
 @pytest.fixture

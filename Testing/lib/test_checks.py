@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from random_cts import noise
 from skimage.measure import label
 from skimage.segmentation import clear_border
+from support.random_cts import noise
 
 from CovidSegLib.checks import check_geometry, check_lungs, check_volume
 from CovidSegLib.errors import InputError

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from grids import rotation
-from phantoms import COARSE, UPPER, dice, phantom_on
 from scipy import ndimage
+from support.grids import rotation
+from support.phantoms import COARSE, UPPER, dice, phantom_on
 
 from CovidSegLib import models, pipeline
 from CovidSegLib.checks import CUT_LUNG_MM2

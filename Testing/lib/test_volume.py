@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from grids import grids, positions
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.grids import grids, positions
 
 from CovidSegLib.volume import Grid, Volume
 

@@ -12,7 +12,7 @@ from CovidSegModule import scene, tables
 from CovidSegModule.run import Run
 
 from CovidSegLib.errors import InputError
-from CovidSegLib.terminology import SEGMENTS
+from CovidSegLib.outputs.terminology import SEGMENTS
 
 
 def segment(ct, mode="done"):

@@ -3,18 +3,7 @@
 from __future__ import annotations
 
 from ..entry import Layout
-from . import (
-    covid19_ct_seg_hu,
-    covid_19_20,
-    covid_ct_md,
-    kaggle,
-    medseg,
-    mosmed,
-    msd_lung,
-    nnunet,
-    pairs,
-    zenodo,
-)
+from . import covid19_ct_seg_hu, covid_19_20, covid_ct_md, kaggle, medseg, mosmed, msd_lung, nnunet, pairs, zenodo
 
 LAYOUTS: tuple[Layout, ...] = (
     covid19_ct_seg_hu.LAYOUT,

@@ -1,0 +1,1 @@
+"""The command `covidseg`, one file for each of its commands."""

@@ -1,0 +1,224 @@
+"""A run that is stopped, in whatever way, ends soon, says so and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+from support.command_line import TIMEOUT, events, start
+from support.grids import chest
+from support.phantoms import UPPER, phantom_on
+
+from CovidSegLib import pipeline
+from CovidSegLib.cli.main import CANCELLED, DONE, Stop, main
+from CovidSegLib.errors import Cancelled
+from CovidSegLib.outputs import FILES, GROUPS
+from CovidSegLib.progress import silent
+
+#: A person waits no longer after Ctrl-C, on a machine that is busy with other things too.
+SOON = 20.0
+
+
+@pytest.fixture(autouse=True, scope="module")
+def heeded() -> Iterator[None]:
+    """A shell lets what runs in its background ignore Ctrl-C, these tests and their children too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="module")
+def ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ct") / "ct.nii.gz"
+    sitk.WriteImage(phantom_on(UPPER).volume.to_image(), str(path))
+    return path
+
+
+def wait_for(stage: str, process: subprocess.Popen[bytes]) -> None:
+    """Until the process says that it is at a stage."""
+    assert process.stdout
+    for line in process.stdout:
+        if stage.encode() in line:
+            return
+    pytest.fail(f"ended before “{stage}”")
+
+
+@pytest.mark.parametrize(
+    ("number", "stage", "later"),
+    [(signal.SIGTERM, "Starting the engine", 0.3), (signal.SIGINT, "Saving the segmentation", 0.0)],
+)
+def test_a_signal_ends_a_run_and_leaves_nothing(
+    ct: Path, tmp_path: Path, number: signal.Signals, stage: str, later: float
+) -> None:
+    """While torch is imported, and while results are written, which is over soon."""
+    process = start("segment", ct, "-o", tmp_path / "new" / "out", "--progress", "json")
+    wait_for(stage, process)
+    time.sleep(later)
+    process.send_signal(number)
+    asked = time.monotonic()
+    said, errors = process.communicate(timeout=TIMEOUT)
+    assert time.monotonic() - asked < SOON
+    assert process.returncode == CANCELLED
+    last = events(said)[-1]
+    assert last == {"event": "error", "message": "Cancelled; nothing was written.", "exit_code": CANCELLED}
+    assert b"Traceback" not in errors
+    assert not (tmp_path / "new").exists()
+
+
+def test_ctrl_c_on_a_terminal_ends_the_bar_and_the_run(ct: Path, tmp_path: Path) -> None:
+    """The terminal itself sends the signal, and sends it twice, as people do."""
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    fcntl = pytest.importorskip("fcntl")
+    terminal, inside = pty.openpty()
+    termios.tcsetwinsize(inside, (24, 100))
+    process = start(
+        "segment", ct, "-o", tmp_path / "out",
+        stdin=inside, stdout=inside, stderr=inside, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(inside, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(inside)
+    shown, asked = b"", 0
+    while True:
+        try:
+            shown += os.read(terminal, 1000)
+        except OSError:  # the other end is closed
+            break
+        if b"Finding the lungs" in shown and not asked:
+            asked = os.write(terminal, b"\x03\x03")
+    os.close(terminal)
+    assert process.wait(TIMEOUT) == CANCELLED
+    text = shown.decode()
+    bar = next(part for part in text.split("\r") if "Finding the lungs" in part)
+    assert "%" in bar
+    assert " left" in bar
+    assert text.replace("\r", "\n").strip().endswith("Cancelled; nothing was written.")
+    assert "Traceback" not in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_to_which_nobody_listens_any_more_ends(ct: Path, tmp_path: Path) -> None:
+    """The panel's application has died: the pipes are closed."""
+    process = start("segment", ct, "-o", tmp_path / "out", "--progress", "json")
+    wait_for("Finding the lungs", process)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    process.stderr.close()
+    left = time.monotonic()
+    assert process.wait(TIMEOUT) == CANCELLED
+    assert time.monotonic() - left < SOON
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_list_that_nobody_reads_ends_quietly() -> None:
+    """As `covidseg models | true`."""
+    process = start("models")
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    with process.stderr as errors:
+        assert errors.read() == b""
+    assert process.wait(TIMEOUT) == CANCELLED
+
+
+# In this process
+
+
+def test_a_signal_that_a_library_swallows_still_ends_the_run() -> None:
+    with Stop() as stop:
+        progress = stop.watch(silent)
+        progress("Reading", 0.5)
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException as error:
+            assert isinstance(error, Cancelled)
+        with pytest.raises(Cancelled):
+            progress("Reading", 0.6)
+
+
+def test_a_signal_while_libraries_load_ends_the_run_when_they_are_loaded() -> None:
+    loaded = False
+    with Stop() as stop:
+        with pytest.raises(Cancelled), stop.held():
+            signal.raise_signal(signal.SIGTERM)
+            loaded = True
+        with pytest.raises(Cancelled):  # and not only there
+            stop.watch(silent)("Reading", 0.5)
+    assert loaded
+
+
+def test_nothing_is_held_where_nobody_asks() -> None:
+    with Stop() as stop:
+        with stop.held():
+            pass
+        with pytest.raises(Cancelled):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interruption_that_becomes_another_error_is_still_one(
+    ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken_import(*arguments: object, **options: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except BaseException:
+            raise ImportError("initialization failed") from None
+
+    monkeypatch.setattr(pipeline, "segment", broken_import)
+    assert main(["segment", str(ct), "-o", str(tmp_path / "out")]) == CANCELLED
+    assert capsys.readouterr().err == "Cancelled; nothing was written.\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_second_signal_does_not_disturb_the_tidying_up() -> None:
+    with Stop():
+        with pytest.raises(Cancelled):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_once_the_results_are_put_in_their_place_a_run_is_not_stopped() -> None:
+    with Stop() as stop:
+        stop.watch(silent)("Saving the results", 1.0)
+        signal.raise_signal(signal.SIGINT)
+    assert not stop.asked
+
+
+def test_signals_are_as_before_afterwards_and_ignored_ones_stay_ignored() -> None:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with Stop() as stop:
+            assert signal.getsignal(signal.SIGINT) == stop._interrupt
+            signal.raise_signal(signal.SIGHUP)
+        assert {number: signal.getsignal(number) for number in before} == before
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, earlier)
+
+
+@pytest.mark.parametrize(("when", "code"), [("written", CANCELLED), ("put in place", DONE)])
+def test_a_signal_while_results_are_written(
+    ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, code: int
+) -> None:
+    """Before they are put in their place nothing stays, after that everything does."""
+    function = {"written": "CovidSegLib.outputs.write_csv", "put in place": "CovidSegLib.storage.staging._swap"}[when]
+    original = pkgutil.resolve_name(function)
+
+    def interrupted(*arguments: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        original(*arguments)
+
+    monkeypatch.setattr(pipeline, "segment", lambda volume, model, **options: chest(volume.grid)[1])
+    monkeypatch.setattr(function, interrupted)
+    out = tmp_path / "out"
+    assert main(["segment", str(ct), "-o", str(out), "--skip", "overview", "--skip", "surfaces"]) == code
+    assert out.exists() == (code == DONE)
+    pictures = {FILES[name] for group in GROUPS.values() for name in group}
+    assert {path.name for path in out.glob("*")} == (set(FILES.values()) - pictures if code == DONE else set())

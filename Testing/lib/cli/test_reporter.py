@@ -1,0 +1,148 @@
+"""What the command line says: JSON lines and nothing else, a bar with stage and time left, or only the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import CovidSegLib
+from CovidSegLib.cli import reporter as reporting
+from CovidSegLib.cli.reporter import Bar, JsonLines, Reporter, reporter
+
+LIBRARY = Path(CovidSegLib.__file__).parents[1]
+
+
+def events(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_json_is_one_object_a_line_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+    with JsonLines() as say:
+        print("a library says something")
+        os.write(1, b"so does one written in C\n")
+        say("Reading the CT", 0.25)
+        say.warning("Dünne Schichten\nund zwei Zeilen")
+        say.done(Path("Ergebnis 肺"), [Path("Ergebnis 肺/report.json")])
+        say.error("No lungs.", 2)
+    print("afterwards")
+    out, err = capfd.readouterr()
+    *said, last = out.splitlines()
+    assert last == "afterwards"
+    assert out.isascii()
+    progress, warning, done, error = (json.loads(line) for line in said)
+    assert progress["event"] == "progress"
+    assert (progress["stage"], progress["fraction"]) == ("Reading the CT", 0.25)
+    assert warning == {"event": "warning", "message": "Dünne Schichten\nund zwei Zeilen"}
+    assert done == {"event": "done", "output": "Ergebnis 肺", "files": ["report.json"]}
+    assert error == {"event": "error", "message": "No lungs.", "exit_code": 2}
+    assert "a library says something" in err
+    assert "so does one written in C" in err
+
+
+def test_the_time_left_follows_the_time_taken(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with JsonLines() as say:
+        for seconds, fraction in ((1.0, 0.1), (20.0, 0.25), (80.0, 1.0)):
+            now[0] = 100.0 + seconds
+            say("Finding the lungs", fraction)
+    left = [event["seconds_left"] for event in events(capfd.readouterr().out)]
+    assert left == [None, 60.0, 0.0]  # too early to tell; three quarters are left; done
+
+
+def test_who_stops_listening_ends_the_run() -> None:
+    """The pipe's end is closed, as when the application dies."""
+    script = """
+from CovidSegLib.cli.reporter import JsonLines
+import sys
+sys.stdin.readline()
+try:
+    with JsonLines() as say:
+        say("Reading", 0.1)
+except BrokenPipeError:
+    sys.exit(7)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=LIBRARY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin and process.stdout and process.stderr
+    process.stdout.close()
+    process.stdin.write(b"\n")
+    process.stdin.close()
+    assert process.wait(30) == 7
+    with process.stderr as errors:
+        assert errors.read() == b""
+
+
+def test_the_bar_shows_stage_and_time_left_on_a_terminal() -> None:
+    pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
+    script = """
+import time
+from CovidSegLib.cli.reporter import Bar, reporter
+from pathlib import Path
+with reporter(None) as say:
+    assert isinstance(say, Bar)
+    say("Reading the CT", 0.1)
+    time.sleep(0.3)
+    say("Finding the lungs", 0.5)
+    say.warning("The slices are thick.")
+    time.sleep(0.3)
+    say("Finding the infection", 0.9)
+    say.done(Path("out"), [Path("out/report.json")])
+"""
+    terminal, inside = pty.openpty()
+    termios.tcsetwinsize(inside, (24, 100))
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=LIBRARY, stdout=subprocess.PIPE, stderr=inside)
+    os.close(inside)
+    shown = b""
+    while True:
+        try:
+            shown += os.read(terminal, 1000)
+        except OSError:  # the other end is closed
+            break
+    os.close(terminal)
+    assert process.stdout
+    with process.stdout:
+        assert process.stdout.read().decode() == "Done: 1 files in out. For research. Not for diagnosis.\n"
+    assert process.wait(30) == 0
+    text = shown.decode()
+    assert "Note: The slices are thick." in text
+    for stage, percent in (("Finding the lungs", "50%"), ("Finding the infection", "90%")):
+        line = next(part for part in text.split("\r") if stage in part and percent in part)
+        assert " left" in line
+    assert text.split("\r")[-1].strip() == ""  # the bar is gone at the end
+
+
+def test_the_bar_is_gone_before_an_error_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar() as say:
+        say("Reading the CT", 0.1)
+        say.error("No lungs.", 2)
+    assert capsys.readouterr().err.splitlines()[-1].split("\r")[-1] == "No lungs."
+
+
+def test_without_a_terminal_only_warnings_and_the_end_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with reporter(None) as say:
+        assert type(say) is Reporter
+        say("Reading the CT", 0.1)
+        say.warning("Thick.")
+        say.done(Path("out"), [])
+    out, err = capsys.readouterr()
+    assert out == "Done: 0 files in out. For research. Not for diagnosis.\n"
+    assert err == "Note: Thick.\n"
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("bar", Bar), ("json", JsonLines), ("none", Reporter)])
+def test_a_reporter_by_name(kind: str, expected: type) -> None:
+    assert type(reporting.reporter(kind)) is expected

@@ -1,0 +1,289 @@
+"""`covidseg segment` from a file to all results, `covidseg models` and `covidseg recipes`."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from matplotlib.figure import Figure
+from support.command_line import TIMEOUT, events, start
+from support.phantoms import UPPER, dice, phantom_on, turned_back_to_front
+
+import CovidSegLib
+from CovidSegLib import models, outputs, recipes
+from CovidSegLib.cli import main as cli
+from CovidSegLib.figures.overview import SYNTHETIC
+from CovidSegLib.outputs import FILES
+from CovidSegLib.volume import Grid
+
+#: What the released model must reach on the phantom; on patients it is measured elsewhere.
+LUNGS_DICE, INFECTION_DICE = 0.9, 0.6
+NAMES = ("Mustermann", "Erika")
+#: As long as names of files may be, in letters that take three bytes.
+LONG = "肺" * 80
+
+
+class Run(NamedTuple):
+    """A finished run: the CT, the folder with the results, what was said, standard error."""
+
+    ct: Path
+    out: Path
+    events: list[dict[str, Any]]
+    errors: str
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A phantom on an oblique, flipped grid, from and to paths of a thousand characters in Chinese and German."""
+    folder = tmp_path_factory.mktemp("covidseg")
+    ct = folder.joinpath(*[LONG] * 5, f"{NAMES[0]}^{NAMES[1]}_Größe.nii.gz")
+    ct.parent.mkdir(parents=True)
+    sitk.WriteImage(phantom_on(turned_back_to_front()).volume.to_image(), str(ct))
+    out = folder.joinpath("Ergebnisse für Ärzte", *[LONG] * 5)
+    # oneDNN, below torch, writes to standard output when it is asked to.
+    process = start("segment", ct, "-o", out, "--progress", "json", env={"ONEDNN_VERBOSE": "1"})
+    said, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 0, errors.decode()
+    assert b"onednn_verbose" in errors
+    lines = [line for line in errors.decode().splitlines() if "onednn_verbose" not in line]
+    return Run(ct, out, events(said), "\n".join(lines))
+
+
+@pytest.fixture(scope="module")
+def report(run: Run) -> dict[str, Any]:
+    return json.loads((run.out / "report.json").read_text(encoding="utf-8"))
+
+
+def image(run: Run, name: str) -> sitk.Image:
+    return sitk.ReadImage(str(run.out / FILES[name]))
+
+
+def array(run: Run, name: str) -> np.ndarray:
+    return sitk.GetArrayFromImage(image(run, name))
+
+
+# What is written
+
+
+def test_all_eight_files_are_written_and_nothing_else(run: Run) -> None:
+    assert sorted(path.name for path in run.out.iterdir()) == sorted(FILES.values())
+    assert len(FILES) == 8
+    assert all(path.stat().st_size > 100 for path in run.out.iterdir())
+
+
+@pytest.mark.parametrize("name", ["labels", "infection_probability", "segmentation"])
+def test_images_lie_on_the_grid_of_the_ct(run: Run, name: str) -> None:
+    ct, written = sitk.ReadImage(str(run.ct)), image(run, name)
+    assert written.GetSize() == ct.GetSize()
+    for of in (sitk.Image.GetSpacing, sitk.Image.GetOrigin, sitk.Image.GetDirection):
+        np.testing.assert_allclose(of(written), of(ct), atol=1e-4)
+    assert Grid.of_image(written).shape == turned_back_to_front().shape
+
+
+def test_the_masks_are_right(run: Run) -> None:
+    labels, truth = array(run, "labels"), phantom_on(turned_back_to_front())
+    assert set(np.unique(labels)) == {0, 1, 2, 3}
+    assert dice(labels > 0, truth.lungs > 0) > LUNGS_DICE
+    for side in (1, 2):
+        assert dice((labels == side) & ~truth.infection, (truth.lungs == side) & ~truth.infection) > LUNGS_DICE
+    assert dice(labels == 3, truth.infection) > INFECTION_DICE
+
+
+def test_segments_labels_and_probabilities_agree(run: Run) -> None:
+    segments = image(run, "segmentation")
+    layers = sitk.GetArrayFromImage(segments)
+    layers = layers.reshape(*layers.shape[:3], -1)
+    masks = {}
+    for number in range(3):
+        keys = {key: segments.GetMetaData(f"Segment{number}_{key}") for key in ("ID", "Layer", "LabelValue")}
+        masks[keys["ID"]] = layers[..., int(keys["Layer"])] == int(keys["LabelValue"])
+    labels, probability = array(run, "labels"), array(run, "infection_probability")
+    np.testing.assert_array_equal(masks["infection"], labels == 3)
+    np.testing.assert_array_equal(masks["right_lung"] & ~masks["infection"], labels == 1)
+    np.testing.assert_array_equal(masks["left_lung"] & ~masks["infection"], labels == 2)
+    assert not (masks["infection"] & ~masks["right_lung"] & ~masks["left_lung"]).any()
+    assert not probability[labels == 0].any()
+    assert probability[labels == 3].min() >= round(models.find().threshold * 255)
+
+
+def test_the_report_measures_the_label_map(run: Run, report: dict[str, Any]) -> None:
+    ml = Grid.of_image(image(run, "labels")).voxel_ml
+    labels = array(run, "labels")
+    assert report["lungs"]["both"]["volume_ml"] == pytest.approx((labels > 0).sum() * ml, abs=0.01)
+    assert report["lungs"]["both"]["infection_ml"] == pytest.approx((labels == 3).sum() * ml, abs=0.01)
+    with (run.out / "report.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["region"]: row for row in csv.DictReader(file)}
+    assert float(rows["both lungs"]["volume_ml"]) == report["lungs"]["both"]["volume_ml"]
+
+
+def test_the_report_says_how_it_was_made(report: dict[str, Any]) -> None:
+    provenance, model = report["provenance"], models.find()
+    assert provenance["model"]["name"] == model.name
+    assert provenance["model"]["sha256"] == hashlib.sha256(model.weights.read_bytes()).hexdigest()
+    assert provenance["settings"]["infection_threshold"] == model.threshold
+    assert provenance["device"] in ("cpu", "cuda")
+    assert provenance["precision"] in ("float32", "bfloat16", "float16")
+    assert provenance["versions"]["covidseg"] == CovidSegLib.__version__
+    assert {"python", "torch", "monai", "SimpleITK", "numpy"} < provenance["versions"].keys()
+    assert provenance["seconds"]["total"] > 0
+    assert report["input"]["format"] == "NIfTI"
+    assert "Not for diagnosis" in report["notice"]
+
+
+def test_no_result_says_whose_ct_it_was_or_where_it_lay(run: Run) -> None:
+    """Neither in the file nor, where it is compressed, in what it holds."""
+    for path in run.out.iterdir():
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data += gzip.decompress(data)
+        for secret in (*NAMES, LONG, "Größe", "covidseg0", str(Path.home()), str(run.ct.parents[5])):
+            assert secret.encode() not in data, f"{secret} in {path.name}"
+
+
+# What is said
+
+
+def test_progress_as_json_goes_from_nothing_to_all(run: Run) -> None:
+    progress = [event for event in run.events if event["event"] == "progress"]
+    fractions = [event["fraction"] for event in progress]
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert fractions == sorted(fractions)
+    assert max(np.diff(fractions)) <= 0.2
+    assert all(event["stage"][0].isupper() and event["stage"].isprintable() for event in progress)
+    assert {"Reading the CT", "Finding the lungs", "Finding the infection"} < {event["stage"] for event in progress}
+    assert all(event["seconds_left"] >= 0 for event in progress[len(progress) // 2 :])
+    assert progress[-1]["seconds_left"] == 0
+
+
+def test_the_end_is_said_once_with_all_files(run: Run) -> None:
+    kinds = [event["event"] for event in run.events]
+    assert kinds.count("done") == 1
+    assert run.events[-1] == {"event": "done", "output": str(run.out), "files": list(FILES.values())}
+    assert "error" not in kinds
+    assert "Traceback" not in run.errors
+
+
+# The demo, in this process
+
+
+def test_the_demo_says_plainly_that_it_is_synthetic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn: list[str] = []
+    text: Callable[..., object] = Figure.text
+
+    def noted(figure: Figure, x: float, y: float, words: str, **style: object) -> object:
+        drawn.append(words)
+        return text(figure, x, y, words, **style)
+
+    monkeypatch.setattr(Figure, "text", noted)
+    monkeypatch.setattr("CovidSegLib.phantom.default_grid", lambda: UPPER)
+    assert cli.main(["segment", "--demo", "-o", str(tmp_path / "demo"), "--threshold", "0.6"]) == cli.DONE
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == sorted(FILES.values())
+    out, err = capsys.readouterr()
+    assert "synthetic chest CT" in err
+    assert "Done: 8 files" in out
+    assert "Not for diagnosis" in out
+    assert SYNTHETIC in drawn
+    report = json.loads((tmp_path / "demo" / "report.json").read_text(encoding="utf-8"))
+    assert "synthetic" in report["input"]["format"]
+    assert report["provenance"]["settings"]["infection_threshold"] == 0.6
+
+
+# Other commands
+
+
+def test_models_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models"]) == cli.DONE
+    out = capsys.readouterr().out
+    for model in models.installed():
+        assert model.name in out
+        assert model.summary in out
+        assert model.card["licence"] in out
+    assert f"{models.DEFAULT} (default)" in out
+
+
+def test_recipes_are_listed_with_what_they_cost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(recipes, "names", lambda: ["chs-net", "ra-unet"])  # each is described in test_recipe
+    assert cli.main(["recipes"]) == cli.DONE
+    out = capsys.readouterr().out
+    assert re.search(
+        r"^ra-unet: RA-UNet\. .*\n    Zeng, .*\n    infection: RAUNet, 13\.0 M parameters, 2\d\d GFLOPs", out, re.M
+    )
+    assert out.startswith("chs-net: CHS-Net.")
+
+
+def test_a_recipe_is_shown_as_it_is_written(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["recipes", "show", "qc-hc-unet"]) == cli.DONE
+    assert capsys.readouterr().out == recipes.find("qc-hc-unet").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["show"], "Give the name of the recipe to show"),
+        (["show", "none"], "There is no recipe “none”; the recipes are: attention-unet, "),
+    ],
+)
+def test_a_recipe_that_cannot_be_shown_is_told(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["recipes", *arguments]) == cli.UNUSABLE
+    assert told in capsys.readouterr().err
+
+
+def test_a_row_of_an_ablation_is_of_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["segment", "--demo", "-o", str(tmp_path / "out"), "--ablation"]
+    assert cli.main([*arguments, "BU"]) == cli.UNUSABLE
+    assert "give --recipe with --ablation" in capsys.readouterr().err
+    assert cli.main([*arguments, "none", "--recipe", "chs-net"]) == cli.UNUSABLE
+    assert "has no row “none”; give one of “BU”, " in capsys.readouterr().err
+
+
+def test_a_recipe_runs_without_weights_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A recipe of one's own, from its file."""
+    small = recipes.find("raiu-net").read_text(encoding="utf-8").replace("256, 256", "64, 64")
+    (tmp_path / "mine.toml").write_text(small.replace("out_channels = 1", "out_channels = 1, features = 4"), "utf-8")
+    monkeypatch.setattr("CovidSegLib.phantom.default_grid", lambda: UPPER)
+    options = ["--recipe", str(tmp_path / "mine.toml"), "--skip", "surfaces", "--skip", "overview"]
+    assert cli.main(["segment", "--demo", "-o", str(tmp_path / "out"), *options]) == cli.DONE
+    assert "The networks of “raiu-net” are untrained: what they mark means nothing" in capsys.readouterr().err
+    written = (tmp_path / "out" / "report.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in written
+    report = json.loads(written)
+    assert report["provenance"]["model"]["recipe"] == "raiu-net"
+    assert report["provenance"]["model"]["trained"] is False
+    assert report["provenance"]["lungs_model"]["name"] == "unet-cascade"
+
+
+def test_a_model_and_a_recipe_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["segment", "--demo", "-o", "out", "--model", "unet-cascade", "--recipe", "chs-net"])
+    assert end.value.code == cli.UNUSABLE
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_what_can_be_skipped_is_what_outputs_can_skip() -> None:
+    assert set(cli.SKIPPABLE) == set(outputs.GROUPS)
+
+
+def test_help_and_version_load_neither_torch_nor_anything_else_slow() -> None:
+    for argument in ("--help", "--version"):
+        process = start(argument, env={"PYTHONPROFILEIMPORTTIME": "1"})
+        out, imported = process.communicate(timeout=TIMEOUT)
+        assert process.returncode == 0
+        assert not {b"torch", b"SimpleITK", b"vtkmodules", b"scipy"} & set(imported.replace(b"|", b" ").split())
+        assert out.strip()

@@ -1,0 +1,128 @@
+"""Every layout is told from its names and read back exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import data_layouts as written
+
+from CovidSegLib.data import dataset, open_data
+from CovidSegLib.data import entry_reader as reading
+from CovidSegLib.data.patients import was_seen
+from CovidSegLib.errors import InputError
+from CovidSegLib.evaluation import selection as choose
+from CovidSegLib.models import Model
+
+
+def put(tmp_path: Path, writer: Callable[[Path], None]) -> Path:
+    """A data set in a folder of its own, below `tmp_path`."""
+    folder = tmp_path / writer.__name__
+    folder.mkdir()
+    writer(folder)
+    return folder
+
+
+@pytest.mark.parametrize("writer", written.WRITERS, ids=lambda writer: writer.__name__)
+def test_a_layout_is_read_back_exactly(tmp_path: Path, writer: Callable[[Path], None]) -> None:
+    layout, structures, patients = written.WRITERS[writer]
+    data = open_data(put(tmp_path, writer))
+    assert data.layout == layout
+    assert {entry.name: entry.patient for entry in data.entries} == patients
+    assert data.patients == sorted(set(patients.values()))
+    cases = data.cases()
+    assert [case.name for case in cases] == list(patients)
+    for case in cases:
+        grey = case.name.startswith("radiopaedia") and layout in ("zenodo", "kaggle")
+        np.testing.assert_array_equal(case.axial, written.PUT_BACK if grey else written.CHEST.axial)
+        assert case.axial.dtype == np.int16
+        assert case.eight_bit == (grey or layout == "covid19_ct_seg_hu")
+        assert case.spacing == pytest.approx((3.0, 7.0, 7.0))
+        assert {*case.masks} == structures
+        for structure, mask in case.masks.items():
+            assert mask.dtype == bool
+            np.testing.assert_array_equal(
+                mask, written.CHEST.lungs if structure == "lungs" else written.CHEST.infection, structure
+            )
+            assert case.known_slices(structure).all()
+        assert case.lungs_known.all() == ("lungs" in structures)
+
+
+def test_no_image_is_read_to_tell_a_layout_and_only_those_asked_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = put(tmp_path, written.zenodo)
+    opened: list[str] = []
+    read = reading.read_image
+    monkeypatch.setattr(reading, "read_image", lambda file: (opened.append(file.name), read(file))[1])
+    data = open_data(folder)
+    assert not opened
+    assert [case.name for case in data.cases(["coronacases_001"])] == ["coronacases_001"]
+    assert opened == ["coronacases_001.nii.gz"] * 3
+    with pytest.raises(InputError, match=r"no patient “p9”; there are: coronacases_001, radiopaedia_10\."):
+        data.cases(["p9"])
+
+
+def test_a_folder_of_data_sets_is_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for writer in (written.covid19_ct_seg_hu, written.mosmed):
+        put(tmp_path, writer)
+    scans = tmp_path / "covid_ct_md"
+    scans.mkdir()
+    (scans / "labels.json").write_text(json.dumps({"cases": {"P001": {"infected_slices": [3]}}}))
+    (tmp_path / "notes").mkdir()
+    data = open_data(tmp_path)
+    assert data.layout == "covid19_ct_seg_hu + covid_ct_md + mosmed"
+    assert data.whole_scans == ("P001",)
+    assert data.patients == ["coronacases_001", "radiopaedia_29_86490_1", "study_0255"]
+    monkeypatch.setattr(dataset.covid_ct_md, "clean_slices", lambda scan: scan)
+    assert data.clean_slices("P001") == scans / "P001"
+    with pytest.raises(InputError, match="no whole scan “P002”; there are: P001"):
+        data.clean_slices("P002")
+    put(tmp_path, written.nnunet)
+    put(tmp_path, written.nnunet_of_old)
+    with pytest.raises(InputError, match="holds 2 scans called “covid_007”"):
+        open_data(tmp_path)
+
+
+def test_what_is_no_data_set_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="There is no folder"):
+        open_data(tmp_path / "none")
+    with pytest.raises(InputError) as told:
+        open_data(tmp_path)
+    assert all(f"{layout.name} (" in str(told.value) for layout in dataset.LAYOUTS)
+
+
+@pytest.mark.parametrize(
+    ("writer", "file", "text", "told"),
+    [
+        (written.covid19_ct_seg_hu, "index.json", "[{}]", "lists the runs of slices"),
+        (written.kaggle, "metadata.csv", "a,b\n1,2\n", "says which CT and masks belong together"),
+        (written.nnunet, "dataset.json", "{", "describes the data set"),
+        (written.nnunet, "dataset.json", '{"labels": {"heart": 1}}', "of which none is called lung"),
+        (written.nnunet, "dataset.json", '{"labels": {"lung": 1, "ignore": 2}}', "a label “ignore”"),
+    ],
+)
+def test_damaged_lists_are_told(
+    tmp_path: Path, writer: Callable[[Path], None], file: str, text: str, told: str
+) -> None:
+    folder = put(tmp_path, writer)
+    (folder / file).write_text(text)
+    with pytest.raises(InputError, match=told) as error:
+        open_data(folder)
+    assert str(folder / file) in str(error.value)
+
+
+def test_a_patient_is_the_same_in_every_data_set(tmp_path: Path) -> None:
+    assert was_seen("radiopaedia_29", ["radiopaedia_29_86490_1"])
+    assert was_seen("coronacases_001", ["coronacases_org_001"])
+    assert not was_seen("radiopaedia_2", ["radiopaedia_29_86490_1"])
+    model = Model(Path("nowhere"), {"trained_on": ["radiopaedia_10_85902_1"]})
+    assert choose.choose(put(tmp_path, written.zenodo), [model], None).patients == ("coronacases_001",)
+
+
+def test_only_infection_is_measured(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no masks of infection"):
+        choose.choose(put(tmp_path, written.msd_lung), [], None)

@@ -1,0 +1,293 @@
+"""`covidseg models`: a model is put in place whole or not at all, after a look at all of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from safetensors.torch import save
+from support.tiny_run import make_run
+
+from CovidSegLib import models, recipes
+from CovidSegLib.cli import main as cli
+from CovidSegLib.models import archives
+from CovidSegLib.models.loading import recipe_of
+from CovidSegLib.runs.card import write_card
+
+
+@pytest.fixture
+def do(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs `covidseg models` with arguments, which must end well; gives what it printed."""
+
+    def run(*arguments: object) -> str:
+        code = cli.main(["models", *map(str, arguments)])
+        out, err = capsys.readouterr()
+        assert code == cli.DONE, err
+        return out
+
+    return run
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], own_models: Path) -> Callable[..., str]:
+    """The same for arguments that are refused: nothing is left; gives the one sentence that was told."""
+
+    def run(*arguments: object) -> str:
+        before = everything(own_models)
+        assert cli.main(["models", *map(str, arguments)]) == cli.UNUSABLE
+        assert everything(own_models) == before
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        return err
+
+    return run
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_models_are_listed_with_whose_they_are(do: Callable[..., str], run: Path) -> None:
+    do("pack", run, "--name", "mine")
+    for arguments in ([], ["list"]):
+        out = do(*arguments)
+        assert out.startswith(f"{models.DEFAULT} (default): {models.find().title}. ")
+        assert "\nunet-cascade: U-Net cascade. " in out
+        assert "\nmine (yours): Tiny. " in out and "    licence: Weights: for research." in out
+
+
+def test_a_packed_run_is_a_model_of_its_own(do: Callable[..., str], run: Path, own_models: Path) -> None:
+    (run / "checkpoint.pt").write_bytes(b"large")
+    assert "mine: Tiny, " in do("pack", run, "--name", "mine")
+    shutil.rmtree(run)
+    found = models.find("mine")
+    assert found.folder == own_models / "mine" and found.verified_weights()
+    assert recipe_of(found).name == "tiny"
+    assert sorted(path.name for path in found.folder.iterdir()) == sorted(models.FILES)
+
+
+def test_results_in_a_card_are_packed_too(do: Callable[..., str], run: Path) -> None:
+    card = write_card(run).card
+    (run / "card.json").write_text(json.dumps({**card, "results": {"masks": {"b": 0.5}}}))
+    do("pack", run, "--name", "mine")
+    assert models.find("mine").card["results"] == {"masks": {"b": 0.5}}
+
+
+def test_a_model_is_replaced_only_if_asked(
+    do: Callable[..., str], refused: Callable[..., str], run: Path, tmp_path: Path
+) -> None:
+    do("pack", run, "--name", "mine")
+    other = make_run(tmp_path / "other", licence="Weights: another's.")
+    assert "There is a model “mine” already; choose another name, or allow overwriting." in refused(
+        "pack", other, "--name", "mine"
+    )
+    do("pack", other, "--name", "mine", "--overwrite")
+    assert models.find("mine").card["licence"] == "Weights: another's."
+    assert models.find("mine").verified_weights() == (other / "model.safetensors").read_bytes()
+
+
+def test_models_can_be_put_into_another_folder(do: Callable[..., str], run: Path, tmp_path: Path) -> None:
+    do("pack", run, "--name", "mine", "--into", tmp_path / "else")
+    assert models.find(tmp_path / "else" / "mine").name == "mine"
+    assert "mine" not in models.names()
+
+
+@pytest.mark.parametrize("name", ["../mine", "a/b", "", ".mine", "a b", "mine.", "x" * 65])
+def test_names_that_are_no_folder_s_are_refused(refused: Callable[..., str], run: Path, name: str) -> None:
+    assert f"“{name}” cannot be the name of a model" in refused("pack", run, "--name", name)
+
+
+def test_the_library_s_models_are_neither_replaced_nor_removed(refused: Callable[..., str], run: Path) -> None:
+    told = "The model “unet-cascade” comes with CovidSeg"
+    assert f"{told}; choose another name" in refused("pack", run, "--name", "unet-cascade", "--overwrite")
+    assert f"{told} and is not removed" in refused("remove", "unet-cascade")
+    assert "no model “mine” of your own; yours are: none." in refused("remove", "mine")
+
+
+def test_removing_leaves_what_is_not_the_model_s(do: Callable[..., str], run: Path, own_models: Path) -> None:
+    for name in ("mine", "other"):
+        do("pack", run, "--name", name)
+    (own_models / "other" / "notes.txt").write_text("of the user")
+    assert do("remove", "mine") == "Removed: mine.\n"
+    do("remove", "other")
+    assert everything(own_models) == {"other/notes.txt": b"of the user"}
+    assert "other" not in models.names()
+
+
+def test_what_is_not_whole_is_found(
+    do: Callable[..., str], run: Path, own_models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    do("pack", run, "--name", "mine")
+    assert do("verify") == f"{models.DEFAULT}: whole\nmine: whole\nunet-cascade: whole\n"
+    weights = own_models / "mine" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    assert cli.main(["models", "verify"]) == cli.UNUSABLE
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{models.DEFAULT}: whole\nmine: The weights of the model “mine” are not those that its card")
+    assert err == "Not to be used: mine; the reasons stand above.\n"
+    assert do("verify", "unet-cascade") == "unet-cascade: whole\n"
+
+
+# From one computer to another
+
+
+@pytest.fixture
+def archive(run: Path, tmp_path: Path) -> Path:
+    """A model as a file."""
+    write_card(run)
+    path = tmp_path / "tiny.zip"
+    assert cli.main(["models", "export", str(run), "-o", str(path)]) == cli.DONE
+    return path
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("named", [[], ["--name", "other"]])
+def test_what_is_exported_can_be_installed(
+    do: Callable[..., str], archive: Path, run: Path, named: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    do("install", archive, "--sha256", sha256(archive).upper(), *named)
+    found = models.find("other" if named else "tiny")
+    assert found.card == models.find(run).card
+    assert found.verified_weights() == (run / "model.safetensors").read_bytes()
+    assert recipe_of(found).name == "tiny"
+
+
+def test_a_folder_can_be_installed(do: Callable[..., str], refused: Callable[..., str], run: Path) -> None:
+    write_card(run)
+    assert "model.safetensors in “tiny-run” is not the one that --sha256 names" in refused(
+        "install", run, "--sha256", "0" * 64
+    )
+    do("install", run, "--sha256", sha256(run / "model.safetensors"))
+    assert models.find("tiny-run").folder != run
+
+
+def test_a_model_of_the_library_takes_its_recipe_along(do: Callable[..., str], tmp_path: Path) -> None:
+    do("export", "unet-cascade", "-o", tmp_path / "copy.zip")
+    do("install", tmp_path / "copy.zip")
+    assert recipe_of(models.find("copy")) == recipes.load("unet-cascade")
+    assert models.find("copy").recipe == str(models.user_folder() / "copy" / "recipe.toml")
+
+
+def test_a_file_is_replaced_only_if_asked(do: Callable[..., str], refused: Callable[..., str], archive: Path) -> None:
+    archive.write_bytes(b"mine")
+    assert "There is a file" in refused("export", "unet-cascade", "-o", archive)
+    assert archive.read_bytes() == b"mine"
+    do("export", "unet-cascade", "-o", archive, "--overwrite")
+    assert zipfile.is_zipfile(archive) and not archive.with_name("tiny.zip.new").exists()
+
+
+def test_only_the_model_s_files_are_taken(do: Callable[..., str], archive: Path, own_models: Path) -> None:
+    """At the top or in one folder; whatever else is in the archive stays there."""
+    inside = zipfile.ZipFile(archive)
+    with zipfile.ZipFile(archive.with_name("deep.zip"), "w") as deep:
+        deep.mkdir("tiny")
+        for name in inside.namelist():
+            deep.writestr(f"tiny/{name}", inside.read(name))
+        deep.writestr("tiny/run.py", "print()")
+        deep.writestr("__MACOSX/tiny/card.json", "{}")
+    do("install", archive.with_name("deep.zip"))
+    assert sorted(everything(own_models)) == sorted(f"deep/{name}" for name in models.FILES)
+
+
+def changed(archive: Path, **files: bytes | None) -> None:
+    """Put other files into the archive; None takes one out. A dot is written as two underscores."""
+    with zipfile.ZipFile(archive) as old:
+        content = {name: old.read(name) for name in old.namelist()}
+    content |= {name.replace("__", "."): data for name, data in files.items()}  # type: ignore[dict-item]
+    with zipfile.ZipFile(archive, "w") as new:
+        for name, data in content.items():
+            if data is not None:
+                new.writestr(name, data)
+
+
+OTHER = save({})
+BAD: dict[str, tuple[dict[str, bytes | None], str]] = {
+    "no card": ({"card__json": None}, r"“tiny” is no model: card.json missing"),
+    "nothing": (dict.fromkeys(("card__json", "model__safetensors")), "model.safetensors and card.json missing"),
+    "a broken card": ({"card__json": b"{"}, "The card of the model “tiny” cannot be read; ask whoever made it"),
+    "a poor card": ({"card__json": b"{}"}, "The card of the model “tiny” lacks “title”, "),
+    "other weights": ({"model__safetensors": OTHER}, "are not those that its card describes (their SHA-256 differs)"),
+    "a broken recipe": ({"recipe__toml": b"["}, "The recipe recipe.toml is not valid TOML"),
+    "no recipe": ({"recipe__toml": None}, "There is no recipe “tiny”"),
+    "another recipe": ({"recipe__toml": b'like = "raiu-net"'}, "“tiny” do not fit its recipe “recipe”; ask whoever"),
+    "a path upwards": ({"../card__json": b"{}"}, "would be written elsewhere (“../card.json”)"),
+    "a path downwards": ({"/tmp/x": b"{}"}, "would be written elsewhere (“/tmp/x”)"),
+    "a drive": ({"C:x": b"{}"}, "would be written elsewhere (“C:x”)"),
+    "two cards": ({"a/card__json": b"{}"}, "“tiny.zip” holds more than one card.json"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_archives_that_are_no_model_are_refused(refused: Callable[..., str], archive: Path, kind: str) -> None:
+    files, told = BAD[kind]
+    changed(archive, **files)
+    assert told in refused("install", archive)
+
+
+def test_weights_that_are_none_are_refused(refused: Callable[..., str], archive: Path, run: Path) -> None:
+    card = json.loads((run / "card.json").read_text())
+    data = b"\x08\0\0\0\0\0\0\0nonsense"
+    card["sha256"] = hashlib.sha256(data).hexdigest()
+    changed(archive, model__safetensors=data, card__json=json.dumps(card).encode())
+    assert "do not fit its recipe “tiny”" in refused("install", archive)
+
+
+def test_files_that_cannot_be_read_are_told(
+    refused: Callable[..., str], archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "cannot be read (No such file" in refused("install", tmp_path / "none.zip")
+    (tmp_path / "text.zip").write_text("text")
+    assert "“text.zip” is no .zip file that can be read (File is not a zip file)" in refused(
+        "install", tmp_path / "text.zip"
+    )
+    data = bytearray(archive.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (tmp_path / "damaged.zip").write_bytes(data)
+    assert "“damaged.zip” is no .zip file that can be read" in refused("install", tmp_path / "damaged.zip")
+    assert "“tiny.zip” is not the one that --sha256 names" in refused("install", archive, "--sha256", "0" * 64)
+    monkeypatch.setitem(archives.LARGEST, "card.json", 10)
+    assert "card.json in “tiny.zip” is larger than any model's" in refused("install", archive)
+
+
+@pytest.fixture
+def address(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Of the folder of the archive, on this computer."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(archive.parent))
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *arguments: None)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_model_is_installed_from_an_address(
+    do: Callable[..., str], refused: Callable[..., str], archive: Path, address: str
+) -> None:
+    assert "could be changed on its way" in refused("install", f"{address}/tiny.zip")
+    assert "could be changed on its way" in refused("install", "ftp://x/tiny.zip", "--sha256", sha256(archive))
+    assert "is not the one that --sha256 names; it is not used" in refused(
+        "install", f"{address}/tiny.zip", "--sha256", "0" * 64
+    )
+    assert "none.zip cannot be downloaded (File not found); check the address" in refused(
+        "install", f"{address}/none.zip", "--sha256", "0" * 64
+    )
+    do("install", f"{address}/tiny.zip?download=1", "--sha256", sha256(archive))
+    assert models.find("tiny").verified_weights()
+
+
+def test_an_address_where_nobody_answers_is_told(refused: Callable[..., str], address: str) -> None:
+    gone = "http://127.0.0.1:1/tiny.zip"
+    assert f"{gone} cannot be downloaded (ConnectionError); check" in refused("install", gone, "--sha256", "0" * 64)

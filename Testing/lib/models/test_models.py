@@ -1,0 +1,194 @@
+"""Models are found by name, and their weights are used only if they are those that the card describes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import CovidSegLib
+from CovidSegLib import models
+from CovidSegLib.errors import InputError
+from CovidSegLib.models.loading import recipe_of
+
+#: Of the cross-validation by which the default model is measured.
+RUNS = Path(CovidSegLib.__file__).parents[1] / "Resources" / "CrossValidation"
+WEIGHTS = b"stand for safetensors"
+CARD: dict[str, Any] = {
+    "title": "A model",
+    "summary": "It finds things.",
+    "recipe": "unet-cascade",
+    "sha256": hashlib.sha256(WEIGHTS).hexdigest(),
+    "threshold": 0.4,
+    "licence": "none",
+}
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in which models are looked for."""
+    monkeypatch.setattr(models, "WEIGHTS", tmp_path)
+    return tmp_path
+
+
+def put(shelf: Path, name: str, card: object = CARD, weights: bytes | None = WEIGHTS) -> Path:
+    folder = shelf / name
+    folder.mkdir()
+    text = card if isinstance(card, str) else json.dumps(card)
+    (folder / "card.json").write_text(text, encoding="utf-8")
+    if weights is not None:
+        (folder / "model.safetensors").write_bytes(weights)
+    return folder
+
+
+def test_what_is_released_is_whole() -> None:
+    released = models.installed()
+    assert [model.name for model in released] == models.names()
+    assert released[0].name == models.DEFAULT
+    assert models.find() == released[0]
+    for model in released:
+        assert hashlib.sha256(model.verified_weights()).hexdigest() == model.card["sha256"]
+        assert model.card["limits"]
+    weights = [*models.WEIGHTS.rglob("*.safetensors"), *RUNS.rglob("*.safetensors")]
+    assert sum(path.stat().st_size for path in weights) < 40e6  # the repository keeps for ever what it once held
+    assert models.find().weights.stat().st_size < 20e6
+
+
+def test_the_runs_behind_the_default_s_card_are_there_and_each_patient_was_kept_from_one() -> None:
+    """So that `covidseg evaluate --runs` makes the card's table again."""
+    default = models.find()
+    runs = [models.at(path.parent) for path in sorted(RUNS.glob("*/card.json"))]
+    tests = [set(json.loads((run.folder / "split.json").read_text())["test"]) for run in runs]
+    for run, test in zip(runs, tests, strict=True):
+        run.verified_weights()
+        assert recipe_of(run) == recipe_of(default)
+        assert test and not test & run.seen and not test & set(run.card["calibrated_on"])
+    measured = default.card["results"]["masks"]
+    assert [sum(patient in test for test in tests) for patient in measured] == [1] * len(measured)
+    for scan in default.card["results"]["whole_scans"]:
+        assert any(scan not in run.seen for run in runs)
+
+
+def test_models_are_found_without_torch() -> None:
+    """Slicer's own process asks for them, and torch crashes there."""
+    script = "import sys; from CovidSegLib import models; models.installed(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], cwd=Path(CovidSegLib.__file__).parents[1]).returncode == 0
+
+
+def test_a_model_by_name_and_the_default_first(shelf: Path) -> None:
+    for name in ("zeta", models.DEFAULT, "alpha"):
+        put(shelf, name, {**CARD, "title": name.upper()})
+    assert [model.name for model in models.installed()] == [models.DEFAULT, "alpha", "zeta"]
+    model = models.find("zeta")
+    assert (model.title, model.summary, model.recipe) == ("ZETA", "It finds things.", "unet-cascade")
+    assert (model.threshold, model.temperature) == (0.4, 1.0)
+    assert model.verified_weights() == WEIGHTS
+    assert models.find().name == models.DEFAULT
+
+
+@pytest.mark.parametrize("name", ["beta", "../alpha", "/"])
+def test_an_unknown_model_is_told_with_those_that_are_there(shelf: Path, name: str) -> None:
+    put(shelf, "alpha")
+    with pytest.raises(InputError, match=r"There is no model “.+”; installed are: alpha\."):
+        models.find(name)
+
+
+def test_an_empty_name_is_the_default(shelf: Path) -> None:
+    put(shelf, models.DEFAULT)
+    assert models.find("") == models.find()
+
+
+def test_the_users_own_models_are_found_too(shelf: Path, own_models: Path) -> None:
+    """But none takes the place of one that comes with the library."""
+    put(shelf, "alpha")
+    own_models.mkdir()
+    put(own_models, "alpha", {**CARD, "title": "another"})
+    put(own_models, "mine", weights=b"changed")
+    assert [(model.name, model.title, model.shipped) for model in models.installed()] == [
+        ("alpha", "A model", True),
+        ("mine", "A model", False),
+    ]
+    with pytest.raises(InputError, match=r"please install or pack this model again"):
+        models.find("mine").verified_weights()
+
+
+def test_the_users_folder_is_where_the_system_keeps_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COVIDSEG_MODELS")
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    monkeypatch.setenv("LOCALAPPDATA", "/local")
+    found = {}
+    for system in ("linux", "win32", "darwin"):
+        monkeypatch.setattr(sys, "platform", system)
+        found[system] = models.user_folder()
+    assert found["linux"] == Path("/data/covidseg/models")
+    assert found["win32"] == Path("/local/CovidSeg/models")
+    assert found["darwin"] == Path.home() / "Library/Application Support/CovidSeg/models"
+
+
+def test_no_model_at_all(shelf: Path) -> None:
+    assert models.installed() == []
+    with pytest.raises(InputError, match=r"installed are: none\."):
+        models.find()
+
+
+@pytest.mark.parametrize("at", [0, len(WEIGHTS) // 2, -1])
+def test_a_changed_byte_is_noticed(shelf: Path, at: int) -> None:
+    changed = bytearray(WEIGHTS)
+    changed[at] ^= 1
+    put(shelf, "alpha", weights=bytes(changed))
+    with pytest.raises(InputError, match=r"“alpha” are not those that its card describes .* install CovidSeg again\."):
+        models.find("alpha").verified_weights()
+
+
+@pytest.mark.parametrize("weights", [b"", WEIGHTS[:-1], WEIGHTS + b"\0"])
+def test_weights_of_another_length_are_noticed(shelf: Path, weights: bytes) -> None:
+    put(shelf, "alpha", weights=weights)
+    with pytest.raises(InputError, match="SHA-256"):
+        models.find("alpha").verified_weights()
+
+
+def test_missing_weights_are_told(shelf: Path) -> None:
+    put(shelf, "alpha", weights=None)
+    with pytest.raises(InputError, match=r"weights of the model “alpha” are missing .* install CovidSeg again\."):
+        models.find("alpha").verified_weights()
+
+
+BROKEN = {
+    "empty": ("", "cannot be read"),
+    "cut off": (json.dumps(CARD)[:-9], "cannot be read"),
+    "a list": ([CARD], "is not a JSON object"),
+    "no hash": ({key: CARD[key] for key in CARD if key != "sha256"}, "lacks “sha256”"),
+    "two lacking": ({**CARD, "title": None, "licence": 3}, "lacks “title”, “licence”"),
+    "no threshold": ({key: CARD[key] for key in CARD if key != "threshold"}, "no “threshold” between 0 and 1"),
+    "a list that is none": ({**CARD, "trained_on": 3}, "wrong value for “trained_on”, which is no list of texts"),
+    "a list of numbers": ({**CARD, "limits": [3]}, "wrong value for “limits”, which is no list of texts"),
+    "temperature 0": ({**CARD, "temperature": 0.0}, "wrong value for “temperature”, which is no number above 0"),
+    "temperature in words": ({**CARD, "temperature": "1"}, "wrong value for “temperature”"),
+    "threshold in words": ({**CARD, "threshold": "0.5"}, "no “threshold” between 0 and 1"),
+    "threshold in percent": ({**CARD, "threshold": 50.0}, "no “threshold” between 0 and 1"),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_card_is_told_and_leaves_the_others_usable(shelf: Path, kind: str) -> None:
+    card, told = BROKEN[kind]
+    put(shelf, "alpha", card)
+    put(shelf, "beta")
+    with pytest.raises(InputError) as caught:
+        models.find("alpha")
+    message = str(caught.value)
+    assert message.startswith("The card of the model “alpha” ")
+    assert told in message
+    assert message.endswith("please install CovidSeg again.")
+    assert [model.name for model in models.installed()] == ["beta"]
+
+
+def test_a_card_that_is_not_text(shelf: Path) -> None:
+    (put(shelf, "alpha") / "card.json").write_bytes(b"\xff\xfe\x00{")
+    with pytest.raises(InputError, match="“alpha” cannot be read"):
+        models.find("alpha")

@@ -1,0 +1,158 @@
+"""Every published network, with the switches of every row of its paper's tables, on two and three spatial axes."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from support.network_checks import ROWS, boxes, idle_parameters, overfit, settle
+
+from CovidSegLib.networks import build
+from CovidSegLib.training.losses import BCEDiceLoss, DeepSupervisionLoss, DiceCELoss, SegmentationLoss, TverskyCELoss
+
+LOSS = {
+    "QCHCUNet": TverskyCELoss(),
+    "RAUNet": BCEDiceLoss(),
+    "CovidSegNet": DiceCELoss(),
+    "FVPASPPUNet": DeepSupervisionLoss(BCEDiceLoss()),
+    "RAIUNet": SegmentationLoss(),
+    "CHSNet": SegmentationLoss(),
+}
+CHANNELS = {"QCHCUNet": 4, "RAUNet": 1, "CovidSegNet": 3, "FVPASPPUNet": 1, "RAIUNet": 1, "CHSNet": 2}
+# CHS-Net is RAIUNet twice: on three axes, where it takes longest, its last row alone.
+CASES = [
+    (name, row, dims)
+    for name, rows in ROWS.items()
+    for row, dims in product(rows, (2, 3))
+    if name != "CHSNet" or dims == 2 or row == rows[-1]
+]
+
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore:.*torch.jit.trace.* is deprecated:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),  # a trace is for one size, as the warnings say
+]
+
+
+def cases(chosen: list[tuple[str, dict[str, Any], int]]) -> pytest.MarkDecorator:
+    names = [f"{name} {' '.join(map(str, row.values()))} {dims}D" for name, row, dims in chosen]
+    return pytest.mark.parametrize(("name", "row", "dims"), chosen, ids=names)
+
+
+every_case = cases(CASES)
+# What takes longest: a trace of every row on the axes of its paper, learning a patch on three axes with the last row.
+PAPERS_DIMS = dict.fromkeys(ROWS, 3) | {"RAIUNet": 2, "CHSNet": 2}
+traced_cases = cases(
+    [
+        case
+        for case in CASES
+        if case[2] == PAPERS_DIMS[case[0]] and (case[0] != "CHSNet" or case[1] == ROWS["CHSNet"][-1])
+    ]
+)
+learning_cases = cases(
+    [case for case in CASES if case[2] == 2 or (case[1] == ROWS[case[0]][-1] and case[0] != "CHSNet")]
+)
+
+
+def small(name: str, row: dict[str, Any], dims: int, **arguments: Any) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return build(name, {"spatial_dims": dims, "features": 4, **row, **arguments})
+
+
+def maps_of(answer: torch.Tensor | list[torch.Tensor]) -> list[torch.Tensor]:
+    """All logits: with deep supervision there are several in training."""
+    return answer if isinstance(answer, list) else [answer]
+
+
+@every_case
+def test_odd_sizes_come_back_and_every_parameter_learns(name: str, row: dict[str, Any], dims: int) -> None:
+    # A ReLU is shut half of the time; the depth descriptor of spectral attention needs one of its features / 2 open.
+    network = small(name, row, dims, features=16 if row.get("inception") and row["attention"] else 4, in_channels=2)
+    answer = maps_of(network(torch.rand(2, 2, *(17, 7, 5)[:dims])))
+    assert len(answer) == (3 if row.get("deep_supervision") else 1)
+    assert {tuple(logits.shape) for logits in answer} == {(2, CHANNELS[name], *(17, 7, 5)[:dims])}
+    sum(logits.square().mean() for logits in answer).backward()
+    assert not idle_parameters(network)
+
+
+@every_case
+def test_the_smallest_sizes_come_back_and_train_alone(name: str, row: dict[str, Any], dims: int) -> None:
+    """A single voxel, where batch normalisation would have one value a map, and an axis of one."""
+    network = small(name, row, dims)
+    for sizes in ((1, 1, 1)[:dims], (1, 37, 2)[:dims]):
+        image = torch.rand(1, 1, *sizes)
+        answer = maps_of(network.train()(image))
+        sum(logits.square().mean() for logits in answer).backward()
+        assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+        with torch.no_grad():
+            for logits in [*answer, network.eval()(image)]:
+                assert logits.shape == (1, CHANNELS[name], *sizes) and logits.isfinite().all()
+
+
+@every_case
+def test_batches_do_not_mix_and_half_precision_is_finite(name: str, row: dict[str, Any], dims: int) -> None:
+    network, image = settle(small(name, row, dims)), torch.rand(2, 1, *(7, 20, 9)[:dims])
+    with torch.no_grad():
+        both = network(image)
+        torch.testing.assert_close(both[1:], network(image[1:]), atol=1e-5, rtol=1e-4)
+        assert not torch.allclose(both[1:], both[:1], atol=1e-3)  # the network does look at the image
+        with torch.autocast("cpu", torch.bfloat16):
+            assert all(logits.isfinite().all() for logits in maps_of(network.train()(image)))
+            assert network.eval()(image).isfinite().all()
+        logits = network.half()(image.half())
+        assert logits.dtype == torch.float16 and logits.isfinite().all()
+
+
+@traced_cases
+def test_torchscript_gives_the_same(name: str, row: dict[str, Any], dims: int) -> None:
+    network, image = settle(small(name, row, dims)), torch.rand(1, 1, *(7, 20, 9)[:dims])
+    with torch.no_grad():
+        traced = torch.jit.trace(network, image, check_trace=False)
+        torch.testing.assert_close(traced(image), network(image), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name != "CHSNet"])
+def test_exports_and_runs_on_unharmed(name: str) -> None:
+    """The size is no other test's: what the export computes first must not stay behind in the network."""
+    dims = PAPERS_DIMS[name]
+    network, image = settle(small(name, ROWS[name][-1], dims)), torch.rand(1, 1, *(50, 20, 7)[:dims])
+    with torch.no_grad():
+        exported = torch.export.export(network, (image,)).module()(image)
+        plain = network(image)
+    assert type(plain) is torch.Tensor
+    torch.testing.assert_close(exported, plain)
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if name != "CHSNet"])
+def test_every_decoder_level_takes_the_maps_of_its_encoder_level(name: str) -> None:
+    """By the skip connections of all the papers' figures; RAIU-Net's go through its attention."""
+    network = small(name, ROWS[name][-1], 2)
+    encoded: dict[int, torch.Tensor] = {}
+    taken: dict[int, torch.Tensor] = {}
+    skips = encoded
+    for level, block in enumerate(network.encoder):
+        block.register_forward_hook(lambda _, inputs, output, at=level: encoded.update({at: output.clone()}))
+    for level, block in enumerate(network.decoder):
+        block.register_forward_pre_hook(lambda _, inputs, at=level: taken.update({at: inputs[0].clone()}))
+    if name == "RAIUNet":
+        skips, given = {}, {}
+        for level, block in enumerate(network.attention):
+            block.register_forward_hook(lambda _, inputs, output, at=level: skips.update({at: output.clone()}))
+            block.register_forward_pre_hook(lambda _, inputs, at=level: given.update({at: inputs}))
+    network(torch.rand(2, 1, 32, 32))
+    assert len(taken) == len(encoded) - 1
+    for level, maps in taken.items():
+        skip = skips[level]
+        width = skip.shape[1]
+        assert torch.equal(maps[:, :width], skip) or torch.equal(maps[:, -width:], skip)
+        if name == "RAIUNet":  # Eq. 10: the skip and the encoder's next deeper maps
+            assert torch.equal(given[level][0], encoded[level]) and torch.equal(given[level][1], encoded[level + 1])
+
+
+@learning_cases
+def test_overfits_one_patch(name: str, row: dict[str, Any], dims: int) -> None:
+    network = small(name, row, dims, features=8 if dims == 2 else 4)
+    image, mask = boxes([16] * dims, labels=2 if CHANNELS[name] == 1 else 3)
+    if name == "CHSNet":
+        mask = torch.cat([mask > 0, mask == 2], dim=1).long()  # lungs, infection
+    assert overfit(network, LOSS[name], image, mask) > 0.95

@@ -1,0 +1,89 @@
+"""QC-HC U-Net: every block and number that the paper names; what holds of every network is in test_every_network."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from support.network_checks import ROWS, parameters, settle
+from support.numpy_layers import conv, interpolate, norm, relu
+
+from CovidSegLib.networks.qchcunet import Hypercolumns, QCHCUNet, QuickDecoderBlock, QuickEncoderBlock
+
+
+def counted(quick: bool, hypercolumns: bool, labels: int) -> int:
+    """Parameters by hand, from the paper's widths; a convolution with batch normalisation has 2 more a map."""
+    widths = [32, 64, 128, 256, 512]
+    total = 7**3 * 32 + 32 if quick else 0
+    for width, below in zip(widths, [1, *widths], strict=False):
+        total += 27 * (width if quick else below) * width + 27 * width * width + 4 * width
+    for width, skip, deeper in zip(widths[:4], (64, 128, 256, 512), (64, 128, 256, 1024), strict=True):
+        skip, deeper = (skip, deeper) if quick else (width, 2 * width)
+        total += 8 * deeper * width + width
+        total += 27 * (skip + width) * width + 27 * width * width + 4 * width
+        total += (skip + width) * width + 2 * width if quick else 0
+    return total + labels * (sum(widths[:4]) if hypercolumns else 32) + labels
+
+
+@pytest.mark.parametrize(("switches", "labels"), list(product(ROWS["QCHCUNet"], [2, 4])))
+def test_parameters_are_those_of_the_widths(switches: dict[str, bool], labels: int) -> None:
+    """The paper gives no number: 31.0 million, and 22.6 million for the 3D U-Net, follow from its 32 to 512 maps."""
+    with torch.device("meta"):
+        network = QCHCUNet(out_channels=labels, **switches)
+    assert parameters(network) == counted(switches["quick_connection"], switches["hypercolumns"], labels)
+
+
+def test_shapes_of_the_papers_patch() -> None:
+    with torch.device("meta"):
+        network, image = QCHCUNet(), torch.rand(1, 1, 160, 160, 80)
+    seen = []
+    for block in [*network.encoder, *network.decoder]:
+        block.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape[1:])))
+    assert network(image).shape == (1, 4, 160, 160, 80)
+    grids = [(160, 160, 80), (80, 80, 40), (40, 40, 20), (20, 20, 10), (10, 10, 5)]
+    down = [(2 * width, *grid) for width, grid in zip((32, 64, 128, 256, 512), grids, strict=True)]
+    up = [(width, *grid) for width, grid in zip((256, 128, 64, 32), grids[3::-1], strict=True)]
+    assert seen == down + up
+
+
+def test_quick_connection_of_the_encoder_is_its_figure() -> None:
+    torch.manual_seed(0)
+    block, maps = settle(QuickEncoderBlock(3, 3)), torch.randn(1, 3, 4, 5, 6)
+    x = maps[0].numpy()
+    first = norm(block.first[1], conv(block.first[0], x))
+    last = norm(block.last[1], conv(block.last[0], relu(first)))
+    expected = np.concatenate([relu(last + first + x), x])
+    np.testing.assert_allclose(block(maps)[0].detach().numpy(), expected, atol=1e-5)
+
+
+def test_quick_connection_of_the_decoder_is_its_figure() -> None:
+    torch.manual_seed(0)
+    block, maps = settle(QuickDecoderBlock(3, 5, 2)), torch.randn(1, 5, 4, 5, 6)
+    x = maps[0].numpy()
+    first = norm(block.first[1], conv(block.first[0], x))
+    last = norm(block.last[1], conv(block.last[0], relu(first)))
+    expected = relu(last + first + norm(block.shortcut[1], conv(block.shortcut[0], x)))
+    np.testing.assert_allclose(block(maps)[0].detach().numpy(), expected, atol=1e-5)
+
+
+def test_first_convolution_learns_when_the_last_passes_nothing_on() -> None:
+    """What the quick connection is for: "if the gradient of the subsequent Conv is close to zero"."""
+    block = QuickEncoderBlock(2, 3)
+    torch.nn.init.zeros_(block.last[0].weight)
+    block(torch.randn(2, 3, 6, 6)).square().mean().backward()
+    assert block.first[0].weight.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_hypercolumns_are_their_equations(dims: int) -> None:
+    """Eqs. 4 and 7 in their own order: upsample all maps, one vector a voxel, one linear classifier on it."""
+    torch.manual_seed(0)
+    widths, sizes = (2, 3, 5), (8, 12, 4)[:dims]
+    head = Hypercolumns(dims, widths, out_channels=4)
+    levels = [torch.randn(1, width, *(size // 2**j for size in sizes)) for j, width in enumerate(widths)]
+    columns = np.concatenate([interpolate(maps[0].numpy(), sizes) for maps in levels])
+    w = np.concatenate([layer.weight.detach().numpy().reshape(4, -1) for layer in head.classifiers], axis=1)
+    expected = np.einsum("oc,c...->o...", w, columns) + head.classifiers[0].bias.detach().numpy().reshape(
+        4, *[1] * dims
+    )
+    np.testing.assert_allclose(head(levels)[0].detach().numpy(), expected, atol=1e-5)

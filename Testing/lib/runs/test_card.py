@@ -1,0 +1,93 @@
+"""A finished run is a model: its card says what the run and its data say, and its weights are those that are found."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from support.tiny_run import FACTS, make_run
+
+from CovidSegLib import models, recipes
+from CovidSegLib.errors import InputError
+from CovidSegLib.models.loading import load_stages, recipe_of
+from CovidSegLib.networks.weights import unique_state
+from CovidSegLib.runs.card import with_card, write_card
+
+
+def test_a_run_is_a_model_by_its_path(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = write_card(run)
+    assert models.find(run) == models.find(str(run)) == written
+    assert (written.name, written.title, written.threshold) == ("tiny-run", "Tiny", 0.5)
+    assert written.recipe == str(run / "recipe.toml") and recipe_of(written).name == written.card["recipe"] == "tiny"
+    assert written.card["sha256"] == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
+    monkeypatch.chdir(run.parent)
+    assert models.find("tiny-run") == written
+    monkeypatch.chdir(run)
+    assert models.find(".") == written
+    assert "tiny-run" not in models.names()
+
+
+def test_its_networks_have_its_weights(run: Path) -> None:
+    loaded = load_stages(write_card(run), torch.device("cpu"))
+    assert list(loaded) == ["lungs", "infection"]
+    found = {f"{name}.{key}": value for name in loaded for key, value in unique_state(loaded[name].network).items()}
+    saved = load_file(run / "model.safetensors")
+    assert found.keys() == saved.keys()
+    assert all(torch.equal(found[key], saved[key]) for key in saved)
+
+
+def test_without_a_recipe_of_its_own_it_has_the_library_s(run: Path) -> None:
+    (run / "recipe.toml").unlink()
+    (run / "training.json").write_text(json.dumps({**FACTS, "recipe": "raiu-net"}))
+    assert recipe_of(write_card(run)) == recipes.load("raiu-net")
+
+
+def test_the_card_says_what_is_known_of_the_data_and_no_more(run: Path) -> None:
+    unknown = write_card(run).card
+    assert unknown["licence"] == (
+        "Weights: for research. The terms of the training data apply; they are not recorded here."
+    )
+    assert unknown["data"] == {}  # its recipe names the paper's data, which need not be the run's
+    assert (unknown["trained_on"], unknown["never_trained_on"], unknown["results"]) == (["a"], ["b"], {})
+    assert "Trained on 1 scan." in unknown["limits"] and len(unknown["limits"]) == 4
+    told = {"data": {"Own": "Two scans of ours"}, "licence": "Weights: ours.", "limits": ["Only men."]}
+    (run / "training.json").write_text(json.dumps({**FACTS, **told, "validation": ["c"]}))
+    known = write_card(run).card
+    assert (known["data"], known["licence"], known["validation"]) == (told["data"], "Weights: ours.", ["c"])
+    assert known["limits"][-1] == "Only men."
+    assert models.find(run).seen == {"a", "c"}
+
+
+def test_a_card_is_kept_as_long_as_it_is_of_these_weights(run: Path) -> None:
+    card = write_card(run).card
+    (run / "card.json").write_text(json.dumps({**card, "results": {"masks": {"b": 0.5}}}))
+    assert with_card(run).card["results"] == {"masks": {"b": 0.5}}
+    make_run(run)  # trained again
+    assert with_card(run).card["results"] == {}
+    assert with_card(run).verified_weights() == (run / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "told"),
+    [
+        ("training.json", None, r"The run “tiny-run” has not ended \(training\.json is missing\); let it train on"),
+        ("model.safetensors", None, r"“tiny-run” has not ended \(model\.safetensors is missing\)"),
+        ("training.json", "{", "“training.json” of the run “tiny-run” cannot be read; train it again"),
+        ("training.json", "[]", "lacks all that it must say; train it again"),
+        ("training.json", '{"recipe": "tiny"}', "lacks “never_trained_on”, “trained_on”; train it again"),
+        ("recipe.toml", 'like = "chs-net"\ntraining.batch = 0', r"recipe\.toml \(like chs-net\.toml\).*“batch”"),
+    ],
+)
+def test_runs_that_are_no_model_yet_are_told(run: Path, file: str, text: str | None, told: str) -> None:
+    (run / file).unlink()
+    if text is not None:
+        (run / file).write_text(text)
+    with pytest.raises(InputError, match=told):
+        write_card(run)
+    assert not (run / "card.json").exists()
+    with pytest.raises(InputError, match=r"holds no model \(card\.json is missing\); give the folder of a training"):
+        models.find(run)

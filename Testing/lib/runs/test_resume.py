@@ -1,0 +1,233 @@
+"""`covidseg train`: a run ends as a model, and however it was broken off, it ends with the same weights."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.command_line import LIBRARY, TIMEOUT, start
+from support.tiny_data import RECIPE, write_data, write_recipe
+
+from CovidSegLib import models, recipes
+from CovidSegLib.cli import main as cli
+from CovidSegLib.data.split import Split
+from CovidSegLib.models.loading import recipe_of
+from CovidSegLib.runs.run import Plan, prepare
+
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+SPLIT = ("--validation", "p2", "--test", "p3")
+LOSSES = ("epoch", "loss", "validation_dice", "learning_rate")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of data and a recipe."""
+    folder = tmp_path_factory.mktemp("train")
+    write_data(folder / "data")
+    write_recipe(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(place: Path) -> Path:
+    """A run that nothing has disturbed, in a process of its own as the others are."""
+    process = start("train", *arguments(place, "unbroken"), env=ONE_THREAD)
+    said, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == cli.DONE, errors.decode()
+    assert said.decode().count("infection: epoch") == 6
+    return place / "unbroken"
+
+
+def arguments(place: Path, run: str, *more: str) -> list[str]:
+    """Of `covidseg train`, all that this file needs."""
+    return [str(place / "tiny.toml"), "--data", str(place / "data"), "--out", str(place / run), *SPLIT, *more]
+
+
+def rows(run: Path) -> list[dict[str, str]]:
+    with (run / "infection" / "metrics.csv").open(newline="") as file:
+        return [{key: row[key] for key in LOSSES} for row in csv.DictReader(file)]
+
+
+def test_a_run_is_a_model(unbroken: Path) -> None:
+    model = models.find(unbroken)
+    assert model.verified_weights()
+    assert recipe_of(model).name == "tiny"
+    assert model.card["trained_on"] == ["p1"]
+    assert model.card["never_trained_on"] == ["p2", "p3"]
+
+
+def test_a_run_says_how_it_was_made(unbroken: Path) -> None:
+    """And nothing of where: no path and no name of the computer."""
+    assert json.loads((unbroken / "split.json").read_text()) == {
+        "train": ["p1"], "validation": ["p2"], "test": ["p3"], "seed": 0
+    }  # fmt: skip
+    facts = json.loads((unbroken / "training.json").read_text())
+    dice = [float(row["validation_dice"]) for row in rows(unbroken) if row["validation_dice"]]
+    assert facts["stages"]["infection"]["epochs"] == 6
+    assert facts["stages"]["infection"]["validation_dice"] == pytest.approx(dice[-1], abs=1e-4)
+    assert facts["stages"]["infection"]["kept"] == "averaged"
+    assert facts["versions"]["torch"]
+    environment = json.loads((unbroken / "environment.json").read_text())
+    assert environment["packages"]["torch"] and environment["threads"] == 1
+    given = environment["arguments"]
+    assert (given["recipe"], given["data"], given["validation"]) == (["tiny.toml"], "data", ["p2"])
+    texts = "".join(path.read_text() for path in (*unbroken.glob("*.json"), unbroken / "recipe.toml"))
+    assert str(unbroken.parent) not in texts and os.uname().nodename not in texts
+    assert [row["epoch"] for row in rows(unbroken)] == ["1", "2", "3", "4", "5", "6"]
+    assert sorted(path.name for path in (unbroken / "infection" / "pictures").iterdir()) == [
+        "p2_run0-epoch-0004.png", "p2_run0-epoch-0006.png"
+    ]  # fmt: skip
+
+
+def test_tensorboard_has_the_same_numbers(unbroken: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(unbroken / "infection" / "tensorboard"))
+    board.Reload()
+    losses = [event.value for event in board.Scalars("loss")]
+    assert losses == pytest.approx([float(row["loss"]) for row in rows(unbroken)], abs=1e-5)
+    assert len(board.Scalars("validation_dice")) == 2
+
+
+def wait_for_epoch(process: subprocess.Popen[bytes], epoch: int) -> None:
+    assert process.stdout
+    for line in process.stdout:
+        if f"infection: epoch {epoch},".encode() in line:
+            return
+    pytest.fail(f"ended before epoch {epoch}")
+
+
+def kill_in_an_epoch(place: Path, run: Path) -> int:
+    """The third, somewhere; the exit code."""
+    process = start("train", *arguments(place, str(run)), env=ONE_THREAD)
+    wait_for_epoch(process, 2)
+    time.sleep(random.uniform(0.0, 0.1))
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=TIMEOUT)
+    return process.returncode
+
+
+def kill_in_a_checkpoint(place: Path, run: Path) -> int:
+    """That of the third epoch, half written; the exit code."""
+    dying = [sys.executable, str(Path(__file__).parent / "dying.py"), "half", "3", "train"]
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(LIBRARY)}
+    process = subprocess.run(
+        [*dying, *arguments(place, str(run))], env=environment, capture_output=True, timeout=TIMEOUT, check=False
+    )
+    assert (run / "infection" / "last.pt.new").exists()
+    return process.returncode
+
+
+@pytest.mark.parametrize("kill", [kill_in_an_epoch, kill_in_a_checkpoint])
+def test_a_run_that_was_killed_ends_as_an_unbroken_one(
+    place: Path, unbroken: Path, tmp_path: Path, kill: Callable[[Path, Path], int]
+) -> None:
+    """With kill -9, and it goes on with another number of workers."""
+    run = tmp_path / "killed"
+    assert kill(place, run) == -signal.SIGKILL
+    assert not (run / "card.json").exists()
+    process = start("train", *arguments(place, str(run), "--resume", "--workers", "0"), env=ONE_THREAD)
+    said, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == cli.DONE, errors.decode()
+    assert 0 < said.decode().count("infection: epoch") < 6  # it went on, and did not begin anew
+    assert (run / "model.safetensors").read_bytes() == (unbroken / "model.safetensors").read_bytes()
+    assert (run / "training.json").read_bytes() == (unbroken / "training.json").read_bytes()
+    assert rows(run) == rows(unbroken)
+    assert not list(run.rglob("*.new"))
+
+
+def test_ctrl_c_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
+    """It reaches the processes that prepare the data too, as from a terminal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+    process = start(
+        "train", *arguments(place, str(tmp_path / "stopped"), "--epochs", "200"), env=ONE_THREAD, start_new_session=True
+    )
+    signal.signal(signal.SIGINT, before)
+    wait_for_epoch(process, 1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == cli.CANCELLED
+    assert errors.decode() == "Cancelled; the same command with --resume goes on from the last whole epoch.\n"
+
+
+# Bad input
+
+
+def told(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
+    """The sentence with which `covidseg train` refuses its arguments."""
+    assert cli.main(["train", *given]) == cli.UNUSABLE
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_a_run_is_not_overwritten(place: Path, unbroken: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (unbroken / "model.safetensors").read_bytes()
+    assert "“unbroken” holds a run already; go on with it by --resume" in told(capsys, arguments(place, "unbroken"))
+    assert "begun with another settings.json" in told(capsys, arguments(place, "unbroken", "--resume", "--seed", "1"))
+    assert "another recipe.toml" in told(capsys, arguments(place, "unbroken", "--resume", "--epochs", "9"))
+    assert (unbroken / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_goes_on_from_the_start_that_it_had(
+    place: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of the same weights under another name is the same; none is another."""
+    run, again = tmp_path / "run", shutil.copytree(unbroken, tmp_path / "again")
+    given = arguments(place, str(run), "--epochs", "1")
+    assert cli.main(["train", *given, "--start", str(unbroken)]) == cli.DONE
+    capsys.readouterr()
+    assert "begun with another settings.json" in told(capsys, [*given, "--resume"])
+    assert cli.main(["train", *given, "--resume", "--start", str(again)]) == cli.DONE
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--validation", "p9"], "There is no patient “p9”; there are: p1, p2, p3."),
+        (["--validation", "p2", "--test", "p2"], "The patient “p2” is named twice"),
+        (["--validation", "p1", "--test", "p2", "p3"], "No patient is left to train on"),
+        (["--test", "p3"], "Name patients to validate on"),
+        (["--whole-scans", "x"], "There is no whole scan “x”"),
+        (["--stage", "lungs", *SPLIT], "The recipe tiny has no stage “lungs”; it has infection."),
+        (["--split", "none.json", *SPLIT], "Give the patients by --split, or by --validation and --test"),
+        (["--start", "nothing", *SPLIT], "“nothing” is no finished run"),
+        (["--ablation", "x", *SPLIT], "has no ablation"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_told(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], sentence: str
+) -> None:
+    given = [str(place / "tiny.toml"), "--data", str(place / "data"), "--out", str(tmp_path / "run"), *more]
+    assert sentence in told(capsys, given)
+
+
+def test_a_folder_that_cannot_be_made_is_told(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("of somebody")
+    assert "“file” cannot be a folder, as it is a file" in told(capsys, arguments(place, str(tmp_path / "file")))
+    assert "“run” cannot be a folder, as it is a file or lies in one" in told(
+        capsys, arguments(place, str(tmp_path / "file" / "run"))
+    )
+    assert (tmp_path / "file").read_text() == "of somebody"
+
+
+def test_a_run_that_was_killed_before_it_had_begun_begins(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml.new").write_text("ha")
+    text = RECIPE.strip() + "\n"
+    plan = Plan(text, recipes.of_text(text, "tiny"), Split(("a",), ("b",), (), 0), ("infection",))
+    prepare(tmp_path, plan, resume=True)
+    assert (tmp_path / "recipe.toml").read_text() == text
+    (tmp_path / "settings.json").unlink()
+    prepare(tmp_path, plan, resume=True)
+    assert (tmp_path / "settings.json").exists()
+    assert not list(tmp_path.glob("*.new"))

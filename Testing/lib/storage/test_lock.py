@@ -1,0 +1,63 @@
+"""Two trainings in one folder would write over each other."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from CovidSegLib.errors import InputError
+from CovidSegLib.storage.lock import alone
+
+pytest.importorskip("fcntl")
+#: Holds the lock until it is ended.
+HOLDER = """
+import sys
+from pathlib import Path
+from CovidSegLib.storage.lock import alone
+with alone(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture()
+def settings(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "settings.json").write_text("{}")
+    return tmp_path / "run" / "settings.json"
+
+
+@pytest.fixture()
+def other(settings: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that trains."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(settings)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout and process.stdout.readline() == b"held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_the_second_training_is_refused_until_the_first_one_has_ended(
+    settings: Path, other: subprocess.Popen[bytes]
+) -> None:
+    with (
+        pytest.raises(InputError, match="Another process is training in “run”; wait for it or end it"),
+        alone(settings),
+    ):
+        pytest.fail("two at a time")
+    other.kill()
+    other.wait()
+    with alone(settings):
+        assert settings.read_text() == "{}"
+
+
+def test_a_folder_is_free_after_each_training(settings: Path) -> None:
+    for _ in range(2):
+        with alone(settings):
+            pass

@@ -1,0 +1,265 @@
+"""The scans to learn from, and what a network sees of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support.stages import patch_stage, slice_stage
+from support.tiny_case import chest_case
+from support.tiny_data import write_case
+
+from CovidSegLib.data import open_data
+from CovidSegLib.data.layouts import covid_ct_md
+from CovidSegLib.errors import InputError
+from CovidSegLib.preprocessing import AIR_HU
+from CovidSegLib.recipe import Augmentation, Intensity, Stage
+from CovidSegLib.training.patch_dataset import PatchDataset
+from CovidSegLib.training.slice_dataset import SliceDataset
+from CovidSegLib.training.targets import known_slices, lung_sides, target_mask
+from CovidSegLib.volume import Grid, Volume
+
+STAGE = slice_stage(window=(-1000.0, 200.0))
+#: What the default recipe does to its slices.
+CHEST_CT = (Augmentation("chest-ct"),)
+
+
+# The layout of COVID-19-CT-Seg
+
+
+def test_cases_are_read_as_axial_slices_from_feet_to_head(tmp_path: Path) -> None:
+    written = chest_case(slices=5)
+    index = [{"name": f"p1_run{run}", "patient": "p1", "slices": 5} for run in (0, 1)]
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    for entry in index:
+        write_case(tmp_path, str(entry["name"]), written)
+    first, second = open_data(tmp_path).cases()
+    assert (first.name, second.name, first.patient) == ("p1_run0", "p1_run1", "p1")
+    assert first.spacing == pytest.approx(written.spacing)
+    for name in ("axial", "lungs", "infection"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(written, name))
+    assert first.lungs.dtype == first.infection.dtype == bool
+    assert first.eight_bit
+    assert first.lungs_known.all()
+    assert len(first.infection_known) == 5
+
+
+def test_of_whole_scans_only_clean_slices_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The labels count from the head, and the scan is stored from head to feet."""
+    chest = chest_case(slices=20)
+    grid = Grid(chest.axial.shape, chest.spacing[::-1], direction=(1, 0, 0, 0, 1, 0, 0, 0, -1))
+    volume = Volume(np.ascontiguousarray(chest.axial[::-1]), grid)
+    (tmp_path / "labels.json").write_text(json.dumps({"cases": {"p9": {"infected_slices": [3, 4]}}}))
+    monkeypatch.setattr(covid_ct_md, "read_volume", {tmp_path / "p9": volume}.__getitem__)
+    case = covid_ct_md.clean_slices(tmp_path / "p9", beside=2)
+    np.testing.assert_array_equal(case.axial, chest.axial)
+    # Slices 1 to 6 from the head are 13 to 18 from the feet.
+    assert np.flatnonzero(~case.lungs_known).tolist() == list(range(13, 19))
+    assert not case.infection.any()
+    assert (case.infection_known == case.lungs_known).all()
+    assert (case.lungs & chest.lungs).sum() > 0.9 * (chest.lungs & ~chest.infection).sum()
+    assert not case.eight_bit
+
+
+# What a network sees
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_slices_have_the_network_s_size_and_range(train: bool) -> None:
+    stage = slice_stage(size=(32, 40), window=(-1000.0, 200.0), count=3)
+    scans = [chest_case("a", 4), chest_case("b", 3, eight_bit=False)]
+    data = SliceDataset(scans, stage, "infection", train, CHEST_CT)
+    assert len(data) == 7
+    for image, mask in (data[item] for item in range(len(data))):
+        assert image.shape == (3, 32, 40)
+        assert mask.shape == (1, 32, 40)
+        assert image.dtype == mask.dtype == torch.float32
+        assert type(image) is type(mask) is torch.Tensor
+        assert 0 <= image.min() < image.max() <= 1
+        assert set(mask.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_slices_to_measure_on_are_as_at_inference() -> None:
+    case = chest_case(slices=3)
+    stage = slice_stage(size=(48, 48), window=(-1000.0, 200.0), count=3, labels=("lungs",))
+    data = SliceDataset([case], stage, "lungs", False, CHEST_CT)
+    image, mask = data[0]
+    np.testing.assert_array_equal(mask[0].numpy() > 0, case.lungs[0])
+    expected = np.clip((case.axial[[0, 0, 1]] + 1000) / 1200, 0, 1)  # the lowest slice stands for the one below it
+    np.testing.assert_allclose(image.numpy(), expected, atol=1e-3)
+    torch.testing.assert_close(data[0][0], image, rtol=0, atol=0)
+
+
+def test_slices_with_unknown_masks_are_left_out() -> None:
+    case = chest_case(slices=4)
+    case.infection_known[[0, 2]] = False  # and lungs_known, which is the same array
+    assert [z for _, z in SliceDataset([case], STAGE, "infection", False).index] == [1, 3]
+
+
+def test_what_is_far_from_the_lungs_is_air_where_the_stage_masks() -> None:
+    case = chest_case(slices=2)
+    stage = slice_stage(size=(48, 48), window=(-1100.0, 200.0), mask_margin_mm=7.0)
+    image, _ = SliceDataset([case], stage, "infection", False)[0]
+    air = (AIR_HU + 1100) / 1300
+    assert image[0, 0, 0] == pytest.approx(air)
+    assert image[0, 24, 4] == pytest.approx(air)  # two pixels from the lung
+    assert image[0, 24, 5] == pytest.approx(1140 / 1300, abs=0.1)  # one pixel, which is the margin
+
+
+def test_augmentation_follows_the_seed() -> None:
+    data = SliceDataset([chest_case()], STAGE, "infection", True, CHEST_CT)
+    drawn = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        data.augment_eight_bit.set_random_state(seed)
+        drawn.append(data[5])
+    for first, again, other in zip(*drawn, strict=True):
+        torch.testing.assert_close(first, again, rtol=0, atol=0)
+        assert not torch.equal(first, other)
+
+
+def test_without_augmentation_a_slice_to_learn_from_is_one_to_measure_on() -> None:
+    """What a recipe does not say is not done."""
+    learn, measure = (SliceDataset([chest_case()], STAGE, "infection", train) for train in (True, False))
+    for first, second in zip(learn[5], measure[5], strict=True):
+        torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+def test_grey_values_are_those_of_inference() -> None:
+    stage = slice_stage(intensity=Intensity((-1000.0, 200.0), grey_levels=8, zscore=True))
+    image, _ = SliceDataset([chest_case()], stage, "infection", False)[5]
+    assert len(image.unique()) <= 8
+    assert image.mean() == pytest.approx(0, abs=0.2)
+
+
+# What is to be learnt
+
+
+def test_labels_that_exclude_each_other_are_numbers() -> None:
+    """The infection wins over the lung, and each lung is on its side."""
+    case = chest_case()
+    stage = slice_stage(labels=("background", "left_lung", "right_lung", "infection"))
+    (classes,) = target_mask(case, stage)
+    np.testing.assert_array_equal(classes == 3, case.infection)
+    np.testing.assert_array_equal(classes > 0, case.lungs)
+    right_of_the_middle = np.arange(48) < 24
+    assert not (classes[:, :, right_of_the_middle] == 1).any()
+    assert not (classes[:, :, ~right_of_the_middle] == 2).any()
+
+
+def test_other_labels_are_questions_of_their_own() -> None:
+    case = chest_case()
+    lungs, infection = target_mask(case, slice_stage(labels=("lungs", "infection")))
+    np.testing.assert_array_equal(lungs, case.lungs)
+    np.testing.assert_array_equal(infection, case.infection)
+
+
+def test_sides_of_little_lung_are_told_by_the_middle() -> None:
+    """And no voxel of the lungs is left out, however small its piece."""
+    tiny = chest_case(slices=1)
+    sides = lung_sides(replace(tiny, masks={"lungs": tiny.lungs & (np.arange(48) % 7 == 0)}, spacing=(1.0, 1.0, 1.0)))
+    assert set(np.unique(sides[..., :24])) == {0, 1} and set(np.unique(sides[..., 24:])) == {0, 2}
+    speck = chest_case()
+    speck.lungs[0, 2:4, 2:4] = True
+    sides = lung_sides(speck)
+    np.testing.assert_array_equal(sides > 0, speck.lungs)
+    assert (sides[0, 2:4, 2:4] == 1).all()
+
+
+def test_what_must_be_known_depends_on_what_is_learnt() -> None:
+    known = {"lungs": np.array([True, True, False]), "infection": np.array([True, False, True])}
+    case = replace(chest_case(slices=3), known=known)
+    for labels, known in ((("lungs",), [0, 1]), (("infection",), [0, 2]), (("background", "lungs", "infection"), [0])):
+        assert np.flatnonzero(known_slices(case, slice_stage(labels=labels))).tolist() == known
+
+
+def test_a_label_without_masks_is_told() -> None:
+    with pytest.raises(InputError, match="The data has no masks of the label “tumour”"):
+        SliceDataset([chest_case()], slice_stage(labels=("background", "tumour")), "infection", True)
+
+
+def test_tumours_are_learnt_as_infections_are() -> None:
+    case = chest_case()
+    case = replace(case, masks={"tumour": case.infection}, known={"tumour": case.infection_known})
+    (classes,) = target_mask(case, slice_stage(labels=("background", "tumour")))
+    np.testing.assert_array_equal(classes == 1, case.masks["tumour"])
+    assert not case.lungs.any() and not case.lungs_known.any()
+
+
+@pytest.mark.parametrize("stage", [slice_stage(region="lungs"), slice_stage(mask_margin_mm=7.0)])
+def test_lungs_to_look_within_that_nobody_has_drawn_are_told(stage: Stage) -> None:
+    case = chest_case()
+    case = replace(case, masks={"infection": case.infection})
+    with pytest.raises(InputError, match="looks within the lungs, of which “a” has no mask: leave the scan out"):
+        SliceDataset([case], stage, "infection", True)
+
+
+# Patches
+
+
+def test_patches_have_the_network_s_size_and_fit_their_masks() -> None:
+    """Each voxel's mask is that of its HU: infection is bright, lung is dark."""
+    stage = patch_stage(size=(6, 20, 20), window=(-1000.0, 200.0))
+    data = PatchDataset([chest_case("a"), chest_case("b", 8)], stage, "infection")
+    assert len(data) == 2 * 3 * 3 + 2 * 3 * 3
+    torch.manual_seed(0)
+    seen = [data[item] for item in range(20)]
+    for image, mask in seen:
+        assert image.shape == mask.shape == (1, 6, 20, 20)
+        assert image.dtype == mask.dtype == torch.float32
+        lung = (image < 0.3).float()
+        assert (lung * mask).sum() == 0
+    assert sum(float(mask.sum()) for _, mask in seen) > 0
+    assert len({float(image.sum()) for image, _ in seen}) > 10  # from all over
+
+
+def test_patches_are_balanced_as_far_as_the_recipe_says() -> None:
+    """All of them hold some infection, which few do by chance, and it lies anywhere in them."""
+    size = (4, 10, 10)
+    cases = [chest_case("a"), chest_case("b", 8)]
+    held = {}
+    for share in (0.0, 0.5, 1.0):
+        data = PatchDataset(cases, patch_stage(size=size, patches={"foreground": share}), "infection")
+        torch.manual_seed(0)
+        masks = [data[item][1][0] for item in range(200)]
+        held[share] = sum(bool(mask.any()) for mask in masks) / 200
+    assert held[0.0] < 0.5 and held[1.0] == 1.0
+    assert abs(held[0.5] - (held[0.0] + 1) / 2) < 0.1
+    assert all(any(mask[z].any() for mask in masks) for z in (0, size[0] - 1))
+    assert any(not mask[0].any() for mask in masks) and any(not mask[-1].any() for mask in masks)
+
+
+def test_scans_without_anything_to_find_are_drawn_evenly() -> None:
+    case = chest_case()
+    case.infection[:] = False
+    data = PatchDataset([case], patch_stage(patches={"foreground": 1.0}), "infection")
+    assert not data[0][1].any()
+
+
+def test_a_scan_smaller_than_a_patch_lies_in_air() -> None:
+    data = PatchDataset([chest_case(slices=4)], patch_stage(size=(10, 60, 60), window=(-1100.0, 200.0)), "infection")
+    assert len(data) == 1
+    image, mask = data[0]
+    assert np.isclose(image[0, :3], (AIR_HU + 1100) / 1300).all()
+    assert not mask[0, :3].any() and mask[0, 3:7].any()
+    assert np.isclose(image[0, 3:7, :6], (AIR_HU + 1100) / 1300).all()
+
+
+def test_patches_keep_to_runs_of_known_slices() -> None:
+    """Two runs of two or more; a single known slice between unknown ones is no volume."""
+    case = chest_case(slices=9)
+    case.infection_known[[2, 4]] = False
+    data = PatchDataset([case], patch_stage(), "infection")
+    assert [scan.pixels.shape[0] for scan in data.scans] == [2, 4]
+
+
+def test_patches_of_a_stage_that_masks_show_the_lungs_alone() -> None:
+    case = chest_case()
+    stage = patch_stage(size=(12, 48, 48), window=(-1100.0, 200.0), mask_margin_mm=0.0)
+    image, _ = PatchDataset([case], stage, "infection")[0]
+    assert np.isclose(image[0].numpy()[~case.lungs], (AIR_HU + 1100) / 1300).all()
+    assert (image[0].numpy()[case.lungs] > 0.1).all()

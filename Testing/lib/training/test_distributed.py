@@ -1,0 +1,64 @@
+"""Several processes train one network together, and learn what one would."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.command_line import LIBRARY, TIMEOUT, start
+from support.tiny_data import RECIPE, write_data, write_recipe
+
+from CovidSegLib import models
+from CovidSegLib.cli import main as cli
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "CovidSegLib"]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(LIBRARY)}
+#: Of the recipe.
+CHANGED = {
+    "slices = { size = [32, 32] }": "patches = { size = [8, 16, 16] }",
+    "spatial_dims = 2": "spatial_dims = 3",
+    'norm_name = "batch"': 'norm_name = "instance"',
+    '{ name = "chest-ct" }, ': "",
+}
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Arguments of `covidseg train`, but for the run: patches, which a CPU learns from in 32 bits.
+
+    With norms within an image, a Dice over the whole batch, and changes that are drawn.
+    """
+    folder = tmp_path_factory.mktemp("together")
+    write_data(folder)
+    text = RECIPE
+    for old, new in CHANGED.items():
+        assert old in text
+        text = text.replace(old, new)
+    recipe = write_recipe(folder, text)
+    people = ["--validation", "p2", "--test", "p3"]
+    return ["train", str(recipe), "--data", str(folder), *people, "--epochs", "3", "--workers", "1", "--out"]
+
+
+def losses(run: Path) -> list[float]:
+    with (run / "infection" / "metrics.csv").open(newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def together(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*TORCHRUN, *arguments], env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+
+
+def test_two_processes_learn_what_one_does(given: list[str], tmp_path: Path) -> None:
+    one = start(*given, tmp_path / "one", env={"OMP_NUM_THREADS": "1"})
+    assert (one.communicate(timeout=TIMEOUT), one.returncode)[1] == cli.DONE
+    two = together(*given, str(tmp_path / "two"))
+    assert two.returncode == 0, two.stderr
+    assert two.stdout.count("infection: epoch") == 3  # one of them speaks
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-5)
+    assert models.find(tmp_path / "two").verified_weights()

@@ -1,0 +1,97 @@
+"""When training ends, on what grounds, and with which weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from CovidSegLib.inference.loaded_stage import LoadedStage
+from support.tiny_case import chest_case
+from support.tiny_training import STAGE, STUCK, TRAINING, metrics
+
+from CovidSegLib.errors import InputError
+from CovidSegLib.training import checkpoint, loop
+from CovidSegLib.training.batch_step import Stepper
+
+
+@pytest.mark.parametrize("watch", ["loss", "validation-dice"])
+def test_training_ends_early_where_nothing_gets_better(tmp_path: Path, watch: str) -> None:
+    """The last epoch is measured, however early it is."""
+    scans = [chest_case("a")]
+    trained = loop.train_stage("infection", STAGE, replace(STUCK, watch=watch), scans, scans, tmp_path)
+    rows = metrics(tmp_path)
+    assert 3 <= len(rows) == trained.epochs < 20
+    assert rows[-1]["validation_dice"]
+
+
+def test_the_best_weights_are_kept_where_the_recipe_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The validation says that the second of three epochs is the best, so its weights come back, and not the last."""
+    scans, dice = [chest_case("a")], iter([0.2, 0.6, 0.4])
+    states: list[dict[str, torch.Tensor]] = []
+
+    def pretend(name: str, loaded: LoadedStage, *given: object) -> tuple[float, list]:
+        states.append({key: value.clone() for key, value in loaded.network.state_dict().items()})
+        return next(dice), []
+
+    monkeypatch.setattr(loop, "validate", pretend)
+    trained = loop.train_stage("infection", STAGE, replace(TRAINING, keep="best"), scans, scans, tmp_path)
+    assert (trained.best_epoch, trained.dice, trained.epochs) == (2, 0.6, 3)
+    for key, value in trained.network.state_dict().items():
+        assert torch.equal(value, states[1][key]), key
+    assert any(not torch.equal(states[1][key], states[2][key]) for key in states[1])
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = [chest_case("a")]
+    step = Stepper.__call__
+    losses = iter([0.5] * 3 + [float("nan")])
+    monkeypatch.setattr(Stepper, "__call__", lambda self, image, mask: (step(self, image, mask), next(losses))[1])
+    with pytest.raises(InputError, match=r"In epoch 2 .* no number any more; lower the learning rate"):
+        loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path)
+    assert len(metrics(tmp_path)) == 1
+    assert checkpoint.load(tmp_path / "last.pt") is not None
+
+
+def test_a_gradient_that_is_no_number_spares_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loss was finite: at the end of an epoch it would be noticed after the checkpoint alone."""
+    scans = [chest_case("a")]
+    steps, step = iter(range(100)), Stepper.__call__
+
+    def astray(self: Stepper, image: torch.Tensor, mask: torch.Tensor) -> float:
+        loss = step(self, image, mask)
+        if next(steps) == 5:  # the last of the second epoch
+            next(self.network.parameters()).grad.fill_(float("inf"))
+        return loss
+
+    monkeypatch.setattr(Stepper, "__call__", astray)
+    with pytest.raises(InputError, match=r"In epoch 2 .* the gradient is no number any more"):
+        loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path)
+    state = checkpoint.load(tmp_path / "last.pt")
+    assert state is not None and all(torch.isfinite(value).all() for value in state["parts"][0].values())
+
+
+# What is watched
+
+
+def test_the_learning_rate_falls_where_the_dice_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "validate", lambda *given: (0.5, []))
+    training = replace(STUCK, early_stopping=None, epochs={"infection": 4}, optimiser=TRAINING.optimiser)
+    loop.train_stage("infection", STAGE, training, [chest_case("a")], [chest_case("a")], tmp_path)
+    assert [float(row["learning_rate"]) for row in metrics(tmp_path)] == [0.03, 0.015, 0.0075, 0.00375]
+
+
+def test_without_a_validation_the_loss_is_watched_and_the_last_epoch_kept(tmp_path: Path) -> None:
+    """Of nothing, Dice would be 1, and the first epoch the best."""
+    unknown = chest_case("b")
+    unknown.infection_known[:] = False
+    training = replace(STUCK, watch="validation-dice", keep="best")
+    for number, validation in enumerate(([], [unknown])):
+        run = tmp_path / str(number)
+        trained = loop.train_stage("infection", STAGE, training, [chest_case("a")], validation, run)
+        assert (trained.dice, trained.best_epoch, trained.kept) == (None, 0, "averaged")
+        assert 3 <= trained.epochs < 20
+        assert not any(row["validation_dice"] for row in metrics(run))

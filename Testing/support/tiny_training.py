@@ -1,0 +1,40 @@
+"""A stage and a training that learn from `tiny_case` in seconds, and what they have noted."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+from support.stages import slice_stage
+
+from CovidSegLib.recipe import Augmentation, Choice, Training
+
+DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
+           "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
+STAGE = slice_stage("DynUNet", DYNUNET, window=(-1000.0, 200.0))
+TRAINING = Training(
+    {"lungs": 3, "infection": 3},
+    batch=4,
+    loss=Choice("half-bce-half-squared-dice"),
+    optimiser=Choice("adam", {"learning_rate": 0.03}),
+    schedule=Choice("one-cycle"),
+    augmentation=(Augmentation("chest-ct"),),
+    average=0.9,
+)
+
+#: Changes nothing, and so gets no better.
+STUCK = replace(
+    TRAINING,
+    epochs={"infection": 20},
+    early_stopping=2,
+    schedule=Choice("plateau", {"patience": 0, "factor": 0.5}),
+    optimiser=Choice("adam", {"learning_rate": 1e-30}),
+    augmentation=(),
+)
+
+
+def metrics(run: Path) -> list[dict[str, str]]:
+    """The rows of metrics.csv."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
