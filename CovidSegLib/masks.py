@@ -7,7 +7,7 @@ import numpy as np
 Box = tuple[slice, slice, slice]
 
 
-def box_around(mask: np.ndarray) -> Box | None:
+def bounding_box(mask: np.ndarray) -> Box | None:
     """The smallest box (z, y, x) that holds all of a mask or label map, or None where it is empty."""
     along_z = np.flatnonzero(np.any(mask, axis=(1, 2)))
     if along_z.size == 0:

@@ -18,7 +18,7 @@ from .models import Model
 from .models.loading import load_stages, recipe_of
 from .postprocessing import infection_in_lungs, lungs_from_probability
 from .preprocessing import AxialView, beyond_image
-from .progress import Progress, part, silent
+from .progress import Progress, silent, subprogress
 from .segmentation import Segmentation
 from .volume import Volume
 
@@ -67,7 +67,7 @@ def segment(
 
     first, *others = stages.values()  # one network may find both
     name, end = ("Finding the lungs", 0.4) if others else ("Finding lungs and infection", 0.9)
-    found = predict(first, axial, spacing, None, part(progress, 0.05, end), name)
+    found = predict(first, axial, spacing, None, subprogress(progress, 0.05, end), name)
     clock.lap("predict lungs")
     lungs = _lungs(found, axial, spacing)
     if lung_model.trained and not lungs.any():
@@ -75,7 +75,7 @@ def segment(
     clock.lap("lungs")
 
     for stage in others:
-        found |= predict(stage, axial, spacing, lungs > 0, part(progress, 0.45, 0.93), "Finding the infection")
+        found |= predict(stage, axial, spacing, lungs > 0, subprogress(progress, 0.45, 0.93), "Finding the infection")
     clock.lap("predict infection")
     if "lungs" in found:  # seen from nearby, by the network that finds the infection
         lungs = _lungs(found, axial, spacing)

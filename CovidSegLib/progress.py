@@ -19,7 +19,7 @@ def silent(stage: str, fraction: float) -> None:
     """Progress that nobody wants to see."""
 
 
-def part(progress: Progress, start: float, end: float) -> Progress:
+def subprogress(progress: Progress, start: float, end: float) -> Progress:
     """Progress of a part of a run: its 0 to 1 is the whole's `start` to `end`."""
 
     def report(stage: str, fraction: float) -> None:

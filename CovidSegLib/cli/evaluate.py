@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import models
 from ..errors import InputError
 from ..models import Model
-from ..progress import Progress, part
+from ..progress import Progress, subprogress
 from .reporter import Reporter
 
 if TYPE_CHECKING:
@@ -117,15 +117,15 @@ def _apart(
     results: list[Result] = []
     scans: dict[str, dict[str, Any]] = {}
     for number, model in enumerate(chosen):
-        here = part(progress, 0.05 + 0.9 * number / len(chosen), 0.05 + 0.9 * (number + 1) / len(chosen))
-        results += evaluate_masks(cases, model, device=options.device, progress=part(here, 0.0, share))
+        here = subprogress(progress, 0.05 + 0.9 * number / len(chosen), 0.05 + 0.9 * (number + 1) / len(chosen))
+        results += evaluate_masks(cases, model, device=options.device, progress=subprogress(here, 0.0, share))
         scans[model.name] = {}
         for folder, names in wanted.scan_folders().items():
             scans[model.name] |= evaluate_whole_scans(
-                folder, model, names, device=options.device, progress=part(here, share, 1.0)
+                folder, model, names, device=options.device, progress=subprogress(here, share, 1.0)
             )
     files = write(
-        options.output, chosen, results, scans, overwrite=options.overwrite, progress=part(progress, 0.95, 1.0)
+        options.output, chosen, results, scans, overwrite=options.overwrite, progress=subprogress(progress, 0.95, 1.0)
     )
     if options.card:
         update_card(chosen[0], {"results": for_card(results, scans[chosen[0].name])})
@@ -175,21 +175,21 @@ def _pooled(
             seed=options.seed or 0,
             epochs=options.epochs,
             ablation=options.ablation,
-            progress=part(progress, 0.05, measuring),
+            progress=subprogress(progress, 0.05, measuring),
         )
     scanning = 0.95 - (0.95 - measuring) / 2 if wanted.scans else 0.95
     results: list[Result] = evaluate_pooled(
-        cases, shares, device=options.device, progress=part(progress, measuring, scanning)
+        cases, shares, device=options.device, progress=subprogress(progress, measuring, scanning)
     )
     model, of_scans = pooled(shares), wanted.scan_folders()
-    scans = evaluate_scans(of_scans, shares, device=options.device, progress=part(progress, scanning, 0.95))
+    scans = evaluate_scans(of_scans, shares, device=options.device, progress=subprogress(progress, scanning, 0.95))
     files = write(
         options.output,
         [model],
         results,
         {model.name: scans},
         overwrite=options.overwrite,
-        progress=part(progress, 0.95, 1.0),
+        progress=subprogress(progress, 0.95, 1.0),
     )
     if of is not None:
         how = f"Cross-validation: {len(shares)} trainings, each measured on patients and scans that it had not seen."

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from .. import __version__, models
 from ..errors import Cancelled, InputError
-from ..progress import Progress, part
+from ..progress import Progress, subprogress
 from . import data
 from . import evaluate as evaluation
 from . import models as shelf
@@ -248,7 +248,7 @@ def _segment(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
         from ..pipeline import segment  # torch takes seconds to load: wrong input is told before
 
     segmentation = segment(
-        volume, model, device=options.device, threshold=options.threshold, progress=part(progress, 0.1, 0.75)
+        volume, model, device=options.device, threshold=options.threshold, progress=subprogress(progress, 0.1, 0.75)
     )
     for warning in dict.fromkeys(segmentation.warnings):
         say.warning(warning)
@@ -258,7 +258,7 @@ def _segment(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
         segmentation,
         skip=options.skip,
         overwrite=options.overwrite,
-        progress=part(progress, 0.75, 1.0),
+        progress=subprogress(progress, 0.75, 1.0),
     )
     say.done(options.output, files)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import models
 from ..errors import InputError
-from ..progress import Progress, part, silent
+from ..progress import Progress, silent, subprogress
 from .reporter import Reporter
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def run(
                 device=device,
                 say=say.line,
                 arguments={name: value for name, value in vars(options).items() if name not in ("run", "cancelled")},
-                progress=watch(part(say if alone else silent, number / len(plans), (number + 1) / len(plans))),
+                progress=watch(subprogress(say if alone else silent, number / len(plans), (number + 1) / len(plans))),
             )
     if alone:
         say.done(options.out, [out / models.WEIGHTS_FILE for out in plans])

@@ -16,7 +16,7 @@ from ..metrics.calibration import Calibration
 from ..metrics.measurement import Measurement
 from ..models import Model
 from ..pipeline import segment
-from ..progress import Progress, part, silent
+from ..progress import Progress, silent, subprogress
 from ..volume import Grid, Volume
 
 
@@ -65,7 +65,7 @@ def evaluate_masks(
     """
     by_patient: dict[str, list[_Run]] = {}
     for number, case in enumerate(cases):
-        here = part(progress, number / len(cases), (number + 1) / len(cases))
+        here = subprogress(progress, number / len(cases), (number + 1) / len(cases))
         by_patient.setdefault(case.patient, []).append(_measure(case, model, device, here))
     results = []
     for patient, runs in sorted(by_patient.items()):

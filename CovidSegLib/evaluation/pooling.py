@@ -12,7 +12,7 @@ from ..data.case import Case
 from ..errors import InputError
 from ..models import Model
 from ..models.loading import recipe_of
-from ..progress import Progress, part, silent
+from ..progress import Progress, silent, subprogress
 from ..runs.cross_validation import Share
 from .masks import Result, evaluate_masks
 from .whole_scans import evaluate_whole_scans
@@ -76,7 +76,7 @@ def evaluate_pooled(
     name, results, done = pooled(shares).name, [], 0
     for share in shares:
         own = [case for case in cases if case.patient in share.patients]
-        here = part(progress, done / len(cases), (done + len(own)) / len(cases))
+        here = subprogress(progress, done / len(cases), (done + len(own)) / len(cases))
         for result in evaluate_masks(own, share.model, device=device, progress=here):
             results.append(replace(result, model=name, run=share.model.name))
         done += len(own)
@@ -113,7 +113,7 @@ def evaluate_scans(
     ]
     found: dict[str, dict[str, Any]] = {}
     for number, (folder, name, run) in enumerate(unseen):
-        here = part(progress, number / len(unseen), (number + 1) / len(unseen))
+        here = subprogress(progress, number / len(unseen), (number + 1) / len(unseen))
         measured = evaluate_whole_scans(folder, run, [name], device=device, progress=here)
         found |= {scan: {**of, "run": run.name} for scan, of in measured.items()}
     return found

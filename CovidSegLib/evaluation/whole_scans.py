@@ -14,7 +14,7 @@ from ..metrics.overlap import Counts
 from ..models import Model
 from ..pipeline import segment
 from ..preprocessing import AxialView
-from ..progress import Progress, part, silent
+from ..progress import Progress, silent, subprogress
 from ..reading import read_volume
 
 
@@ -43,7 +43,7 @@ def evaluate_whole_scans(
     wanted = [name for name in labels if scans is None or name in scans]
     results = {}
     for number, name in enumerate(wanted):
-        here = part(progress, number / len(wanted), (number + 1) / len(wanted))
+        here = subprogress(progress, number / len(wanted), (number + 1) / len(wanted))
         results[name] = _evaluate(folder / name, labels[name], model, device, here)
     return results
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ..masks import box_around
+from ..masks import bounding_box
 from ..quantification.lesions import SMALLEST_LESION_ML
 
 
@@ -55,7 +55,7 @@ class LesionCounts:
 
 def _hit(mask: np.ndarray, other: np.ndarray, voxel_ml: float) -> np.ndarray:
     """For each lesion of a mask, whether any voxel of it is in the other mask."""
-    box = box_around(mask)
+    box = bounding_box(mask)
     if box is None:
         return np.zeros(0, dtype=bool)
     labels, count = ndimage.label(mask[box], structure=np.ones((3, 3, 3), bool))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 from scipy.spatial import KDTree
 
-from ..masks import box_around
+from ..masks import bounding_box
 
 
 def _none() -> np.ndarray:
@@ -84,7 +84,7 @@ class SurfaceDistances:
 
 def _surface(mask: np.ndarray, open_ends: bool) -> np.ndarray:
     """Indices (n, 3) of the voxels of a mask that share a face with what is not in it."""
-    box = box_around(mask)
+    box = bounding_box(mask)
     if box is None:
         return np.zeros((0, 3))
     padded = np.pad(mask[box], 1)

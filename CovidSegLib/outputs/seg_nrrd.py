@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..masks import box_around
+from ..masks import bounding_box
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from ..volume import Grid
 from .terminology import SEGMENTS
@@ -88,7 +88,7 @@ def _provenance_tags(segmentation: Segmentation) -> dict[str, str]:
 
 def _extent(mask: np.ndarray) -> str:
     """First and last voxel along x, y and z of the box around a mask (z, y, x): what Slicer keeps in memory of it."""
-    box = box_around(mask)
+    box = bounding_box(mask)
     if box is None:
         return "0 -1 0 -1 0 -1"
     return " ".join(f"{part.start} {part.stop - 1}" for part in reversed(box))

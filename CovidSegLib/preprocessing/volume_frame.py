@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ..masks import Box, box_around
+from ..masks import Box, bounding_box
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class VolumeFrame:
             wanted_mm: Voxel size of the network's grid, met as nearly as whole voxels allow; the scan's own if None.
             margin_mm: Added on every side.
         """
-        inner = box_around(mask) or tuple(slice(0, length) for length in mask.shape)
+        inner = bounding_box(mask) or tuple(slice(0, length) for length in mask.shape)
         margins = [round(margin_mm / mm) for mm in spacing]
         z, y, x = (
             slice(max(part.start - margin, 0), min(part.stop + margin, length))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from ..masks import box_around
+from ..masks import bounding_box
 from ..volume import LPS_RAS, Grid
 
 #: A lesion is at least this large; what is smaller is counted in the volumes, but not listed as a lesion.
@@ -27,7 +27,7 @@ def find_lesions(infection: np.ndarray, array: np.ndarray, grid: Grid) -> list[d
         (centre of gravity, which a crescent may not contain), and `inside_lps_mm` and `inside_ras_mm` (the voxel of
         the component nearest to that). Nothing is rounded.
     """
-    box = box_around(infection)
+    box = bounding_box(infection)
     if box is None:
         return []
     labels, count = ndimage.label(infection[box], structure=np.ones((3, 3, 3), bool))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..masks import box_around
+from ..masks import bounding_box
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from ..volume import Volume
 from .lesions import SMALLEST_LESION_ML, find_lesions
@@ -81,7 +81,7 @@ def _lesions(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
     components = []
     for name, label in LUNGS.items():
         lung = segmentation.lungs == label
-        box = box_around(lung)
+        box = bounding_box(lung)
         if box is not None:
             lung[box] &= segmentation.infection[box]
             components += [{"lung": name, **lesion} for lesion in find_lesions(lung, volume.array, volume.grid)]

@@ -13,7 +13,7 @@ from .. import models, recipes
 from ..data.split import make_folds
 from ..errors import InputError
 from ..models import Model
-from ..progress import Progress, part, silent
+from ..progress import Progress, silent, subprogress
 from .card import write_card
 
 PLAN_FILE = "folds.json"
@@ -83,7 +83,7 @@ def cross_validate(
     for number, fold in enumerate(left_out):
         run = folder / f"fold-{number + 1}"
         if not (run / models.CARD_FILE).is_file():
-            here = part(progress, number / folds, (number + 1) / folds)
+            here = subprogress(progress, number / folds, (number + 1) / folds)
             train(folder / models.RECIPE_FILE, fold, run, seed=seed, progress=_named(here, number + 1, folds))
             if not (run / models.CARD_FILE).is_file():
                 write_card(run)

@@ -17,7 +17,7 @@ from ..data.case import Case
 from ..data.split import Split
 from ..errors import InputError
 from ..networks.weights import unique_state
-from ..progress import Progress, part, silent
+from ..progress import Progress, silent, subprogress
 from ..recipe import Recipe
 from ..storage.atomic import disk_told, write_whole
 from ..storage.lock import alone
@@ -166,7 +166,7 @@ def train(
                 workers=plan.workers,
                 processes=group,
                 say=say,
-                progress=part(progress, number / len(plan.stages), (number + 1) / len(plan.stages)),
+                progress=subprogress(progress, number / len(plan.stages), (number + 1) / len(plan.stages)),
             )
         if group.first:
             _finish(run, plan, cases, trained, terms or {})

@@ -13,7 +13,7 @@ from vtkmodules.vtkFiltersCore import (
     vtkWindowedSincPolyDataFilter,
 )
 
-from ..masks import box_around
+from ..masks import bounding_box
 from ..segmentation import Segmentation
 from ..volume import Grid
 from .meshes import corners_of, enclosed_mm3, is_closed, pieces_of, points_of, set_points, signed_mm3, triangles_of
@@ -50,7 +50,7 @@ def closed_surface(mask: np.ndarray, grid: Grid, block_mm: float = 0.0) -> vtkPo
     Returns:
         Triangles in LPS millimetres with normals at the points, which look outward; None where the mask is empty.
     """
-    box = box_around(mask)
+    box = bounding_box(mask)
     if box is None:
         return None
     blocks = tuple(max(1, int(block_mm / step)) for step in reversed(grid.spacing))

@@ -16,7 +16,7 @@ from ..errors import InputError
 from ..figures.slices import View
 from ..inference import choose_precision
 from ..inference.loaded_stage import LoadedStage
-from ..progress import Progress, part, silent
+from ..progress import Progress, silent, subprogress
 from ..recipe import Stage, Training
 from . import checkpoint
 from .batch_step import Stepper
@@ -124,10 +124,10 @@ def train_stage(
         for epoch in range(len(journal.rows), epochs):
             if learner.stopping.over:
                 break
-            started, here = time.monotonic(), part(progress, epoch / epochs, (epoch + 1) / epochs)
+            started, here = time.monotonic(), subprogress(progress, epoch / epochs, (epoch + 1) / epochs)
             order.epoch = epoch  # a resumed run draws what an unbroken one would have drawn
             seed_epoch(seed, epoch, processes.rank)
-            loss = processes.mean(learner.learn(loader, step, part(here, 0.0, 0.9)))
+            loss = processes.mean(learner.learn(loader, step, subprogress(here, 0.0, 0.9)))
             if watch == "loss":
                 learner.told(loss)
             dice = None
@@ -135,7 +135,7 @@ def train_stage(
                 views: list[View] = []
                 if processes.first:
                     averaged = LoadedStage(stage, learner.average.module)
-                    dice, views = validate(name, averaged, validation, part(here, 0.9, 0.99))
+                    dice, views = validate(name, averaged, validation, subprogress(here, 0.9, 0.99))
                 dice = processes.shared(dice or 0.0)
                 journal.draw(epoch + 1, views)
             if watch == "validation-dice" and dice is not None:

@@ -9,7 +9,7 @@ from ..figures.slices import View
 from ..inference import predict
 from ..inference.loaded_stage import LoadedStage
 from ..metrics.overlap import Counts
-from ..progress import Progress, part, silent
+from ..progress import Progress, silent, subprogress
 from .targets import known_slices
 
 
@@ -33,7 +33,7 @@ def validate(
     loaded.network.eval()
     counts, views = Counts(), []
     for number, case in enumerate(cases):
-        here = part(progress, number / len(cases), (number + 1) / len(cases))
+        here = subprogress(progress, number / len(cases), (number + 1) / len(cases))
         needed = "lungs" not in loaded.stage.finds or loaded.stage.region == "lungs"
         within = name == "infection" and needed and case.lungs_known.any()
         lungs = case.lungs if within else None
