@@ -119,7 +119,7 @@ def kill_in_an_epoch(place: Path, run: Path) -> int:
 
 def kill_in_a_checkpoint(place: Path, run: Path) -> int:
     """That of the third epoch, half written; the exit code."""
-    dying = [sys.executable, str(Path(__file__).parent / "dying.py"), "half", "3", "train"]
+    dying = [sys.executable, str(Path(__file__).parents[2] / "support" / "dying.py"), "half", "3", "train"]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(LIBRARY)}
     process = subprocess.run(
         [*dying, *arguments(place, str(run))], env=environment, capture_output=True, timeout=TIMEOUT, check=False
