@@ -28,14 +28,13 @@ from slicer.util import VTKObservationMixin
 if importlib.util.find_spec("CovidSegLib") is None:
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
+from CovidSegLib.errors import InputError
+from CovidSegLib.models import find, installed
+from CovidSegLib.volume import Grid
 from CovidSegModule import scene, tables, words
 from CovidSegModule.choices import Choices
 from CovidSegModule.install import InstallError, SlicerInstaller, question
 from CovidSegModule.run import Result, Run
-
-from CovidSegLib.errors import InputError
-from CovidSegLib.models import find, installed
-from CovidSegLib.volume import Grid
 
 HOMEPAGE = "https://github.com/covidseg/SlicerCovidSeg"
 POLL_MILLISECONDS = 200

@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 
 import pytest
 import slicer
+
 from CovidSegModule import install
 from CovidSegModule.install import InstallError, SlicerInstaller
 

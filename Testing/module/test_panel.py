@@ -9,11 +9,11 @@ import pytest
 import qt
 import slicer
 import vtk
-from CovidSegModule import scene, tables
-from CovidSegModule.install import InstallError
 from PySide6.QtTest import QTest
 
 from CovidSegLib.models import installed
+from CovidSegModule import scene, tables
+from CovidSegModule.install import InstallError
 
 
 def click(button):

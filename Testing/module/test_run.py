@@ -13,6 +13,7 @@ from pathlib import Path
 import harness
 import pytest
 import slicer
+
 from CovidSegModule import run as run_module
 from CovidSegModule import scene, worker
 from CovidSegModule.run import Run

@@ -8,11 +8,11 @@ import pytest
 import SimpleITK as sitk
 import slicer
 import vtk
-from CovidSegModule import scene, tables
-from CovidSegModule.run import Run
 
 from CovidSegLib.errors import InputError
 from CovidSegLib.outputs.terminology import SEGMENTS
+from CovidSegModule import scene, tables
+from CovidSegModule.run import Run
 
 
 def segment(ct, mode="done"):

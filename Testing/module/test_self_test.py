@@ -6,11 +6,11 @@ import harness
 import pytest
 import qt
 import slicer
-from CovidSegModule import scene
 from PySide6.QtTest import QTest
 
 import CovidSeg
 from CovidSegLib.models import installed
+from CovidSegModule import scene
 
 pytestmark = pytest.mark.skipif(not installed(), reason="needs the weights of a model")
 

@@ -8,13 +8,13 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 import torch
-from CovidSegLib.inference.loaded_stage import LoadedStage
 from monai.inferers.utils import sliding_window_inference
 from support.stages import patch_stage, slice_stage
 from torch import nn
 
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference import choose_device, choose_precision, predict, slices
+from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.inference.patches import count_windows
 from CovidSegLib.inference.structures import structure_maps
 from CovidSegLib.progress import silent

@@ -8,8 +8,8 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from CovidSegLib.evaluation.calibration_plot import draw_reliability
 
+from CovidSegLib.evaluation.calibration_plot import draw_reliability
 from CovidSegLib.metrics.calibration import BINS, Calibration
 
 

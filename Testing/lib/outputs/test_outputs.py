@@ -427,7 +427,7 @@ def test_leftovers_of_killed_runs_are_removed_later(tmp_path):
 def test_a_killed_run_leaves_no_results(tmp_path):
     script = f"""
 import os, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from pathlib import Path
 from CovidSegLib.outputs import write_results
 from support.grids import chest

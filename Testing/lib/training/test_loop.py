@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from CovidSegLib.inference.loaded_stage import LoadedStage
 from support.stages import patch_stage, slice_stage
 from support.tiny_case import chest_case
 from support.tiny_training import DYNUNET, STAGE, TRAINING, metrics
 from torch.optim.swa_utils import AveragedModel
 
 from CovidSegLib.errors import InputError
+from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.networks.weights import unique_state
 from CovidSegLib.recipe import Augmentation, Choice, Stage, Training
 from CovidSegLib.training import loop

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from CovidSegLib.inference.loaded_stage import LoadedStage
 from support.tiny_case import chest_case
 from support.tiny_training import STAGE, STUCK, TRAINING, metrics
 
 from CovidSegLib.errors import InputError
+from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.training import checkpoint, loop
 from CovidSegLib.training.batch_step import Stepper
 

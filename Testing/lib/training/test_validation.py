@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from CovidSegLib.inference.loaded_stage import LoadedStage
 from support.stages import slice_stage
 from support.tiny_case import chest_case
 from torch import nn
 
 from CovidSegLib.data.case import Case
+from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.training import validation
 from CovidSegLib.training.validation import validate
 
