@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from .. import __version__, models
 from ..errors import Cancelled, InputError
+from ..notices import NOT_FOR_DIAGNOSIS
 from ..progress import Progress, subprogress
 from . import data
 from . import evaluate as evaluation
@@ -24,7 +25,6 @@ from . import train as training
 from .reporter import Reporter, reporter
 
 DONE, FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 3
-NOTICE = "For research. Not for diagnosis."
 #: Ctrl-C, what ends processes, and a terminal that is closed; Windows lacks the last.
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 #: The keys of outputs.GROUPS, which takes half a second to load.
@@ -143,12 +143,16 @@ class Stop:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="covidseg", description=f"Lungs and COVID-19 infection in chest CT. {NOTICE}")
+    parser = argparse.ArgumentParser(
+        prog="covidseg", description=f"Lungs and COVID-19 infection in chest CT. {NOT_FOR_DIAGNOSIS}"
+    )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     segment = commands.add_parser(
-        "segment", help="segment a chest CT", description=f"From a chest CT to masks, surfaces and numbers. {NOTICE}"
+        "segment",
+        help="segment a chest CT",
+        description=f"From a chest CT to masks, surfaces and numbers. {NOT_FOR_DIAGNOSIS}",
     )
     segment.add_argument(
         "input", type=Path, nargs="?", metavar="INPUT", help="DICOM folder, .nii, .nii.gz, .nrrd, .mha or .mhd file"
@@ -179,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     segment.set_defaults(run=_segment)
 
     train = commands.add_parser(
-        "train", help="train recipes", description=f"From scans with masks to models of one's own. {NOTICE}"
+        "train", help="train recipes", description=f"From scans with masks to models of one's own. {NOT_FOR_DIAGNOSIS}"
     )
     training.add_arguments(train)
     train.set_defaults(run=_train)
@@ -187,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser(
         "evaluate",
         help="measure models on scans with masks",
-        description=f"Tables and pictures of how well models find lungs and infection. {NOTICE}",
+        description=f"Tables and pictures of how well models find lungs and infection. {NOT_FOR_DIAGNOSIS}",
     )
     evaluation.add_arguments(evaluate)
     evaluate.set_defaults(run=_evaluate)

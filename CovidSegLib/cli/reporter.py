@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..notices import NOT_FOR_DIAGNOSIS
+
 
 class Reporter:
     """Takes progress (it is a `progress.Progress`), warnings, the end and errors. This one shows no progress."""
@@ -35,7 +37,7 @@ class Reporter:
 
     def done(self, output: Path, files: Sequence[Path]) -> None:
         """All is written."""
-        print(f"Done: {len(files)} files in {output}. For research. Not for diagnosis.", flush=True)
+        print(f"Done: {len(files)} files in {output}. {NOT_FOR_DIAGNOSIS}", flush=True)
 
     def error(self, message: str, exit_code: int) -> None:
         """The run ends without a result."""

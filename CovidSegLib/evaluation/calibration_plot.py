@@ -13,6 +13,7 @@ from matplotlib.ticker import PercentFormatter
 
 from ..figures.slices import BACKGROUND, FOUND_COLOUR, INK, TRUE_COLOUR
 from ..metrics.calibration import BINS, Calibration
+from ..notices import NOT_FOR_DIAGNOSIS
 
 COLOURS = (FOUND_COLOUR, TRUE_COLOUR, "#8be28b", "#ff7f9f", "#c9a7ff", "#d9d9d9")
 
@@ -62,7 +63,7 @@ def draw_reliability(path: Path, by_model: Mapping[str, Sequence[Calibration]]) 
         axes.grid(color=INK, alpha=0.12)
         for spine in axes.spines.values():
             spine.set_color(INK)
-    figure.supxlabel("Research software. Not for diagnosis.", color=INK, fontsize=9)
+    figure.supxlabel(NOT_FOR_DIAGNOSIS, color=INK, fontsize=9)
     FigureCanvasAgg(figure).print_png(str(path))
 
 

@@ -17,12 +17,12 @@ from matplotlib.patheffects import withStroke
 from skimage.measure import label, regionprops
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
+from ..notices import NOT_FOR_DIAGNOSIS
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from ..volume import Volume
 from .rendering import INFECTION_COLOUR, LEFT_COLOUR, RIGHT_COLOUR, VIEWS, Rendering
 
 LEVEL, WIDTH = -600.0, 1500.0
-NOT_FOR_DIAGNOSIS = "Research software. Not for diagnosis."
 SYNTHETIC = "SYNTHETIC PHANTOM - not a patient"
 UNTRAINED = "UNTRAINED - the masks mean nothing"
 NO_3D = "3D view not available on this machine"

@@ -11,10 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from ..notices import NOT_FOR_DIAGNOSIS
+
 #: Lung window.
 LOW, HIGH = -1350.0, 150.0
 TRUE_COLOUR, FOUND_COLOUR = "#59c3ff", "#ffb020"
-LEGEND = "blue: truth     orange: result     Research software. Not for diagnosis."
+LEGEND = f"blue: truth     orange: result     {NOT_FOR_DIAGNOSIS}"
 BACKGROUND, INK = "#101418", "#f2f4f6"
 #: What can be wrong, and what is said of it.
 FAILURES = {"false": "Most that was found and is not marked", "missed": "Most that is marked and was not found"}

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..markdown import table
 from ..metrics.statistics import summarise
+from ..notices import NOT_FOR_DIAGNOSIS
 from . import Model
 
 #: Columns of the table of patients: structure, key of `evaluation.measurement.METRICS`, title.
@@ -39,7 +40,7 @@ def describe(model: Model) -> str:
         model: What is not known of it is left out.
     """
     card, results = model.card, model.card.get("results") or {}
-    parts = [f"# {model.title} (`{model.name}`)", model.summary, "**Research software. Not for diagnosis.**"]
+    parts = [f"# {model.title} (`{model.name}`)", model.summary, f"**{NOT_FOR_DIAGNOSIS}**"]
     for key, head in (("use", "What it is for"), ("not_for", "What it is not for")):
         parts += _listed(head, card.get(key, ()))
     parts += _listed("What it learnt from", [f"{name}: {what}" for name, what in card.get("data", {}).items()])

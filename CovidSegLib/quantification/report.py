@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..masks import bounding_box
+from ..notices import NOT_FOR_DIAGNOSIS
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from ..volume import Volume
 from .lesions import SMALLEST_LESION_ML, find_lesions
 
 SCHEMA = "covidseg-report/1"
-NOTICE = "Research software. Not for diagnosis."
 LUNGS = {"right": RIGHT_LUNG, "left": LEFT_LUNG}
 DECIMALS = {"ml": 3, "percent": 2, "hu": 1, "mm": 2}
 
@@ -44,7 +44,7 @@ def quantify(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
         warnings.append(f"{outside_ml:.3f} ml of infection lie outside the lungs and are not counted.")
     return {
         "schema": SCHEMA,
-        "notice": NOTICE,
+        "notice": NOT_FOR_DIAGNOSIS,
         "input": _plain(volume.source),
         "lungs": {name: _rounded(numbers) for name, numbers in lungs.items()},
         "lesions": _lesions(volume, segmentation),

@@ -115,7 +115,7 @@ with reporter(None) as say:
     os.close(terminal)
     assert process.stdout
     with process.stdout:
-        assert process.stdout.read().decode() == "Done: 1 files in out. For research. Not for diagnosis.\n"
+        assert process.stdout.read().decode() == "Done: 1 files in out. Research software. Not for diagnosis.\n"
     assert process.wait(30) == 0
     text = shown.decode()
     assert "Note: The slices are thick." in text
@@ -139,7 +139,7 @@ def test_without_a_terminal_only_warnings_and_the_end_are_told(capsys: pytest.Ca
         say.warning("Thick.")
         say.done(Path("out"), [])
     out, err = capsys.readouterr()
-    assert out == "Done: 0 files in out. For research. Not for diagnosis.\n"
+    assert out == "Done: 0 files in out. Research software. Not for diagnosis.\n"
     assert err == "Note: Thick.\n"
 
 
