@@ -16,7 +16,7 @@ from .reporter import Reporter
 
 if TYPE_CHECKING:
     from ..data.case import Case
-    from ..evaluation.masks import Result
+    from ..evaluation.patients import PatientResult
 
 #: In OUT, where a cross-validation trains.
 FOLDS = "folds"
@@ -102,33 +102,33 @@ def _apart(
     """One model, or several on the same cases."""
     chosen = _found(options.compare or [options.model])
     with held():
-        from ..evaluation import selection as choose
-        from ..evaluation.masks import evaluate_masks
-        from ..evaluation.report import FILES, for_card, staging, write
+        from ..evaluation.patients import evaluate_patients
+        from ..evaluation.report import FILES, card_results, staging, write_evaluation
+        from ..evaluation.selection import select_data
         from ..evaluation.whole_scans import evaluate_whole_scans
         from ..models.store import update_card
 
     staging.check(options.output, FILES, overwrite=options.overwrite)
-    wanted = choose.choose(options.data, chosen, options.patients)
+    wanted = select_data(options.data, chosen, options.patients)
     progress("Reading the cases", 0.02)
     cases = wanted.cases()
     slices = sum(len(case.axial) for case in cases)
     share = slices / (slices + 150 * len(wanted.scans))  # a whole scan has about that many
-    results: list[Result] = []
+    results: list[PatientResult] = []
     scans: dict[str, dict[str, Any]] = {}
     for number, model in enumerate(chosen):
         here = subprogress(progress, 0.05 + 0.9 * number / len(chosen), 0.05 + 0.9 * (number + 1) / len(chosen))
-        results += evaluate_masks(cases, model, device=options.device, progress=subprogress(here, 0.0, share))
+        results += evaluate_patients(cases, model, device=options.device, progress=subprogress(here, 0.0, share))
         scans[model.name] = {}
         for folder, names in wanted.scan_folders().items():
             scans[model.name] |= evaluate_whole_scans(
                 folder, model, names, device=options.device, progress=subprogress(here, share, 1.0)
             )
-    files = write(
+    files = write_evaluation(
         options.output, chosen, results, scans, overwrite=options.overwrite, progress=subprogress(progress, 0.95, 1.0)
     )
     if options.card:
-        update_card(chosen[0], {"results": for_card(results, scans[chosen[0].name])})
+        update_card(chosen[0], {"results": card_results(results, scans[chosen[0].name])})
     say.done(options.output, files)
 
 
@@ -142,19 +142,25 @@ def _pooled(
     runs = _found(options.runs) if options.runs else []
     of = models.find(options.card_of) if options.card_of else None
     with held():
-        from ..evaluation import selection as choose
-        from ..evaluation.pooling import check_alike, evaluate_pooled, evaluate_scans, pooled, shares_of
-        from ..evaluation.report import FILES, for_card, staging, write
+        from ..evaluation.pooling import (
+            assign_patients,
+            check_same_recipe,
+            evaluate_folds,
+            evaluate_folds_on_scans,
+            pooled_model,
+        )
+        from ..evaluation.report import FILES, card_results, staging, write_evaluation
+        from ..evaluation.selection import select_data
         from ..models.store import update_card
 
     staging.check(options.output, FILES, overwrite=options.overwrite)
-    wanted = choose.choose(options.data, [], options.patients)
+    wanted = select_data(options.data, [], options.patients)
     if not wanted.patients:
         raise InputError(f'"{options.data}" holds no patients with masks, by whom a cross-validation is measured.')
     if runs:
-        shares = shares_of(runs, wanted.patients)  # before anything large is read
+        shares = assign_patients(runs, wanted.patients)  # before anything large is read
         if of is not None:
-            check_alike([*runs, of])
+            check_same_recipe([*runs, of])
     progress("Reading the cases", 0.02)
     cases: Sequence[Case] = wanted.cases()
     measuring = 0.05
@@ -178,12 +184,14 @@ def _pooled(
             progress=subprogress(progress, 0.05, measuring),
         )
     scanning = 0.95 - (0.95 - measuring) / 2 if wanted.scans else 0.95
-    results: list[Result] = evaluate_pooled(
+    results: list[PatientResult] = evaluate_folds(
         cases, shares, device=options.device, progress=subprogress(progress, measuring, scanning)
     )
-    model, of_scans = pooled(shares), wanted.scan_folders()
-    scans = evaluate_scans(of_scans, shares, device=options.device, progress=subprogress(progress, scanning, 0.95))
-    files = write(
+    model, of_scans = pooled_model(shares), wanted.scan_folders()
+    scans = evaluate_folds_on_scans(
+        of_scans, shares, device=options.device, progress=subprogress(progress, scanning, 0.95)
+    )
+    files = write_evaluation(
         options.output,
         [model],
         results,
@@ -193,7 +201,7 @@ def _pooled(
     )
     if of is not None:
         how = f"Cross-validation: {len(shares)} trainings, each measured on patients and scans that it had not seen."
-        update_card(of, {"results": {"how": how, **for_card(results, scans)}})
+        update_card(of, {"results": {"how": how, **card_results(results, scans)}})
     say.done(options.output, files)
 
 

@@ -119,10 +119,10 @@ def _pack(options: argparse.Namespace, held: Held) -> None:
 
 def _calibrate(options: argparse.Namespace, held: Held) -> None:
     with held():
-        from ..evaluation.temperature import calibrate
+        from ..evaluation.temperature import calibrate_model
 
     for name in options.names:
-        model = calibrate(models.find(name), options.by)
+        model = calibrate_model(models.find(name), options.by)
         patients = len(model.card["calibrated_on"])
         print(f"{model.name}: temperature {model.temperature:g}, threshold {model.threshold:g}, by {patients} patients")
 

@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ..figures.slices import BACKGROUND, INK, TRUE_COLOUR, outline, show
+from ..figures import palette
+from ..figures.slices import draw_outline, show_slice
 from ..storage import staging
 from .case import Case
 
-LUNGS_COLOUR, INFECTION_COLOUR = TRUE_COLOUR, "#ff4b4b"
+LUNGS_COLOUR, INFECTION_COLOUR = palette.TARGET, "#ff4b4b"
 #: More cases than this make a sheet that no program shows well.
 MOST = 24
 #: Slices of a case, and cases beside each other.
@@ -50,18 +51,18 @@ def draw(path: Path, cases: Sequence[Case], *, overwrite: bool = False) -> None:
     rows = -(-len(shown) // ABREAST)
     abreast = min(ABREAST, len(shown))
     size = (WIDTH * SLICES * abreast, HEIGHT * rows + 0.5)
-    figure = Figure(figsize=size, dpi=DPI, facecolor=BACKGROUND, layout="constrained")
+    figure = Figure(figsize=size, dpi=DPI, facecolor=palette.BACKGROUND, layout="constrained")
     panels = figure.subplots(rows, SLICES * abreast, squeeze=False)
     for panel in panels.flat:
         panel.set_axis_off()
     for number, case in enumerate(shown):
         row, first = number // abreast, number % abreast * SLICES
         for panel, z in zip(panels[row, first:], slices_to_show(case), strict=False):
-            show(panel, case.axial[z], case.spacing[1:], _title(case, z), size=7)
-            outline(panel, case.lungs[z], LUNGS_COLOUR, 0.8)
-            outline(panel, case.infection[z], INFECTION_COLOUR, 0.8)
+            show_slice(panel, case.axial[z], case.spacing[1:], _title(case, z), size=7)
+            draw_outline(panel, case.lungs[z], LUNGS_COLOUR, 0.8)
+            draw_outline(panel, case.infection[z], INFECTION_COLOUR, 0.8)
     left_out = f"     {len(cases) - len(shown)} more cases are not shown." if len(cases) > len(shown) else ""
-    figure.supxlabel(f"blue: lungs     red: infection{left_out}", color=INK, fontsize=9)
+    figure.supxlabel(f"blue: lungs     red: infection{left_out}", color=palette.INK, fontsize=9)
     with staging.all_or_nothing(path.parent, [path.name], overwrite=overwrite) as new:
         FigureCanvasAgg(figure).print_png(str(new / path.name))
 

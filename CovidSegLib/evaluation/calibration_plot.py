@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from ..figures.slices import BACKGROUND, FOUND_COLOUR, INK, TRUE_COLOUR
+from ..figures import palette
 from ..metrics.calibration import BINS, Calibration
 from ..notices import NOT_FOR_DIAGNOSIS
 
-COLOURS = (FOUND_COLOUR, TRUE_COLOUR, "#8be28b", "#ff7f9f", "#c9a7ff", "#d9d9d9")
+COLOURS = (palette.PREDICTION, palette.TARGET, "#8be28b", "#ff7f9f", "#c9a7ff", "#d9d9d9")
 
 
 def draw_reliability(path: Path, by_model: Mapping[str, Sequence[Calibration]]) -> None:
@@ -28,10 +28,10 @@ def draw_reliability(path: Path, by_model: Mapping[str, Sequence[Calibration]]) 
         path: The file to write.
         by_model: The cases of each model.
     """
-    figure = Figure(figsize=(6.4, 7.4), dpi=110, facecolor=BACKGROUND, layout="constrained")
-    figure.suptitle("Calibration of the probability of infection, within the lungs", color=INK, fontsize=12)
+    figure = Figure(figsize=(6.4, 7.4), dpi=110, facecolor=palette.BACKGROUND, layout="constrained")
+    figure.suptitle("Calibration of the probability of infection, within the lungs", color=palette.INK, fontsize=12)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], color=INK, linestyle=":", linewidth=1, label="as it should be")
+    above.plot([0, 1], [0, 1], color=palette.INK, linestyle=":", linewidth=1, label="as it should be")
     wide = 0.9 / BINS / max(1, len(by_model))
     for number, (name, cases) in enumerate(by_model.items()):
         colour = COLOURS[number % len(COLOURS)]
@@ -48,22 +48,24 @@ def draw_reliability(path: Path, by_model: Mapping[str, Sequence[Calibration]]) 
         # Bars side by side in their bins.
         left = [min(int(each.probability * BINS), BINS - 1) / BINS + (number + 0.5) * wide for each in bins]
         below.bar(left, [each.share for each in bins], wide, color=colour)
-    above.set_ylabel("share of voxels that are infected", color=INK)
-    below.set_ylabel("share of all voxels", color=INK)
+    above.set_ylabel("share of voxels that are infected", color=palette.INK)
+    below.set_ylabel("share of all voxels", color=palette.INK)
     below.set_yscale("log")
-    below.set_xlabel("probability given by the model (thin lines: single cases)", color=INK)
+    below.set_xlabel("probability given by the model (thin lines: single cases)", color=palette.INK)
     above.set_xlim(0, 1)
     above.set_ylim(0, 1)
     above.yaxis.set_major_formatter(PercentFormatter(1.0))
     below.xaxis.set_major_formatter(PercentFormatter(1.0))
-    above.legend(facecolor=BACKGROUND, edgecolor=INK, labelcolor=INK, loc="upper left", fontsize=9)
+    above.legend(
+        facecolor=palette.BACKGROUND, edgecolor=palette.INK, labelcolor=palette.INK, loc="upper left", fontsize=9
+    )
     for axes in (above, below):
-        axes.set_facecolor(BACKGROUND)
-        axes.tick_params(colors=INK)
-        axes.grid(color=INK, alpha=0.12)
+        axes.set_facecolor(palette.BACKGROUND)
+        axes.tick_params(colors=palette.INK)
+        axes.grid(color=palette.INK, alpha=0.12)
         for spine in axes.spines.values():
-            spine.set_color(INK)
-    figure.supxlabel(NOT_FOR_DIAGNOSIS, color=INK, fontsize=9)
+            spine.set_color(palette.INK)
+    figure.supxlabel(NOT_FOR_DIAGNOSIS, color=palette.INK, fontsize=9)
     FigureCanvasAgg(figure).print_png(str(path))
 
 

@@ -13,14 +13,14 @@ from ..errors import InputError
 from ..models import Model
 from ..models.loading import recipe_of
 from ..progress import Progress, silent, subprogress
-from ..runs.cross_validation import Share
-from .masks import Result, evaluate_masks
+from ..runs.cross_validation import TrainedFold
+from .patients import PatientResult, evaluate_patients
 from .whole_scans import evaluate_whole_scans
 
 SPLIT_FILE = "split.json"
 
 
-def shares_of(runs: Sequence[Model], patients: Collection[str]) -> list[Share]:
+def assign_patients(runs: Sequence[Model], patients: Collection[str]) -> list[TrainedFold]:
     """Which run measures whom: by the test patients of its split.json, or where it has none, of its card.
 
     Args:
@@ -31,7 +31,7 @@ def shares_of(runs: Sequence[Model], patients: Collection[str]) -> list[Share]:
         InputError: The runs are of different recipes, a run was trained on a patient of its test, or a patient is in
             the test of none or of several.
     """
-    check_alike(runs)
+    check_same_recipe(runs)
     tests = {run.name: _test(run) for run in runs}
     for patient in patients:
         testing = [name for name, test in tests.items() if patient in test]
@@ -44,48 +44,48 @@ def shares_of(runs: Sequence[Model], patients: Collection[str]) -> list[Share]:
             raise InputError(
                 f"The patient “{patient}” is in the test of {' and '.join(testing)}; give runs of one cross-validation."
             )
-    shares = [Share(run, tuple(name for name in patients if name in tests[run.name])) for run in runs]
-    return [share for share in shares if share.patients]
+    folds = [TrainedFold(run, tuple(name for name in patients if name in tests[run.name])) for run in runs]
+    return [fold for fold in folds if fold.held_out]
 
 
-def pooled(shares: Sequence[Share]) -> Model:
+def pooled_model(folds: Sequence[TrainedFold]) -> Model:
     """What the runs are called together, with their recipe; it has no weights of its own."""
-    first = shares[0].model
-    name = f"{recipe_of(first).name}, {len(shares)} runs".replace("/", "-")
+    first = folds[0].model
+    name = f"{recipe_of(first).name}, {len(folds)} runs".replace("/", "-")
     return Model(Path(name), {**first.card, "recipe": first.recipe, "trained_on": [], "validation": [], "results": {}})
 
 
-def evaluate_pooled(
-    cases: Collection[Case], shares: Sequence[Share], *, device: str = "auto", progress: Progress = silent
-) -> list[Result]:
+def evaluate_folds(
+    cases: Collection[Case], folds: Sequence[TrainedFold], *, device: str = "auto", progress: Progress = silent
+) -> list[PatientResult]:
     """Measure each run on its patients.
 
     Args:
-        cases: As of `evaluate_masks`.
-        shares: Runs and patients.
+        cases: As of `evaluate_patients`.
+        folds: Runs and patients.
         device: As of `pipeline.segment`.
         progress: Told the stage and the fraction of the cases that is done.
 
     Returns:
-        A result a patient, in the order of their names, all of the model `pooled`, each with the run that made it.
+        One result for each patient, sorted by name, of the model `pooled_model`, each with the run that made it.
 
     Raises:
         InputError: A case cannot be segmented; names it.
         Cancelled: From `progress`.
     """
-    name, results, done = pooled(shares).name, [], 0
-    for share in shares:
-        own = [case for case in cases if case.patient in share.patients]
+    name, results, done = pooled_model(folds).name, [], 0
+    for fold in folds:
+        own = [case for case in cases if case.patient in fold.held_out]
         here = subprogress(progress, done / len(cases), (done + len(own)) / len(cases))
-        for result in evaluate_masks(own, share.model, device=device, progress=here):
-            results.append(replace(result, model=name, run=share.model.name))
+        for result in evaluate_patients(own, fold.model, device=device, progress=here):
+            results.append(replace(result, model=name, run=fold.model.name))
         done += len(own)
     return sorted(results, key=lambda result: result.patient)
 
 
-def evaluate_scans(
+def evaluate_folds_on_scans(
     folders: Mapping[Path, Sequence[str]],
-    shares: Sequence[Share],
+    folds: Sequence[TrainedFold],
     *,
     device: str = "auto",
     progress: Progress = silent,
@@ -94,7 +94,7 @@ def evaluate_scans(
 
     Args:
         folders: Names of scans by the folder that holds them.
-        shares: The runs.
+        folds: The runs.
         device: As of `pipeline.segment`.
         progress: Told the stage and the fraction of the scans that is done.
 
@@ -106,10 +106,10 @@ def evaluate_scans(
         Cancelled: From `progress`.
     """
     unseen = [
-        (folder, name, share.model)
+        (folder, name, fold.model)
         for folder, names in folders.items()
         for name in names
-        for share in [each for each in shares if name not in each.model.seen][:1]
+        for fold in [each for each in folds if name not in each.model.seen][:1]
     ]
     found: dict[str, dict[str, Any]] = {}
     for number, (folder, name, run) in enumerate(unseen):
@@ -119,7 +119,7 @@ def evaluate_scans(
     return found
 
 
-def check_alike(runs: Sequence[Model]) -> None:
+def check_same_recipe(runs: Sequence[Model]) -> None:
     """See that runs are of one recipe.
 
     Raises:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..figures.slices import FAILURES, draw, draw_failures
+from ..figures.slices import FAILURES, draw_comparison, draw_failures
 from ..metrics.calibration import Calibration
 from ..metrics.measurement import METRICS
 from ..models import Model
@@ -18,8 +18,8 @@ from ..progress import Progress, silent
 from ..storage import staging
 from . import temperature
 from .calibration_plot import draw_reliability
-from .masks import Result
-from .tables import markdown
+from .patients import PatientResult
+from .tables import evaluation_markdown
 
 PICTURES = ("best", "median", "worst")
 #: What a card keeps of the infection, the first two of the lungs too.
@@ -39,10 +39,10 @@ SHOWN = 8
 SCAN_COLUMNS = ("run", "diagnosis", "sensitivity", "specificity", "involvement_percent", "lungs_ml")
 
 
-def write(
+def write_evaluation(
     out: Path,
     models: Sequence[Model],
-    results: Sequence[Result],
+    results: Sequence[PatientResult],
     scans: Mapping[str, Mapping[str, Any]],
     *,
     overwrite: bool = False,
@@ -66,9 +66,11 @@ def write(
     """
     with staging.all_or_nothing(out, FILES, overwrite=overwrite) as folder:
         progress("Writing the tables", 0.0)
-        (folder / "evaluation.md").write_text(markdown(models, results, scans), encoding="utf-8", newline="\n")
+        (folder / "evaluation.md").write_text(
+            evaluation_markdown(models, results, scans), encoding="utf-8", newline="\n"
+        )
         by_model = {
-            model.name: for_card([one for one in results if one.model == model.name], scans.get(model.name, {}))
+            model.name: card_results([one for one in results if one.model == model.name], scans.get(model.name, {}))
             for model in models
         }
         (folder / "results.json").write_text(json.dumps(by_model, indent=1) + "\n", encoding="utf-8", newline="\n")
@@ -79,10 +81,12 @@ def write(
             if unseen := _unseen(models, results):
                 text = temperature.as_json(recipe_of(models[0]).name, unseen)
                 (folder / temperature.FILE).write_text(text, encoding="utf-8", newline="\n")
-            for name, patient in ranked(results).items():
+            for name, patient in rank_patients(results).items():
                 own = [result for result in results if result.patient == patient]
                 panels = {f"{one.model}: Dice {one.measured['infection'].voxels.dice:.3f}": one.view for one in own}
-                draw(folder / f"{name}.png", f"{name.capitalize()} case by Dice of the infection: {patient}", panels)
+                draw_comparison(
+                    folder / f"{name}.png", f"{name.capitalize()} case by Dice of the infection: {patient}", panels
+                )
             for kind in FAILURES if len(models) == 1 else ():
                 progress("Drawing the pictures", 0.7)
                 wrong = [one.failures[kind] for one in results if one.failures[kind].wrong_mm2(kind)]
@@ -101,7 +105,7 @@ def write(
     return [out / name for name in files]
 
 
-def ranked(results: Sequence[Result]) -> dict[str, str]:
+def rank_patients(results: Sequence[PatientResult]) -> dict[str, str]:
     """The patients with the best, the median and the worst Dice of the infection, by the mean over the models."""
     dice: dict[str, list[float]] = {}
     for result in results:
@@ -110,7 +114,7 @@ def ranked(results: Sequence[Result]) -> dict[str, str]:
     return dict(zip(PICTURES, (order[0], order[len(order) // 2], order[-1]), strict=True))
 
 
-def _calibrations(results: Sequence[Result]) -> dict[str, list[Calibration]]:
+def _calibrations(results: Sequence[PatientResult]) -> dict[str, list[Calibration]]:
     """The cases of each model: those that no model was trained on, or all where there are no others."""
     seen = {result.patient for result in results if result.seen}
     unseen = [result for result in results if result.patient not in seen]
@@ -120,7 +124,7 @@ def _calibrations(results: Sequence[Result]) -> dict[str, list[Calibration]]:
     return of_model
 
 
-def _unseen(models: Sequence[Model], results: Sequence[Result]) -> dict[str, tuple[float, Calibration]]:
+def _unseen(models: Sequence[Model], results: Sequence[PatientResult]) -> dict[str, tuple[float, Calibration]]:
     """By patient, what one trained model can be calibrated by: temperature and probabilities of those not seen."""
     one = len(models) == 1 and models[0].trained
     return {
@@ -130,7 +134,7 @@ def _unseen(models: Sequence[Model], results: Sequence[Result]) -> dict[str, tup
     }
 
 
-def for_card(results: Sequence[Result], scans: Mapping[str, Any]) -> dict[str, Any]:
+def card_results(results: Sequence[PatientResult], scans: Mapping[str, Any]) -> dict[str, Any]:
     """What a model's card keeps: some numbers of each patient, and the whole scans.
 
     Args:
@@ -152,7 +156,7 @@ def for_card(results: Sequence[Result], scans: Mapping[str, Any]) -> dict[str, A
     return {"masks": masks, "whole_scans": dict(scans)}
 
 
-def _rows(result: Result) -> list[dict[str, Any]]:
+def _rows(result: PatientResult) -> list[dict[str, Any]]:
     """One row a structure that was measured."""
     rows = []
     for structure, of in result.measured.items():

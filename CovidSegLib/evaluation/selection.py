@@ -14,7 +14,7 @@ from ..models import Model
 
 
 @dataclass(frozen=True)
-class Chosen:
+class SelectedData:
     """What is measured.
 
     Attributes:
@@ -42,7 +42,7 @@ class Chosen:
         return folders
 
 
-def choose(folder: Path, models: Sequence[Model], names: Collection[str] | None) -> Chosen:
+def select_data(folder: Path, models: Sequence[Model], names: Collection[str] | None) -> SelectedData:
     """What to measure, before anything large is read.
 
     Args:
@@ -61,14 +61,14 @@ def choose(folder: Path, models: Sequence[Model], names: Collection[str] | None)
         raise InputError(f'"{folder}" has no masks of infection to measure on: give another data set.')
     if names is None:
         seen = {name for model in models for name in model.seen}
-        chosen = Chosen(data, tuple(name for name in patients if not was_seen(name, seen)), scans)
+        chosen = SelectedData(data, tuple(name for name in patients if not was_seen(name, seen)), scans)
     else:
         if unknown := sorted(set(names) - {*patients, *scans}):
             raise InputError(
                 f'In "{folder}" there is no patient “{unknown[0]}” with two slices or more; there are: '
                 f"{', '.join([*patients, *scans])}."
             )
-        chosen = Chosen(data, *(tuple(name for name in all_ if name in names) for all_ in (patients, scans)))
+        chosen = SelectedData(data, *(tuple(name for name in all_ if name in names) for all_ in (patients, scans)))
     if not (chosen.patients or chosen.scans):
         raise InputError("The models were trained on all patients that are there; name patients with --patients.")
     return chosen

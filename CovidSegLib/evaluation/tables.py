@@ -12,7 +12,7 @@ from ..metrics.measurement import METRICS, STRUCTURES, metrics_of
 from ..metrics.statistics import agreement, compare, summarise
 from ..models import Model, find
 from ..models.loading import recipe_of
-from .masks import Result
+from .patients import PatientResult
 
 #: Columns of the table of cases.
 BY_CASE = (
@@ -42,13 +42,15 @@ POOLED = "Each case was measured by the run that has not seen it, and the cases 
 Values = list[float]
 
 
-def by_metric(results: Sequence[Result], structure: str) -> dict[str, Values]:
+def by_metric(results: Sequence[PatientResult], structure: str) -> dict[str, Values]:
     """For each metric its values over cases."""
     rows = [result.measured[structure].values() for result in results]
     return {key: [row[key] for row in rows] for key in metrics_of(structure)}
 
 
-def markdown(models: Sequence[Model], results: Sequence[Result], scans: Mapping[str, Mapping[str, Any]]) -> str:
+def evaluation_markdown(
+    models: Sequence[Model], results: Sequence[PatientResult], scans: Mapping[str, Mapping[str, Any]]
+) -> str:
     """The whole text.
 
     Args:
@@ -82,7 +84,7 @@ def markdown(models: Sequence[Model], results: Sequence[Result], scans: Mapping[
     return "\n\n".join(parts) + "\n"
 
 
-def _cases(results: Sequence[Result]) -> str:
+def _cases(results: Sequence[PatientResult]) -> str:
     runs = any(result.run for result in results)
     head = [*(["model", "run"] if runs else ["model"]), "patient", "seen in training", "lungs, Dice"]
     head += [f"{METRICS[key].title}" for key in BY_CASE]
@@ -95,7 +97,7 @@ def _cases(results: Sequence[Result]) -> str:
     return table(head, rows)
 
 
-def _lungs_seen(models: Sequence[Model], everyone: Mapping[str, Sequence[Result]]) -> list[str]:
+def _lungs_seen(models: Sequence[Model], everyone: Mapping[str, Sequence[PatientResult]]) -> list[str]:
     """What must be known where the lungs are another model's, which may have been trained on these cases."""
     told = []
     for model in models:
@@ -109,7 +111,7 @@ def _lungs_seen(models: Sequence[Model], everyone: Mapping[str, Sequence[Result]
     return told
 
 
-def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[Result]], structure: str) -> str:
+def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[PatientResult]], structure: str) -> str:
     """A row for each metric; of several models a row for each, with a test against the first."""
     values = {name: by_metric(results, structure) for name, results in measured.items()}
     first, several = models[0].name, len(models) > 1
@@ -131,7 +133,7 @@ def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[Result]]
     return table(head, rows) + told * several
 
 
-def _volumes(measured: Mapping[str, Sequence[Result]]) -> str:
+def _volumes(measured: Mapping[str, Sequence[PatientResult]]) -> str:
     rows = []
     for name, results in measured.items():
         for structure in STRUCTURES[::-1]:
@@ -142,7 +144,7 @@ def _volumes(measured: Mapping[str, Sequence[Result]]) -> str:
     return table(["model", "structure", "n", "bias, ml", "95 % limits of agreement (Bland-Altman), ml"], rows)
 
 
-def _papers(measured: Mapping[str, Sequence[Result]], structure: str) -> str:
+def _papers(measured: Mapping[str, Sequence[PatientResult]], structure: str) -> str:
     """Our means, and what the papers of the recipes report on patients of their own."""
     keys = list(METRICS)[:6]
     rows = []

@@ -76,7 +76,7 @@ def best_threshold(patients: Sequence[Calibration]) -> float:
     return round(float(INNER[mean >= mean.max() - 0.001].mean()) / (LEVELS - 1), 2)
 
 
-def choose(patients: Sequence[Calibration]) -> tuple[float, float]:
+def select_calibration(patients: Sequence[Calibration]) -> tuple[float, float]:
     """Temperature and threshold; 1 and 0.5 where others, fitted without a patient, do no better on that patient.
 
     The temperature must lower the mean calibration error and the threshold raise the mean Dice, over the patients, of
@@ -105,7 +105,7 @@ def _dice(patient: Calibration, threshold: float) -> float:
     return 2 * float(patient.infected[level:].sum()) / float(patient.voxels[level:].sum() + patient.infected.sum())
 
 
-def calibrate(model: Model, by: Path) -> Model:
+def calibrate_model(model: Model, by: Path) -> Model:
     """Put temperature and threshold into a model's card.
 
     Args:
@@ -126,7 +126,7 @@ def calibrate(model: Model, by: Path) -> Model:
     used = {name: counted for name, counted in patients.items() if name not in measured}
     if sum(bool(each.infected.any()) for each in used.values()) < 2:
         raise InputError(f'In "{by}" fewer than two patients are left by whom “{model.name}” could be calibrated.')
-    temperature, threshold = choose(list(used.values()))
+    temperature, threshold = select_calibration(list(used.values()))
     return update_card(model, {"temperature": temperature, "threshold": threshold, "calibrated_on": sorted(used)})
 
 

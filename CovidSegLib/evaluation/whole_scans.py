@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..data.layouts.covid_ct_md import infected_slices
-from ..metrics.overlap import Counts
+from ..metrics.overlap import ConfusionMatrix
 from ..models import Model
 from ..pipeline import segment
 from ..preprocessing import AxialView
@@ -56,7 +56,7 @@ def _evaluate(scan: Path, facts: dict[str, Any], model: Model, device: str, prog
     from_head = np.flip(AxialView.of(volume.grid).apply(found.infection).any(axis=(1, 2)))
     true = np.zeros(len(from_head), dtype=bool)
     true[infected_slices(scan)] = True
-    slices = Counts.of(from_head, true)
+    slices = ConfusionMatrix.of(from_head, true)
     lungs = float((found.lungs > 0).sum())
     return {
         "diagnosis": facts["diagnosis"],

@@ -20,7 +20,8 @@ from vtkmodules.vtkCommonDataModel import vtkPolyData
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from ..volume import Volume
-from .rendering import INFECTION_COLOUR, LEFT_COLOUR, RIGHT_COLOUR, VIEWS, Rendering
+from . import palette
+from .rendering import VIEWS, Rendering
 
 LEVEL, WIDTH = -600.0, 1500.0
 SYNTHETIC = "SYNTHETIC PHANTOM - not a patient"
@@ -33,10 +34,9 @@ SIZE = (1800, 1200)
 SIDEBAR, HEADER = 430, 50
 LARGE, SMALL, VIEW = (HEADER + 22, 420), (HEADER + 456, 196), (HEADER + 852, 296)
 COLUMNS = 5
-BACKGROUND, PANEL, INK, FAINT, MARK, ALARM = "#101418", "#000000", "#f2f4f6", "#9aa4ae", "#ffe27a", "#ffb84d"
 #: Keeps a mark legible on white.
 STROKE = withStroke(linewidth=2.5, foreground="black")
-OUTLINES = {"right": RIGHT_COLOUR, "left": LEFT_COLOUR, "infection": INFECTION_COLOUR}
+OUTLINES = {"right": palette.RIGHT_LUNG, "left": palette.LEFT_LUNG, "infection": palette.INFECTION}
 
 
 def draw_overview(
@@ -76,7 +76,7 @@ def overview_figure(
         # A child process renders while this one draws the slices.
         rendering = Rendering(surfaces, ((SIZE[0] - SIDEBAR) // len(VIEWS), VIEW[1]))
     try:
-        figure = Figure(figsize=(SIZE[0] / 100, SIZE[1] / 100), dpi=100, facecolor=BACKGROUND)
+        figure = Figure(figsize=(SIZE[0] / 100, SIZE[1] / 100), dpi=100, facecolor=palette.BACKGROUND)
         _draw_header(figure, _banner(volume, segmentation))
         _draw_slices(figure, _Scan.of(volume, segmentation))
         _draw_sidebar(figure, volume, segmentation, report)
@@ -162,7 +162,7 @@ def _body(hu: np.ndarray, mask: np.ndarray) -> tuple[slice, slice]:
 def _axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
     """Axes at a place in pixels from the upper left corner of the picture."""
     axes = figure.add_axes(
-        (left / SIZE[0], 1 - (top + height) / SIZE[1], width / SIZE[0], height / SIZE[1]), facecolor=PANEL
+        (left / SIZE[0], 1 - (top + height) / SIZE[1], width / SIZE[0], height / SIZE[1]), facecolor=palette.PANEL
     )
     axes.set_xticks([])
     axes.set_yticks([])
@@ -187,7 +187,7 @@ def _draw_slices(figure: Figure, scan: _Scan) -> None:
             (left + 8) / SIZE[0],
             1 - (HEADER + 10) / SIZE[1],
             f"{name}  {scan.position(axis, index)}, {through}",
-            color=INK,
+            color=palette.INK,
             fontsize=10.5,
             va="center",
         )
@@ -202,7 +202,7 @@ def _draw_slices(figure: Figure, scan: _Scan) -> None:
                     [0.965, 1],
                     [height] * 2,
                     transform=axes.get_yaxis_transform(),
-                    color=MARK,
+                    color=palette.MARK,
                     lw=1,
                     path_effects=[STROKE],
                 )
@@ -211,7 +211,7 @@ def _draw_slices(figure: Figure, scan: _Scan) -> None:
                     height,
                     str(number),
                     transform=axes.get_yaxis_transform(),
-                    color=MARK,
+                    color=palette.MARK,
                     fontsize=8,
                     ha="right",
                     va="center",
@@ -262,7 +262,7 @@ def _draw_slice(axes: Axes, scan: _Scan, axis: int, index: int, marks: str, line
             top,
             mark,
             transform=axes.transAxes,
-            color=MARK,
+            color=palette.MARK,
             fontsize=11,
             weight="bold",
             ha=across,
@@ -277,11 +277,11 @@ def _caption(axes: Axes, text: str) -> None:
         0.985,
         text,
         transform=axes.transAxes,
-        color=INK,
+        color=palette.INK,
         fontsize=9,
         ha="left",
         va="top",
-        bbox={"facecolor": PANEL, "edgecolor": "none", "alpha": 0.6, "pad": 1.5},
+        bbox={"facecolor": palette.PANEL, "edgecolor": "none", "alpha": 0.6, "pad": 1.5},
     )
 
 
@@ -289,7 +289,9 @@ def _draw_views(figure: Figure, pictures: Mapping[str, np.ndarray] | None, other
     (top, height), width = VIEW, (SIZE[0] - SIDEBAR) / len(VIEWS)
     if pictures is None:
         axes = _axes(figure, 3, top, SIZE[0] - SIDEBAR - 6, height)
-        axes.text(0.5, 0.5, otherwise, transform=axes.transAxes, color=ALARM, fontsize=16, ha="center", va="center")
+        axes.text(
+            0.5, 0.5, otherwise, transform=axes.transAxes, color=palette.WARNING, fontsize=16, ha="center", va="center"
+        )
         return
     for place, (name, (_, (left, right))) in enumerate(VIEWS.items()):
         axes = _axes(figure, place * width, top, width, height)
@@ -297,7 +299,15 @@ def _draw_views(figure: Figure, pictures: Mapping[str, np.ndarray] | None, other
         _caption(axes, name)
         for where, mark, side in ((0.02, left, "left"), (0.98, right, "right")):
             axes.text(
-                where, 0.5, mark, transform=axes.transAxes, color=MARK, fontsize=11, weight="bold", ha=side, va="center"
+                where,
+                0.5,
+                mark,
+                transform=axes.transAxes,
+                color=palette.MARK,
+                fontsize=11,
+                weight="bold",
+                ha=side,
+                va="center",
             )
 
 
@@ -311,9 +321,11 @@ def _banner(volume: Volume, segmentation: Segmentation) -> str:
 
 def _draw_header(figure: Figure, banner: str) -> None:
     middle = 1 - HEADER / 2 / SIZE[1]
-    figure.text(0.008, middle, "CovidSeg", color=INK, fontsize=20, weight="bold", va="center")
-    figure.text(0.098, middle, "lungs and infection in chest CT", color=FAINT, fontsize=12, va="center")
-    figure.text(0.992, middle, NOT_FOR_DIAGNOSIS, color=ALARM, fontsize=15, weight="bold", ha="right", va="center")
+    figure.text(0.008, middle, "CovidSeg", color=palette.INK, fontsize=20, weight="bold", va="center")
+    figure.text(0.098, middle, "lungs and infection in chest CT", color=palette.FAINT_INK, fontsize=12, va="center")
+    figure.text(
+        0.992, middle, NOT_FOR_DIAGNOSIS, color=palette.WARNING, fontsize=15, weight="bold", ha="right", va="center"
+    )
     if banner:
         figure.text(
             0.53,
@@ -324,7 +336,7 @@ def _draw_header(figure: Figure, banner: str) -> None:
             weight="bold",
             ha="center",
             va="center",
-            bbox={"facecolor": MARK, "edgecolor": "none", "pad": 5},
+            bbox={"facecolor": palette.MARK, "edgecolor": "none", "pad": 5},
         )
 
 
@@ -333,26 +345,31 @@ def _draw_sidebar(figure: Figure, volume: Volume, segmentation: Segmentation, re
     left, right = SIZE[0] - SIDEBAR + 16, SIZE[0] - 16
     top = HEADER + 12.0
 
-    def write(text: str, x: float, size: float, colour: str = INK, weight: str = "normal", align: str = "left") -> None:
+    def write(
+        text: str, x: float, size: float, colour: str = palette.INK, weight: str = "normal", align: str = "left"
+    ) -> None:
         figure.text(
             x / SIZE[0], 1 - top / SIZE[1], text, color=colour, fontsize=size, weight=weight, ha=align, va="top"
         )
 
     lungs = report.get("lungs") or {}
-    write(f"{_number((lungs.get('both') or {}).get('involvement_percent'), 1)} %", left, 34, INFECTION_COLOUR, "bold")
+    write(f"{_number((lungs.get('both') or {}).get('involvement_percent'), 1)} %", left, 34, palette.INFECTION, "bold")
     top += 52
-    write("of the lungs infected", left, 12, FAINT)
+    write("of the lungs infected", left, 12, palette.FAINT_INK)
     top += 34
     columns = (right - 215, right - 110, right)
     for heading, x, colour in zip(
-        ("Lung ml", "Infection ml", "Infected %"), columns, (FAINT, INFECTION_COLOUR, FAINT), strict=True
+        ("Lung ml", "Infection ml", "Infected %"),
+        columns,
+        (palette.FAINT_INK, palette.INFECTION, palette.FAINT_INK),
+        strict=True,
     ):
         write(heading, x, 10, colour, align="right")
     top += 24
     for side, name, colour in (
-        ("right", "Right lung", RIGHT_COLOUR),
-        ("left", "Left lung", LEFT_COLOUR),
-        ("both", "Both", INK),
+        ("right", "Right lung", palette.RIGHT_LUNG),
+        ("left", "Left lung", palette.LEFT_LUNG),
+        ("both", "Both", palette.INK),
     ):
         write(name, left, 12.5, colour, "bold")
         for key, x in zip(("volume_ml", "infection_ml", "involvement_percent"), columns, strict=True):
@@ -361,7 +378,7 @@ def _draw_sidebar(figure: Figure, volume: Volume, segmentation: Segmentation, re
         top += 27
     top += 8
     for heading, lines, colour in _facts(volume, segmentation, report):
-        write(heading, left, 11, FAINT, "bold")
+        write(heading, left, 11, palette.FAINT_INK, "bold")
         top += 22
         room = int((SIZE[1] - 40 - top) // 19)
         wrapped = [part for line in lines for part in textwrap.wrap(line, 52, subsequent_indent="   ")]
@@ -379,7 +396,11 @@ def _facts(
     if not (segmentation.lungs == RIGHT_LUNG).any() or not (segmentation.lungs == LEFT_LUNG).any():
         missing = [n for n, v in (("right", RIGHT_LUNG), ("left", LEFT_LUNG)) if not (segmentation.lungs == v).any()]
         warnings.insert(0, f"No {' and no '.join(missing)} lung was found.")
-    yield "WARNINGS", [f"\u2022 {warning}" for warning in warnings] or ["None"], ALARM if warnings else INK
+    yield (
+        "WARNINGS",
+        [f"\u2022 {warning}" for warning in warnings] or ["None"],
+        palette.WARNING if warnings else palette.INK,
+    )
     lesions = report.get("lesions") or {}
     listed = sorted(lesions.get("list") or [], key=lambda lesion: -(lesion.get("volume_ml") or 0))
     lines = [f"{lesions.get('count', len(listed))} in all, the largest:"] if listed else ["None"]
@@ -388,14 +409,14 @@ def _facts(
             f"No. {lesion.get('number', '-')}: {_number(lesion.get('volume_ml'), 1)} ml, "
             f"{lesion.get('lung') or '-'} lung, mean {_number(lesion.get('mean_hu'), 0)} HU"
         )
-    yield "LESIONS", lines, INK
+    yield "LESIONS", lines, palette.INK
     provenance = {**segmentation.provenance, **(report.get("provenance") or {})}
     model = provenance.get("model") or {}
     model = model if isinstance(model, Mapping) else {"name": str(model)}
     lines = [" ".join(str(model[key]) for key in ("name", "version") if model.get(key)) or "not stated"]
     lines += [f"SHA-256 {str(model['sha256'])[:16]}..."] if model.get("sha256") else []
     lines += [f"Run on {provenance['device']}"] if provenance.get("device") else []
-    yield "MODEL", lines, INK
+    yield "MODEL", lines, palette.INK
     z, y, x = volume.grid.shape
     lines = [f"{x} x {y} x {z} voxels of {' x '.join(f'{s:.3g}' for s in volume.grid.spacing)} mm"]
     tilt = np.degrees(np.arccos(np.clip(np.abs(np.reshape(volume.grid.direction, (3, 3))).max(0).min(), 0, 1)))
@@ -405,7 +426,7 @@ def _facts(
         for key, value in volume.source.items()
         if isinstance(value, str | int | float) and not isinstance(value, bool) and len(str(value)) < 40
     ]
-    yield "CT", lines, INK
+    yield "CT", lines, palette.INK
 
 
 def _number(value: float | None, digits: int) -> str:

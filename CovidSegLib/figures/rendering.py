@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
+from . import palette
+
 #: What a view is called: where the camera stands in LPS, and the patient's sides on the picture's left and right.
 VIEWS = {
     "From the front": ((0.0, -1.0, 0.0), ("R", "L")),
@@ -24,8 +26,12 @@ VIEWS = {
     "From the right": ((-1.0, 0.0, 0.0), ("P", "A")),
     "From the left": ((1.0, 0.0, 0.0), ("A", "P")),
 }
-LUNG_COLOUR, RIGHT_COLOUR, LEFT_COLOUR, INFECTION_COLOUR = "#9cc3e6", "#4fa3ff", "#45d6e8", "#ff5a36"
-COLOURS = {"lungs": LUNG_COLOUR, "right_lung": RIGHT_COLOUR, "left_lung": LEFT_COLOUR, "infection": INFECTION_COLOUR}
+COLOURS = {
+    "lungs": palette.LUNGS,
+    "right_lung": palette.RIGHT_LUNG,
+    "left_lung": palette.LEFT_LUNG,
+    "infection": palette.INFECTION,
+}
 WINDOW = "VTK_DEFAULT_OPENGL_WINDOW"
 
 
@@ -133,7 +139,7 @@ def render(folder: Path, size: tuple[int, int]) -> np.ndarray:
     )
 
     renderer = vtkRenderer()
-    renderer.SetBackground(*_rgb("#101418"))
+    renderer.SetBackground(*_rgb(palette.BACKGROUND))
     for name, colour in COLOURS.items():
         file = folder / f"{name}.vtp"
         if file.exists():

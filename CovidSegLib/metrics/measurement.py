@@ -8,7 +8,7 @@ import numpy as np
 
 from .calibration import Calibration
 from .lesion_detection import LesionCounts
-from .overlap import Counts
+from .overlap import ConfusionMatrix
 from .surface_distance import SurfaceDistances
 
 STRUCTURES = ("lungs", "infection")
@@ -68,8 +68,8 @@ class Measurement:
         calibration: Voxels by the probability that they were given, where one was.
     """
 
-    voxels: Counts = field(default_factory=Counts)
-    slices: Counts = field(default_factory=Counts)
+    voxels: ConfusionMatrix = field(default_factory=ConfusionMatrix)
+    slices: ConfusionMatrix = field(default_factory=ConfusionMatrix)
     surface: SurfaceDistances = field(default_factory=SurfaceDistances)
     lesions: LesionCounts = field(default_factory=LesionCounts)
     found_ml: float = 0.0
@@ -97,10 +97,10 @@ class Measurement:
         Raises:
             ValueError: The shapes differ.
         """
-        voxels, ml = Counts.of(found, true), float(np.prod(spacing)) / 1000
+        voxels, ml = ConfusionMatrix.of(found, true), float(np.prod(spacing)) / 1000
         return cls(
             voxels,
-            Counts.of_slices(found, true),
+            ConfusionMatrix.of_slices(found, true),
             SurfaceDistances.of(found, true, spacing, open_ends=open_ends),
             LesionCounts.of(found, true, ml),
             ml * (voxels.true_positive + voxels.false_positive),
@@ -122,7 +122,7 @@ class Measurement:
     @property
     def made(self) -> bool:
         """Whether there was anything to compare; without masks there was not."""
-        return self.voxels != Counts()
+        return self.voxels != ConfusionMatrix()
 
     @property
     def volume_error_percent(self) -> float:

@@ -10,7 +10,7 @@ NAN = float("nan")
 
 
 @dataclass(frozen=True)
-class Counts:
+class ConfusionMatrix:
     """The confusion matrix of a result. Those of several runs of slices are added up, so that all voxels count alike.
 
     The definitions are those of Taha and Hanbury, "Metrics for evaluating 3D medical image segmentation", BMC Medical
@@ -29,7 +29,7 @@ class Counts:
     true_negative: int = 0
 
     @classmethod
-    def of(cls, found: np.ndarray, true: np.ndarray) -> Counts:
+    def of(cls, found: np.ndarray, true: np.ndarray) -> ConfusionMatrix:
         """Count two boolean arrays of one shape, whatever that is.
 
         Raises:
@@ -41,12 +41,12 @@ class Counts:
         return cls(both, found_all - both, true_all - both, found.size - found_all - true_all + both)
 
     @classmethod
-    def of_slices(cls, found: np.ndarray, true: np.ndarray) -> Counts:
+    def of_slices(cls, found: np.ndarray, true: np.ndarray) -> ConfusionMatrix:
         """Count slices: of boolean masks (z, y, x), those that hold any voxel are positive."""
         return cls.of(np.any(found, axis=(1, 2)), np.any(true, axis=(1, 2)))
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
+    def __add__(self, other: ConfusionMatrix) -> ConfusionMatrix:
+        return ConfusionMatrix(
             self.true_positive + other.true_positive,
             self.false_positive + other.false_positive,
             self.false_negative + other.false_negative,

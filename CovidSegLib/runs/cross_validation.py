@@ -20,16 +20,16 @@ PLAN_FILE = "folds.json"
 
 
 @dataclass(frozen=True)
-class Share:
-    """A run and the patients that it is measured on.
+class TrainedFold:
+    """A finished run and its held-out patients.
 
     Attributes:
         model: The run.
-        patients: None of whom it was trained on.
+        held_out: Patients that the run was not trained on, and is evaluated on.
     """
 
     model: Model
-    patients: tuple[str, ...]
+    held_out: tuple[str, ...]
 
 
 class Trainer(Protocol):
@@ -58,7 +58,7 @@ def cross_validate(
     epochs: int | None = None,
     ablation: str | None = None,
     progress: Progress = silent,
-) -> list[Share]:
+) -> list[TrainedFold]:
     """Train all folds; those that have ended in `folder` are not trained again.
 
     Args:
@@ -87,7 +87,7 @@ def cross_validate(
             train(folder / models.RECIPE_FILE, fold, run, seed=seed, progress=_named(here, number + 1, folds))
             if not (run / models.CARD_FILE).is_file():
                 write_card(run)
-        shares.append(Share(models.at(run), fold))
+        shares.append(TrainedFold(models.at(run), fold))
     return shares
 
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..data.case import Case
 from ..errors import InputError
-from ..figures.slices import View
+from ..figures.slices import SliceView
 from ..inference import choose_precision
 from ..inference.loaded_stage import LoadedStage
 from ..progress import Progress, silent, subprogress
@@ -132,7 +132,7 @@ def train_stage(
                 learner.told(loss)
             dice = None
             if measurable and (_measured(training, epoch) or epoch + 1 == epochs or learner.stopping.over):
-                views: list[View] = []
+                views: list[SliceView] = []
                 if processes.first:
                     averaged = LoadedStage(stage, learner.average.module)
                     dice, views = validate(name, averaged, validation, subprogress(here, 0.9, 0.99))

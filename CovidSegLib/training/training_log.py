@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ..figures.slices import View, draw
+from ..figures.slices import SliceView, draw_comparison
 from ..storage.atomic import write_whole
 
 #: So many validation cases have pictures.
@@ -104,10 +104,12 @@ class Journal:
                 dice = "" if row.validation_dice is None else f"{row.validation_dice:.4f}"
                 writer.writerow([row.epoch, f"{row.loss:.6f}", dice, f"{row.learning_rate:.3g}", f"{row.seconds:.0f}"])
 
-    def draw(self, epoch: int, views: Sequence[View]) -> None:
+    def draw(self, epoch: int, views: Sequence[SliceView]) -> None:
         """Pictures of validation cases after an epoch, truth and result."""
         folder = self.run / "pictures"
         folder.mkdir(exist_ok=True)
         for view in views[:PICTURED]:
-            case = view.place.split(",")[0]
-            draw(folder / f"{case}-epoch-{epoch:04d}.png", f"Epoch {epoch}", {f"{self.run.name}, found": view})
+            case = view.location.split(",")[0]
+            draw_comparison(
+                folder / f"{case}-epoch-{epoch:04d}.png", f"Epoch {epoch}", {f"{self.run.name}, found": view}
+            )

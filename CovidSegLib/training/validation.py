@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..data.case import Case
-from ..figures.slices import View
+from ..figures.slices import SliceView
 from ..inference import predict
 from ..inference.loaded_stage import LoadedStage
-from ..metrics.overlap import Counts
+from ..metrics.overlap import ConfusionMatrix
 from ..progress import Progress, silent, subprogress
 from .targets import known_slices
 
 
 def validate(
     name: str, loaded: LoadedStage, cases: Sequence[Case], progress: Progress = silent
-) -> tuple[float, list[View]]:
+) -> tuple[float, list[SliceView]]:
     """Dice of a stage's structure, lungs or infection, over all known voxels of all cases together, and their pictures.
 
     The infection is found within the true lungs, where they are drawn and the stage needs to know them: the stage is
@@ -31,7 +31,7 @@ def validate(
         Dice, and for each case its slice with most of the structure.
     """
     loaded.network.eval()
-    counts, views = Counts(), []
+    counts, views = ConfusionMatrix(), []
     for number, case in enumerate(cases):
         here = subprogress(progress, number / len(cases), (number + 1) / len(cases))
         needed = "lungs" not in loaded.stage.finds or loaded.stage.region == "lungs"
@@ -41,6 +41,6 @@ def validate(
         if lungs is not None:
             found &= lungs  # as in the pipeline
         known, true = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
-        counts += Counts.of(found[known], true[known])
-        views.append(View.of(case.name, case.axial, true, found, case.spacing))
+        counts += ConfusionMatrix.of(found[known], true[known])
+        views.append(SliceView.of(case.name, case.axial, true, found, case.spacing))
     return counts.dice, views

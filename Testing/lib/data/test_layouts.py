@@ -14,7 +14,7 @@ from CovidSegLib.data import dataset, open_data
 from CovidSegLib.data import entry_reader as reading
 from CovidSegLib.data.patients import was_seen
 from CovidSegLib.errors import InputError
-from CovidSegLib.evaluation import selection as choose
+from CovidSegLib.evaluation import selection
 from CovidSegLib.models import Model
 
 
@@ -120,9 +120,9 @@ def test_a_patient_is_the_same_in_every_data_set(tmp_path: Path) -> None:
     assert was_seen("coronacases_001", ["coronacases_org_001"])
     assert not was_seen("radiopaedia_2", ["radiopaedia_29_86490_1"])
     model = Model(Path("nowhere"), {"trained_on": ["radiopaedia_10_85902_1"]})
-    assert choose.choose(put(tmp_path, written.zenodo), [model], None).patients == ("coronacases_001",)
+    assert selection.select_data(put(tmp_path, written.zenodo), [model], None).patients == ("coronacases_001",)
 
 
 def test_only_infection_is_measured(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no masks of infection"):
-        choose.choose(put(tmp_path, written.msd_lung), [], None)
+        selection.select_data(put(tmp_path, written.msd_lung), [], None)

@@ -17,8 +17,8 @@ from CovidSegLib import models, recipes
 from CovidSegLib.cli import main as cli
 from CovidSegLib.data import open_data
 from CovidSegLib.errors import Cancelled, InputError
-from CovidSegLib.evaluation import masks, report, tables, whole_scans
-from CovidSegLib.figures.slices import View, draw
+from CovidSegLib.evaluation import patients, report, tables, whole_scans
+from CovidSegLib.figures.slices import SliceView, draw_comparison
 from CovidSegLib.models import Model
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Grid, Volume
@@ -73,17 +73,17 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def instant(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(masks, "segment", always(1, 2, 3))
+    monkeypatch.setattr(patients, "segment", always(1, 2, 3))
 
 
 @pytest.mark.usefixtures("instant")
 def test_the_slices_where_most_is_wrong_are_kept(data: Path) -> None:
     """Found are slices 1, 2 and 3, true 0 and 1 of p1_a and 2 of p1_b; two voxels of 1 cm2 each."""
     cases = [case for case in open_data(data).cases() if case.name in RUNS]
-    p1, p2, _ = masks.evaluate_masks(cases, MODEL)
-    assert (p1.failures["missed"].place, p1.failures["missed"].wrong_mm2("missed")) == ("p1_a, slice 1 of 6", 200)
+    p1, p2, _ = patients.evaluate_patients(cases, MODEL)
+    assert (p1.failures["missed"].location, p1.failures["missed"].wrong_mm2("missed")) == ("p1_a, slice 1 of 6", 200)
     assert p1.failures["missed"].wrong_mm2("false") == 0
-    assert (p1.failures["false"].place, p1.failures["false"].wrong_mm2("false")) == ("p1_a, slice 3 of 6", 200)
+    assert (p1.failures["false"].location, p1.failures["false"].wrong_mm2("false")) == ("p1_a, slice 3 of 6", 200)
     assert p2.failures["false"].wrong_mm2("false") == p2.failures["missed"].wrong_mm2("missed") == 0
 
 
@@ -92,7 +92,7 @@ def test_the_runs_of_a_patient_are_one_case(data: Path) -> None:
     """Slices found: 3 and 3; true: 2 and 1; both: 1 and 1."""
     cases = [case for case in open_data(data).cases() if case.name in RUNS]
     told: list[float] = []
-    results = masks.evaluate_masks(cases, MODEL, progress=lambda stage, fraction: told.append(fraction))
+    results = patients.evaluate_patients(cases, MODEL, progress=lambda stage, fraction: told.append(fraction))
     assert [(one.patient, one.seen) for one in results] == [("p1", True), ("p2", False), ("p3", False)]
     p1, p2, p3 = (one.measured for one in results)
     assert p1["infection"].voxels.dice == pytest.approx(4 / 9)
@@ -102,8 +102,8 @@ def test_the_runs_of_a_patient_are_one_case(data: Path) -> None:
     # The lungs fill the files, so all but their ends, beyond which the scan goes on, is surface.
     assert p2["lungs"].surface.of_true.size == 6 * (4 * 5 - 2 * 3)
     assert told == pytest.approx([0.25, 0.5, 0.75, 1.0])
-    assert results[0].view.place == "p1_a, slice 1 of 6"
-    assert results[1].view.true.sum() == 2
+    assert results[0].view.location == "p1_a, slice 1 of 6"
+    assert results[1].view.target.sum() == 2
     assert results[1].view.spacing == (10.0, 10.0)
 
 
@@ -111,9 +111,9 @@ def test_a_case_that_cannot_be_segmented_is_named(data: Path, monkeypatch: pytes
     def refuse(*arguments: object, **options: object) -> None:
         raise InputError("No lungs were found.")
 
-    monkeypatch.setattr(masks, "segment", refuse)
+    monkeypatch.setattr(patients, "segment", refuse)
     with pytest.raises(InputError, match=r"^p1_a: No lungs were found\.$"):
-        masks.evaluate_masks(open_data(data).cases()[:1], MODEL)
+        patients.evaluate_patients(open_data(data).cases()[:1], MODEL)
 
 
 # The command
@@ -233,7 +233,7 @@ def test_models_side_by_side(
     def segment(volume: Volume, model: Model, **options: object) -> Segmentation:
         return always(*([1, 2, 3] if model.name == "first" else [1]))(volume, model, **options)
 
-    monkeypatch.setattr(masks, "segment", segment)
+    monkeypatch.setattr(patients, "segment", segment)
     written = rows("--compare", "first", "second")
     assert {(row["model"], row["patient"]) for row in written} == {
         (model, patient) for model in ("first", "second") for patient in ("p2", "p3")
@@ -252,10 +252,10 @@ def test_models_side_by_side(
 def test_many_models_stand_below_each_other(tmp_path: Path) -> None:
     """In rows that fit on a screen."""
     disc = np.hypot(*np.mgrid[-20:20, -20:20]) < 8
-    view = View("case, slice 1 of 1", np.where(disc, -300.0, -850.0), disc, disc, (1.0, 1.0))
+    view = SliceView("case, slice 1 of 1", np.where(disc, -300.0, -850.0), disc, disc, (1.0, 1.0))
     sizes = []
     for number in (3, 6):
-        draw(tmp_path / "p.png", "Title", {f"model {each}": view for each in range(number)})
+        draw_comparison(tmp_path / "p.png", "Title", {f"model {each}": view for each in range(number)})
         sizes.append(matplotlib.image.imread(tmp_path / "p.png").shape)
     assert sizes[0][1] == sizes[1][1] == pytest.approx(4 * 550, abs=2)
     assert sizes[1][0] > 1.8 * sizes[0][0]
@@ -350,7 +350,9 @@ def test_earlier_results_are_kept_unless_told_otherwise(
 
 
 @pytest.mark.usefixtures("instant", "shelf")
-@pytest.mark.parametrize("where", ["CovidSegLib.evaluation.masks.segment", "CovidSegLib.evaluation.report.draw"])
+@pytest.mark.parametrize(
+    "where", ["CovidSegLib.evaluation.patients.segment", "CovidSegLib.evaluation.report.draw_comparison"]
+)
 def test_a_run_that_is_cancelled_leaves_nothing(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], where: str
 ) -> None:
@@ -384,9 +386,9 @@ def test_whole_scans_alone_are_measured_too(
 def test_best_median_and_worst_are_by_the_mean_over_models() -> None:
     class Given:
         def __init__(self, patient: str, dice: float) -> None:
-            counts = type("Counts", (), {"dice": dice})
+            counts = type("ConfusionMatrix", (), {"dice": dice})
             self.patient, self.measured = patient, {"infection": type("Measured", (), {"voxels": counts})}
 
     results = [Given(*row) for row in (("a", 0.9), ("b", 0.5), ("c", 0.7), ("a", 0.1), ("b", 0.7), ("c", 0.7))]
-    assert report.ranked(results) == {"best": "c", "median": "b", "worst": "a"}
-    assert report.ranked(results[:1]) == dict.fromkeys(report.PICTURES, "a")
+    assert report.rank_patients(results) == {"best": "c", "median": "b", "worst": "a"}
+    assert report.rank_patients(results[:1]) == dict.fromkeys(report.PICTURES, "a")

@@ -57,10 +57,10 @@ def test_the_threshold_is_that_of_the_highest_mean_dice() -> None:
 
 def test_a_temperature_that_helps_no_patient_who_is_left_out_is_not_taken(rng: np.random.Generator) -> None:
     alike = [patient(rng, 2.0) for _ in range(4)]
-    assert temperature.choose(alike)[0] == pytest.approx(2.0, abs=0.05)
+    assert temperature.select_calibration(alike)[0] == pytest.approx(2.0, abs=0.05)
     unlike = [patient(rng, sure, bias) for sure, bias in ((1.9, 0.9), (1.7, -0.9), (0.6, 0.0), (0.65, 0.1))]
     assert temperature.fit_temperature(unlike) != 1.0
-    assert temperature.choose(unlike)[0] == 1.0
+    assert temperature.select_calibration(unlike)[0] == 1.0
 
 
 def test_a_threshold_that_helps_no_patient_who_is_left_out_is_not_taken() -> None:
@@ -71,8 +71,8 @@ def test_a_threshold_that_helps_no_patient_who_is_left_out_is_not_taken() -> Non
     little[[128, 200]] = (100, 1000)
     generous, strict = Calibration(voxels, much), Calibration(voxels, little)
     assert temperature.best_threshold([generous]) < 0.2 and temperature.best_threshold([strict]) > 0.6
-    assert temperature.choose([generous, strict])[1] == 0.5
-    assert temperature.choose([generous, generous])[1] == temperature.best_threshold([generous])
+    assert temperature.select_calibration([generous, strict])[1] == 0.5
+    assert temperature.select_calibration([generous, generous])[1] == temperature.best_threshold([generous])
 
 
 def test_results_of_a_calibrated_model_calibrate_it_as_those_of_a_plain_one(
@@ -82,7 +82,7 @@ def test_results_of_a_calibrated_model_calibrate_it_as_those_of_a_plain_one(
     calibrated = {name: (2.0, temperature.scaled(counted, 2.0)) for name, counted in plain.items()}
     (results(tmp_path / "again", {}) / temperature.FILE).write_text(temperature.as_json("tiny", calibrated))
     found = [
-        temperature.calibrate(models.at(run(tmp_path / name, [])), out).temperature
+        temperature.calibrate_model(models.at(run(tmp_path / name, [])), out).temperature
         for name, out in (("first", results(tmp_path / "out", plain)), ("second", tmp_path / "again"))
     ]
     assert found[0] == pytest.approx(2.0, abs=0.05) and found[1] == pytest.approx(found[0], abs=0.05)
@@ -137,5 +137,5 @@ def test_results_that_cannot_be_used_are_told(tmp_path: Path, content: str | Non
     model = models.at(run(tmp_path / "run", ["b"]))
     before = json.dumps(model.card)
     with pytest.raises(InputError, match=told):
-        temperature.calibrate(model, tmp_path / "out")
+        temperature.calibrate_model(model, tmp_path / "out")
     assert json.dumps(models.at(model.folder).card) == before

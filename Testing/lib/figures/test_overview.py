@@ -17,7 +17,7 @@ from support.figures import texts
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 from vtkmodules.vtkFiltersSources import vtkSphereSource
 
-from CovidSegLib.figures import rendering
+from CovidSegLib.figures import palette, rendering
 from CovidSegLib.figures.overview import (
     HEADER,
     NO_3D,
@@ -96,11 +96,11 @@ def test_right_is_left_front_is_up_and_head_is_up(name: str, tmp_path: Path) -> 
         return np.mean(found, axis=1)
 
     for view in (axial, coronal):
-        assert centre(view, rendering.RIGHT_COLOUR)[1] + 50 < centre(view, rendering.LEFT_COLOUR)[1]
-        assert centre(view, rendering.INFECTION_COLOUR)[1] + 50 < centre(view, rendering.LEFT_COLOUR)[1]
-    assert (centre(axial, rendering.INFECTION_COLOUR) > centre(axial, rendering.RIGHT_COLOUR) + 20)[0]
-    assert (centre(coronal, rendering.INFECTION_COLOUR) > centre(coronal, rendering.RIGHT_COLOUR) + 20)[0]
-    assert (centre(sagittal, rendering.INFECTION_COLOUR) > centre(sagittal, rendering.RIGHT_COLOUR) + 20).all()
+        assert centre(view, palette.RIGHT_LUNG)[1] + 50 < centre(view, palette.LEFT_LUNG)[1]
+        assert centre(view, palette.INFECTION)[1] + 50 < centre(view, palette.LEFT_LUNG)[1]
+    assert (centre(axial, palette.INFECTION) > centre(axial, palette.RIGHT_LUNG) + 20)[0]
+    assert (centre(coronal, palette.INFECTION) > centre(coronal, palette.RIGHT_LUNG) + 20)[0]
+    assert (centre(sagittal, palette.INFECTION) > centre(sagittal, palette.RIGHT_LUNG) + 20).all()
 
 
 def test_says_what_it_is_and_what_was_measured() -> None:
@@ -130,8 +130,8 @@ def test_no_infection(tmp_path: Path) -> None:
     assert "no infection found" in texts(overview_figure(volume, segmentation, {}))
     draw_overview(tmp_path / "a.png", volume, segmentation, {}, {"infection": vtkPolyData()})
     slices = imread(tmp_path / "a.png")[:, : SIZE[0] - SIDEBAR]
-    assert len(near(slices, rendering.INFECTION_COLOUR)[0]) == 0
-    assert len(near(slices, rendering.RIGHT_COLOUR)[0]) > 500
+    assert len(near(slices, palette.INFECTION)[0]) == 0
+    assert len(near(slices, palette.RIGHT_LUNG)[0]) > 500
 
 
 def test_missing_lungs_are_named_and_missing_numbers_are_dashes() -> None:

@@ -22,7 +22,7 @@ from scipy.ndimage import gaussian_filter
 
 from CovidSegLib.metrics.lesion_detection import LesionCounts
 from CovidSegLib.metrics.measurement import METRICS, Measurement, metrics_of
-from CovidSegLib.metrics.overlap import Counts
+from CovidSegLib.metrics.overlap import ConfusionMatrix
 from CovidSegLib.metrics.surface_distance import SurfaceDistances
 
 SPACING = (5.0, 0.7, 0.9)
@@ -56,7 +56,7 @@ SEEDS = pytest.mark.parametrize("seed", range(8))
 @SEEDS
 def test_overlap_is_that_of_monai(seed: int) -> None:
     found, true = blobs(seed)
-    counts, pair = Counts.of(found, true), tensors(found, true)
+    counts, pair = ConfusionMatrix.of(found, true), tensors(found, true)
     assert counts.dice == pytest.approx(compute_dice(*pair).item())
     assert counts.iou == pytest.approx(compute_iou(*pair).item())
     matrix = get_confusion_matrix(*pair)
@@ -72,8 +72,8 @@ def test_overlap_is_that_of_monai(seed: int) -> None:
 
 def test_overlap_of_known_masks() -> None:
     found, true = (np.array(mask, dtype=bool) for mask in ([1, 1, 1, 0, 0, 0, 0, 0], [1, 0, 0, 1, 0, 0, 0, 0]))
-    counts = Counts.of(found, true)
-    assert counts == Counts(true_positive=1, false_positive=2, false_negative=1, true_negative=4)
+    counts = ConfusionMatrix.of(found, true)
+    assert counts == ConfusionMatrix(true_positive=1, false_positive=2, false_negative=1, true_negative=4)
     assert (counts.dice, counts.iou) == (2 / 5, 1 / 4)
     assert (counts.sensitivity, counts.precision) == (1 / 2, 1 / 3)
     assert (counts.specificity, counts.accuracy) == (4 / 6, 5 / 8)
@@ -82,17 +82,19 @@ def test_overlap_of_known_masks() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2), st.integers(1, 50))
 def test_counts_of_runs_of_slices_are_those_of_all_slices_together(pairs: list[tuple[bool, bool]], cut: int) -> None:
     found, true = np.array(pairs).T
-    assert Counts.of(found[:cut], true[:cut]) + Counts.of(found[cut:], true[cut:]) == Counts.of(found, true)
+    assert ConfusionMatrix.of(found[:cut], true[:cut]) + ConfusionMatrix.of(
+        found[cut:], true[cut:]
+    ) == ConfusionMatrix.of(found, true)
 
 
 def test_slices_that_hold_a_voxel_count() -> None:
     found, true = np.zeros((2, 5, 3, 3), dtype=bool)
     found[[0, 1, 2], 1, 1] = True
     true[[1, 2, 3], 2] = True
-    assert Counts.of_slices(found, true) == Counts(2, 1, 1, 1)
+    assert ConfusionMatrix.of_slices(found, true) == ConfusionMatrix(2, 1, 1, 1)
 
 
-@pytest.mark.parametrize("measure", [Counts.of, lambda a, b: SurfaceDistances.of(a, b, SPACING)])
+@pytest.mark.parametrize("measure", [ConfusionMatrix.of, lambda a, b: SurfaceDistances.of(a, b, SPACING)])
 def test_masks_of_two_shapes_are_refused(measure) -> None:
     with pytest.raises(ValueError, match=r"\(3, 4, 5\) and \(2, 4, 5\)"):
         measure(NOTHING, NOTHING[:2])
@@ -213,7 +215,7 @@ def test_empty_masks_are_as_documented() -> None:
         dict(zip(keys, (0, 0, nan, 0.9, 0, 0.9, 0, 0, nan, nan, 0, nan, 2 / 3, nan), strict=True)), nan_ok=True
     )
     assert math.isnan(values(~NOTHING, ~NOTHING)["specificity"])
-    assert math.isnan(Counts().accuracy)
+    assert math.isnan(ConfusionMatrix().accuracy)
 
 
 @settings(deadline=None, max_examples=25)
@@ -244,7 +246,7 @@ def test_volumes_and_their_error() -> None:
 
 
 def test_a_case_of_two_runs() -> None:
-    """Counts add up and distances are pooled, each metric with its own definition of that."""
+    """ConfusionMatrix add up and distances are pooled, each metric with its own definition of that."""
     first, second = (Measurement.of(*blobs(seed), SPACING, open_ends=True) for seed in (1, 2))
     both = first + second
     assert both.voxels == first.voxels + second.voxels

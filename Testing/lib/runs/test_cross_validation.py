@@ -17,7 +17,7 @@ from CovidSegLib import models, recipes
 from CovidSegLib.cli import main as cli
 from CovidSegLib.data.case import Case
 from CovidSegLib.errors import Cancelled, InputError
-from CovidSegLib.evaluation import masks, pooling
+from CovidSegLib.evaluation import patients, pooling
 from CovidSegLib.models import Model, store
 from CovidSegLib.models.loading import recipe_of
 from CovidSegLib.progress import Progress, silent
@@ -83,7 +83,7 @@ def segmented_by(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         by.append(model.name)
         return always(1, 2, 3)(volume, model, **options)
 
-    monkeypatch.setattr(masks, "segment", segment)
+    monkeypatch.setattr(patients, "segment", segment)
     return by
 
 
@@ -213,9 +213,11 @@ def test_whole_scans_are_measured_by_the_first_run_that_has_not_seen_them(
 
     monkeypatch.setattr(pooling, "evaluate_whole_scans", evaluate_whole_scans)
     seen = {"a": ["p2", "s2", "s3"], "b": ["p1", "s1", "s3"], "c": ["s1", "s2", "s3"]}
-    shares = [pooling.Share(Model(Path(name), {"trained_on": scans}), ()) for name, scans in seen.items()]
+    shares = [pooling.TrainedFold(Model(Path(name), {"trained_on": scans}), ()) for name, scans in seen.items()]
     told: list[float] = []
-    found = pooling.evaluate_scans({Path("scans"): ["s1", "s2", "s3"]}, shares, progress=lambda _, f: told.append(f))
+    found = pooling.evaluate_folds_on_scans(
+        {Path("scans"): ["s1", "s2", "s3"]}, shares, progress=lambda _, f: told.append(f)
+    )
     assert asked == [("s1", "a"), ("s2", "b")]  # all have seen s3
     assert found == {"s1": {"specificity": 1.0, "run": "a"}, "s2": {"specificity": 1.0, "run": "b"}}
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..data.case import Case
 from ..data.patients import was_seen
 from ..errors import InputError
-from ..figures.slices import FAILURES, View
+from ..figures.slices import FAILURES, SliceView
 from ..metrics.calibration import Calibration
 from ..metrics.measurement import Measurement
 from ..models import Model
@@ -21,7 +21,7 @@ from ..volume import Grid, Volume
 
 
 @dataclass(frozen=True)
-class Result:
+class PatientResult:
     """A patient as one model segments it.
 
     Attributes:
@@ -39,15 +39,15 @@ class Result:
     patient: str
     seen: bool
     measured: dict[str, Measurement]
-    view: View
+    view: SliceView
     run: str | None = None
     temperature: float = 1.0
-    failures: dict[str, View] = field(default_factory=dict)
+    failures: dict[str, SliceView] = field(default_factory=dict)
 
 
-def evaluate_masks(
+def evaluate_patients(
     cases: Collection[Case], model: Model, *, device: str = "auto", progress: Progress = silent
-) -> list[Result]:
+) -> list[PatientResult]:
     """Measure a model on all patients of some cases; the cases of one patient, which are runs of slices, are one.
 
     Args:
@@ -79,7 +79,7 @@ def evaluate_masks(
         }
         seen = was_seen(patient, model.seen)
         results.append(
-            Result(model.name, patient, seen, measured, view, temperature=model.temperature, failures=failures)
+            PatientResult(model.name, patient, seen, measured, view, temperature=model.temperature, failures=failures)
         )
     return results
 
@@ -88,8 +88,8 @@ class _Run(NamedTuple):
     """One run of slices."""
 
     measured: dict[str, Measurement]
-    view: View
-    failures: dict[str, View]
+    view: SliceView
+    failures: dict[str, SliceView]
 
 
 def _measure(case: Case, model: Model, device: str, progress: Progress) -> _Run:
@@ -113,4 +113,4 @@ def _measure(case: Case, model: Model, device: str, progress: Progress) -> _Run:
         ),
     }
     shown = (case.name, case.axial, case.infection, found.infection, case.spacing)
-    return _Run(measured, View.of(*shown), {kind: View.of(*shown, kind) for kind in FAILURES})
+    return _Run(measured, SliceView.of(*shown), {kind: SliceView.of(*shown, kind) for kind in FAILURES})
