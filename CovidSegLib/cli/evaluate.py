@@ -12,6 +12,7 @@ from .. import models
 from ..errors import InputError
 from ..models import Model
 from ..progress import Progress, subprogress
+from ..storage.staging import check_writable
 from .reporter import Reporter
 
 if TYPE_CHECKING:
@@ -103,12 +104,12 @@ def _apart(
     chosen = _found(options.compare or [options.model])
     with held():
         from ..evaluation.patients import evaluate_patients
-        from ..evaluation.report import FILES, card_results, staging, write_evaluation
+        from ..evaluation.report import FILES, card_results, write_evaluation
         from ..evaluation.selection import select_data
         from ..evaluation.whole_scans import evaluate_whole_scans
         from ..models.store import update_card
 
-    staging.check(options.output, FILES, overwrite=options.overwrite)
+    check_writable(options.output, FILES, overwrite=options.overwrite)
     wanted = select_data(options.data, chosen, options.patients)
     progress("Reading the cases", 0.02)
     cases = wanted.cases()
@@ -149,11 +150,11 @@ def _pooled(
             evaluate_folds_on_scans,
             pooled_model,
         )
-        from ..evaluation.report import FILES, card_results, staging, write_evaluation
+        from ..evaluation.report import FILES, card_results, write_evaluation
         from ..evaluation.selection import select_data
         from ..models.store import update_card
 
-    staging.check(options.output, FILES, overwrite=options.overwrite)
+    check_writable(options.output, FILES, overwrite=options.overwrite)
     wanted = select_data(options.data, [], options.patients)
     if not wanted.patients:
         raise InputError(f'"{options.data}" holds no patients with masks, by whom a cross-validation is measured.')

@@ -11,6 +11,8 @@ import pooch
 import requests
 
 from ..errors import InputError
+from ..storage.atomic import write_json_atomically
+from ..storage.disk_errors import explain_disk_errors
 from .resuming_downloader import ResumingDownloader
 from .sources import RemoteFile, Source
 from .unpack import BadArchive, folder_of, unpack
@@ -35,11 +37,9 @@ def download(source: Source, out: Path) -> list[Path]:
         InputError: A file cannot be downloaded, is not the one that it must be (it is removed then), or the folder
             cannot be written. What came of a broken download stays for the next.
     """
-    try:
+    with explain_disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         return [_one(file, source, out) for file in source.files]
-    except OSError as error:
-        raise InputError(f'"{out}" cannot be written ({error.strerror or error}); choose another folder.') from error
 
 
 def _one(file: RemoteFile, source: Source, out: Path) -> Path:
@@ -103,6 +103,4 @@ def _record(out: Path, file: RemoteFile, checksum: str | None) -> None:
         held.pop(file.name, None)
     else:
         held[file.name] = {"url": file.url, "checksum": checksum, "published": bool(file.checksum)}
-    new = out / f"{RECORD}.new"
-    new.write_text(json.dumps(held, indent=1) + "\n", encoding="utf-8")
-    new.replace(out / RECORD)
+    write_json_atomically(out / RECORD, held)

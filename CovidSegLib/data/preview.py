@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ..figures import palette
 from ..figures.slices import draw_outline, show_slice
-from ..storage import staging
+from ..storage.staging import staged_files
 from .case import Case
 
 LUNGS_COLOUR, INFECTION_COLOUR = palette.TARGET, "#ff4b4b"
@@ -63,7 +63,7 @@ def draw(path: Path, cases: Sequence[Case], *, overwrite: bool = False) -> None:
             draw_outline(panel, case.infection[z], INFECTION_COLOUR, 0.8)
     left_out = f"     {len(cases) - len(shown)} more cases are not shown." if len(cases) > len(shown) else ""
     figure.supxlabel(f"blue: lungs     red: infection{left_out}", color=palette.INK, fontsize=9)
-    with staging.all_or_nothing(path.parent, [path.name], overwrite=overwrite) as new:
+    with staged_files(path.parent, [path.name], overwrite=overwrite) as new:
         FigureCanvasAgg(figure).print_png(str(new / path.name))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..storage.staging import staged_files
 from .patients import patient_of
 
 PARTS = ("train", "validation", "test")
@@ -183,9 +184,7 @@ def write_folds(path: Path, folds: Sequence[Split], *, overwrite: bool = False) 
 
 
 def _write(files: dict[str, Split], folder: Path, names: Collection[str], overwrite: bool) -> None:
-    from ..storage import staging  # takes half a second
-
-    with staging.all_or_nothing(folder, names, overwrite=overwrite) as new:
+    with staged_files(folder, names, overwrite=overwrite) as new:
         for name, split in files.items():
             held = {"seed": split.seed, **{part: list(getattr(split, part)) for part in PARTS}}
             (new / name).write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

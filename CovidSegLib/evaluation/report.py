@@ -15,7 +15,7 @@ from ..metrics.measurement import METRICS
 from ..models import Model
 from ..models.loading import recipe_of
 from ..progress import Progress, silent
-from ..storage import staging
+from ..storage.staging import staged_files
 from . import temperature
 from .calibration_plot import draw_reliability
 from .patients import PatientResult
@@ -62,9 +62,9 @@ def write_evaluation(
         The files written. Without patients with masks there are no cases and no pictures, and so with scans.
 
     Raises:
-        InputError: As of `outputs.staging.all_or_nothing`.
+        InputError: Same as in `storage.staging.staged_files`.
     """
-    with staging.all_or_nothing(out, FILES, overwrite=overwrite) as folder:
+    with staged_files(out, FILES, overwrite=overwrite) as folder:
         progress("Writing the tables", 0.0)
         (folder / "evaluation.md").write_text(
             evaluation_markdown(models, results, scans), encoding="utf-8", newline="\n"

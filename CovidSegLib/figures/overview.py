@@ -19,6 +19,7 @@ from vtkmodules.vtkCommonDataModel import vtkPolyData
 
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
+from ..storage.atomic import write_atomically
 from ..volume import Volume
 from . import palette
 from .rendering import VIEWS, Rendering
@@ -56,12 +57,7 @@ def draw_overview(
         surfaces: Closed surfaces in LPS mm by name ("lungs" or "right_lung" and "left_lung", "infection"), or None.
     """
     canvas = FigureCanvasAgg(overview_figure(volume, segmentation, report, surfaces))
-    part = path.with_name(path.name + ".part")
-    try:
-        canvas.print_png(str(part))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_atomically(path, lambda temporary: canvas.print_png(str(temporary)))
 
 
 def overview_figure(

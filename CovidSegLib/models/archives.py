@@ -11,6 +11,8 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from ..errors import InputError
+from ..storage.atomic import write_atomically
+from ..storage.disk_errors import explain_disk_errors
 from . import CARD_FILE, FILES, RECIPE_FILE, WEIGHTS_FILE, Model, store
 
 #: Larger files are no model: weights of a thousand million parameters, a card and a recipe of a book's length.
@@ -66,15 +68,14 @@ def export(model: Model, out: Path, *, overwrite: bool = False) -> None:
     files = store.contents(model.folder)
     files[WEIGHTS_FILE] = model.verified_weights()
     files.setdefault(RECIPE_FILE, recipes.resolved_text(model.recipe, model.card.get("ablation")).encode())
-    new = out.with_name(f"{out.name}.new")
-    try:
-        with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as archive:
+
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for file, content in files.items():
                 archive.writestr(file, content)
-        new.replace(out)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise InputError(f'"{out}" cannot be written ({error.strerror}); choose another place.') from error
+
+    with explain_disk_errors(out):
+        write_atomically(out, write)
 
 
 def _unpacked(path: Path) -> dict[str, bytes]:

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..storage.atomic import write_json_atomically
+from ..storage.disk_errors import explain_disk_errors
+from ..storage.staging import staged_files
 from . import (
     CARD_FILE,
     FILES,
@@ -45,9 +48,7 @@ def put(files: Mapping[str, bytes], name: str, place: Path | None = None, *, ove
     place = user_folder() if place is None else place
     _check_name(name, place, overwrite)
     check_files(files, name)
-    from ..storage import staging  # takes half a second
-
-    with staging.all_or_nothing(place / name, FILES, overwrite=overwrite) as new:
+    with staged_files(place / name, FILES, overwrite=overwrite) as new:
         for file in FILES:
             if file in files:
                 (new / file).write_bytes(files[file])
@@ -66,12 +67,8 @@ def update_card(model: Model, changes: Mapping[str, Any]) -> Model:
     """
     card = check_card({**model.card, **changes}, f"The card of the model “{model.name}”", model.remedy)
     path = model.folder / CARD_FILE
-    new = path.with_name(f"{CARD_FILE}.new")
-    try:
-        new.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
-        new.replace(path)
-    except OSError as error:
-        raise InputError(f'The card "{path}" cannot be written ({error.strerror}).') from error
+    with explain_disk_errors(path, remedy="Check the permissions of the model's folder.", if_full="Free some space."):
+        write_json_atomically(path, card)
     return at(model.folder)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..progress import Progress, silent
 from ..quantification import quantify
 from ..segmentation import Segmentation
-from ..storage import staging
+from ..storage.staging import check_writable, staged_files
 from ..surfaces import surfaces_of
 from ..volume import Volume
 from .report_files import write_csv, write_json
@@ -43,7 +43,7 @@ def prepare(out: Path, *, overwrite: bool = False) -> None:
     Raises:
         InputError: `out` is a file, cannot be made or written, its disk is full, or it holds earlier results.
     """
-    staging.check(out, FILES.values(), overwrite=overwrite)
+    check_writable(out, FILES.values(), overwrite=overwrite)
 
 
 def write_results(
@@ -74,7 +74,7 @@ def write_results(
     """
     if unknown := set(skip) - set(GROUPS):
         raise ValueError(f"cannot skip {sorted(unknown)}; choose of {sorted(GROUPS)}")
-    with staging.all_or_nothing(out, FILES.values(), overwrite=overwrite) as folder:
+    with staged_files(out, FILES.values(), overwrite=overwrite) as folder:
         report = _write(folder, volume, segmentation, skip, progress)
         # Cancelling is possible up to here.
         progress("Saving the results", 1.0)

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import models, recipes
 from ..errors import InputError
+from ..storage.atomic import write_json_atomically
 
 FACTS_FILE = "training.json"
 LIMITS = (
@@ -55,9 +56,7 @@ def write_card(run: Path) -> models.Model:
         ],
         "results": {},
     }
-    new = run / f"{models.CARD_FILE}.new"
-    new.write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    new.replace(run / models.CARD_FILE)
+    write_json_atomically(run / models.CARD_FILE, card)
     return models.at(run)
 
 

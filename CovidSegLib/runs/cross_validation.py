@@ -14,6 +14,7 @@ from ..data.split import make_folds
 from ..errors import InputError
 from ..models import Model
 from ..progress import Progress, silent, subprogress
+from ..storage.atomic import write_text_atomically
 from .card import write_card
 
 PLAN_FILE = "folds.json"
@@ -103,8 +104,8 @@ def _plan(folder: Path, text: str, plan: dict[str, Any]) -> None:
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / models.RECIPE_FILE).write_text(text, encoding="utf-8", newline="\n")
-    path.write_text(content, encoding="utf-8", newline="\n")
+    write_text_atomically(folder / models.RECIPE_FILE, text)
+    write_text_atomically(path, content)
 
 
 def _named(progress: Progress, number: int, folds: int) -> Progress:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from .. import __version__
-from ..storage.atomic import write_whole
+from ..storage.atomic import write_json_atomically
 
 FILE = "environment.json"
 PACKAGES = ("torch", "monai", "numpy", "SimpleITK")
@@ -54,7 +54,7 @@ def note(run: Path, environment: Mapping[str, Any]) -> None:
     """Write environment.json; where there is one, what has changed since comes into its list "resumed".
 
     Raises:
-        InputError: The disk is full.
+        OSError: The file cannot be written.
     """
     path = run / FILE
     held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else dict(environment)
@@ -62,8 +62,7 @@ def note(run: Path, environment: Mapping[str, Any]) -> None:
     earlier = [{key: value for key, value in held.items() if key != "resumed"}, *held["resumed"]]
     if environment != earlier[-1]:
         held["resumed"].append(environment)
-    text = json.dumps(held, indent=1, ensure_ascii=False) + "\n"
-    write_whole(path, lambda new: new.write_text(text, encoding="utf-8"))
+    write_json_atomically(path, held)
 
 
 def _commit() -> str | None:

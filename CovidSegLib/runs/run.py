@@ -19,8 +19,16 @@ from ..errors import InputError
 from ..networks.weights import unique_state
 from ..progress import Progress, silent, subprogress
 from ..recipe import Recipe
-from ..storage.atomic import disk_told, write_whole
-from ..storage.lock import alone
+from ..storage.atomic import (
+    json_text,
+    temporary_path,
+    write_bytes_atomically,
+    write_json_atomically,
+    write_text_atomically,
+)
+from ..storage.disk_errors import explain_disk_errors
+from ..storage.lock import exclusive_lock
+from ..training.checkpoint import FREE_SPACE_AND_RESUME
 from ..training.distributed import processes
 from ..training.loop import Trained, train_stage
 from . import environment
@@ -64,8 +72,8 @@ class Plan:
         }
         return {
             models.RECIPE_FILE: self.text,
-            SETTINGS_FILE: _json(settings),
-            SPLIT_FILE: _json(asdict(self.split)),
+            SETTINGS_FILE: json_text(settings),
+            SPLIT_FILE: json_text(asdict(self.split)),
         }
 
 
@@ -75,7 +83,7 @@ def prepare(run: Path, plan: Plan, *, resume: bool) -> None:
     Raises:
         InputError: There is a run and it is not to be gone on with, or it is another one; the folder cannot be made.
     """
-    with disk_told(run):
+    with explain_disk_errors(run, if_full=FREE_SPACE_AND_RESUME, only_known=True):
         _prepare(run, plan.files(), resume)
 
 
@@ -83,7 +91,7 @@ def _prepare(run: Path, files: Mapping[str, str], resume: bool) -> None:
     there = [name for name in files if (run / name).exists()]
     if there and not resume:
         raise InputError(f"“{run.name}” holds a run already; go on with it by --resume, or choose another folder.")
-    begun = {f"{name}.new" for name in files}  # by a run that was killed before it had begun
+    begun = {temporary_path(run / name).name for name in files}  # by a run that was killed before it had begun
     if not there and run.is_dir() and any(path.name not in begun for path in run.iterdir()):
         raise InputError(f"“{run.name}” holds other files; choose a new folder for the run.")
     for name, text in files.items():
@@ -96,7 +104,7 @@ def _prepare(run: Path, files: Mapping[str, str], resume: bool) -> None:
     run.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         if not (run / name).exists():
-            write_whole(run / name, lambda path, text=text: path.write_text(text, encoding="utf-8"))  # type: ignore[misc]
+            write_text_atomically(run / name, text)
 
 
 def _same(path: Path, text: str) -> bool:
@@ -143,10 +151,11 @@ def train(
             process is training in the folder.
     """
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with disk_told(run), processes(device) as group, ExitStack() as held:
+    explained = explain_disk_errors(run, if_full=FREE_SPACE_AND_RESUME, only_known=True)
+    with explained, processes(device) as group, ExitStack() as held:
         if group.first:
             prepare(run, plan, resume=resume)
-            held.enter_context(alone(run / SETTINGS_FILE))
+            held.enter_context(exclusive_lock(run / SETTINGS_FILE))
             environment.note(run, environment.describe(device, group.count, arguments or {}))
         group.wait()
         earlier = load(_started(plan.start).verified_weights()) if plan.start else {}
@@ -187,7 +196,7 @@ def _finish(
         for name, stage in trained.items()
         for key, value in unique_state(stage.network).items()
     }
-    write_whole(run / models.WEIGHTS_FILE, lambda path: path.write_bytes(save(weights)))
+    write_bytes_atomically(run / models.WEIGHTS_FILE, save(weights))
     facts = {
         **terms,
         "recipe": plan.recipe.name,
@@ -208,7 +217,7 @@ def _finish(
             for name, stage in trained.items()
         },
     }
-    write_whole(run / FACTS_FILE, lambda path: path.write_text(_json(facts), encoding="utf-8"))
+    write_json_atomically(run / FACTS_FILE, facts)
     write_card(run)
 
 
@@ -217,7 +226,3 @@ def _started(run: Path) -> models.Model:
     if not (run / models.CARD_FILE).is_file():
         raise InputError(f"“{run.name}” is no finished run ({models.CARD_FILE} is missing); give another --start.")
     return models.at(run)
-
-
-def _json(facts: object) -> str:
-    return json.dumps(facts, indent=1, ensure_ascii=False) + "\n"

@@ -1,1 +1,1 @@
-"""Files that are written whole or not at all, and locks."""
+"""Files that appear complete or not at all, sentences for what a disk refuses, and locks."""

@@ -1,71 +1,77 @@
-"""Files that are whole or not there: whoever is killed while writing one keeps the earlier one."""
+"""Atomic writing: a file is complete or keeps its earlier content, even if the process is killed meanwhile."""
 
 from __future__ import annotations
 
-import errno
+import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import InputError
 
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file beside the earlier one, on the disk to the last byte, and put it in its place.
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a temporary file beside `path`, flush it to the disk and rename it to `path`.
 
     Args:
-        path: The file.
-        write: Writes it to the path that it is given.
+        path: The file to write or replace.
+        write: Writes the content to the path that it receives.
 
     Raises:
-        InputError: The disk is full, or may not be written; the earlier file is as it was.
+        OSError: Writing failed; `filename` is `path`. The earlier file is unchanged. Use `explain_disk_errors` to tell
+            the user.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "numbers.txt"
+        >>> write_atomically(path, lambda temporary: temporary.write_text("1 2 3"))
+        >>> path.read_text()
+        '1 2 3'
     """
-    new = path.with_name(f"{path.name}.new")
-    with disk_told(path):
+    temporary = temporary_path(path)
+    try:
         try:
-            write(new)
-            with new.open("rb+") as file:
+            write(temporary)
+            with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            new.replace(path)
+            temporary.replace(path)
         finally:
             with suppress(OSError):
-                new.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)
-
-
-@contextmanager
-def disk_told(path: Path) -> Iterator[None]:
-    """What the disk says while files of a run are written, in the user's words.
-
-    Args:
-        path: The file, or the folder, that is written.
-
-    Raises:
-        InputError: The disk is full, or may not be written.
-    """
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # of whoever reads what is said, not of a file
     except OSError as error:
-        name = Path(error.filename).name if isinstance(error.filename, str) else path.name
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = (
-                f"“{path.name}” of the run could not be written, as the disk is full; make room and go on with "
-                "--resume from the last whole epoch, which is kept."
-            )
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            message = f"No permission to write “{name}” of the run; choose another folder."
-        elif error.errno in (errno.EEXIST, errno.ENOTDIR):
-            message = f"“{name}” cannot be a folder, as it is a file or lies in one; choose another folder."
-        else:
+        if error.errno is None:
             raise
-        raise InputError(message) from error
+        # The user knows the file by its final name.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def write_bytes_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Write bytes with `write_atomically`."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write UTF-8 text with `write_atomically`. Lines end in LF on every system."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+
+
+def write_json_atomically(path: Path, value: object) -> None:
+    """Write a value as JSON, in the format of `json_text`, with `write_atomically`."""
+    write_text_atomically(path, json_text(value))
+
+
+def json_text(value: object) -> str:
+    """Return a value as JSON text: one value a line, indented by one space, with a final newline."""
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def temporary_path(path: Path) -> Path:
+    """Return the name that `write_atomically` uses until a file is complete. A killed process may leave it behind."""
+    return path.with_name(f"{path.name}.new")
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a renaming last should the power fail; Windows neither needs nor allows it."""
+    """Make a renaming survive a power failure. Windows neither needs nor allows this."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)

@@ -19,7 +19,7 @@ NONE_THERE = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def exclusive_lock(path: Path) -> Iterator[None]:
     """Within it no other process gets as far; the lock ends with the process, however that ends.
 
     Args:
@@ -37,8 +37,8 @@ def alone(path: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):
                 raise InputError(
-                    f"Another process is training in “{path.parent.name}”; wait for it or end it, or choose another "
-                    "folder."
+                    f'Another process is writing to "{path.parent.name}". Wait until it has ended or end it, or choose '
+                    "another folder."
                 ) from error
             if error.errno not in NONE_THERE:
                 raise

@@ -6,7 +6,6 @@ at the end. Whatever happens before that leaves the folder as it was.
 
 from __future__ import annotations
 
-import errno
 import shutil
 import tempfile
 import time
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import InputError
+from .disk_errors import explain_disk_errors
 
 PREFIX = ".covidseg-"
 #: Temporary folders of runs that were killed are removed when they are older than this.
@@ -23,13 +23,13 @@ LEFTOVER_SECONDS = 3600.0
 ROOM_MB = 50
 
 
-def check(out: Path, names: Collection[str], *, overwrite: bool) -> None:
-    """Try whether `all_or_nothing` would work, without leaving anything behind.
+def check_writable(out: Path, names: Collection[str], *, overwrite: bool) -> None:
+    """Try whether `staged_files` would work, without leaving anything behind.
 
     Raises:
         InputError: `out` is a file, cannot be made or written, its disk is full, or it holds earlier results.
     """
-    with _own_errors(out):
+    with explain_disk_errors(out):
         _check_names(out, names, overwrite)
         with _folder_in(out, keep=False) as folder:
             (folder / "trial").write_bytes(b"trial")
@@ -40,7 +40,7 @@ def check(out: Path, names: Collection[str], *, overwrite: bool) -> None:
 
 
 @contextmanager
-def all_or_nothing(out: Path, names: Collection[str], *, overwrite: bool) -> Iterator[Path]:
+def staged_files(out: Path, names: Collection[str], *, overwrite: bool) -> Iterator[Path]:
     """Gives an empty folder; what is in it at the end is moved to `out`, which is made where there is none.
 
     Args:
@@ -50,10 +50,9 @@ def all_or_nothing(out: Path, names: Collection[str], *, overwrite: bool) -> Ite
             the new files are, and those for which there is no new one are removed. Other files are left alone.
 
     Raises:
-        InputError: For the reasons that `check` has, or because the disk has become full. `out` is as it was, as it
-            is after any other exception.
+        InputError: Same as in `check_writable`. After this and any other exception `out` is as it was.
     """
-    with _own_errors(out):
+    with explain_disk_errors(out):
         _check_names(out, names, overwrite)
         with _folder_in(out, keep=True) as folder:
             yield folder
@@ -130,24 +129,3 @@ def _remove_leftovers(out: Path) -> None:
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > LEFTOVER_SECONDS:
                 _remove(folder)
-
-
-@contextmanager
-def _own_errors(out: Path) -> Iterator[None]:
-    """What the disk says, in the user's words."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise  # of whoever reads the progress, not of a file
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            message = f'The disk is full: nothing was written to "{out}". Free some space or choose another folder.'
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            message = (
-                f'No permission to write to "{error.filename or out}". If it is open in another program, close it '
-                "there; else choose another folder."
-            )
-        else:
-            reason = error.strerror or error
-            message = f'The results cannot be written to "{out}" ({reason}). Choose another folder.'
-        raise InputError(message) from error

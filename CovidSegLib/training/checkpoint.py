@@ -9,18 +9,23 @@ from typing import Any
 import torch
 
 from ..errors import InputError
-from ..storage.atomic import write_whole
+from ..storage.atomic import write_bytes_atomically
+from ..storage.disk_errors import explain_disk_errors
+
+#: What to do when the disk is full during a training.
+FREE_SPACE_AND_RESUME = "Free some space and continue with --resume; the last complete epoch is kept."
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
     """Save a checkpoint.
 
     Raises:
-        InputError: As of `write_whole`.
+        InputError: The disk is full or refuses access; the earlier checkpoint is unchanged.
     """
     buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
     torch.save(state, buffer)
-    write_whole(path, lambda new: new.write_bytes(buffer.getbuffer()))
+    with explain_disk_errors(path, if_full=FREE_SPACE_AND_RESUME, only_known=True):
+        write_bytes_atomically(path, buffer.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any] | None:

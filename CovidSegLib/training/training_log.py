@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..figures.slices import SliceView, draw_comparison
-from ..storage.atomic import write_whole
+from ..storage.atomic import write_atomically
+from ..storage.disk_errors import explain_disk_errors
+from .checkpoint import FREE_SPACE_AND_RESUME
 
 #: So many validation cases have pictures.
 PICTURED = 4
@@ -94,7 +96,9 @@ class Journal:
 
     def write(self) -> None:
         """Write metrics.csv with all epochs."""
-        write_whole(self.run / "metrics.csv", self._write)
+        path = self.run / "metrics.csv"
+        with explain_disk_errors(path, if_full=FREE_SPACE_AND_RESUME, only_known=True):
+            write_atomically(path, self._write)
 
     def _write(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:

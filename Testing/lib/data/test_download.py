@@ -132,7 +132,7 @@ def test_what_cannot_be_reached_is_told(served: Served, tmp_path: Path) -> None:
         download(source(gone), tmp_path)
     assert not list(tmp_path.iterdir())
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cannot be written \(File exists\); choose another folder"):
+    with pytest.raises(InputError, match=r"cannot be written, because it or .* is a file\. Choose another folder"):
         download(source(served), tmp_path / "file")
     (tmp_path / RECORD).write_text("[")
     with pytest.raises(InputError, match="cannot be read; remove it"):

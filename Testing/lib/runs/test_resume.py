@@ -214,10 +214,9 @@ def test_arguments_that_cannot_be_used_are_told(
 
 def test_a_folder_that_cannot_be_made_is_told(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("of somebody")
-    assert "“file” cannot be a folder, as it is a file" in told(capsys, arguments(place, str(tmp_path / "file")))
-    assert "“run” cannot be a folder, as it is a file or lies in one" in told(
-        capsys, arguments(place, str(tmp_path / "file" / "run"))
-    )
+    reason = "cannot be written, because it or a folder above it is a file"
+    assert f'file" {reason}' in told(capsys, arguments(place, str(tmp_path / "file")))
+    assert f'run" {reason}' in told(capsys, arguments(place, str(tmp_path / "file" / "run")))
     assert (tmp_path / "file").read_text() == "of somebody"
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from CovidSegLib.errors import InputError
-from CovidSegLib.storage.lock import alone
+from CovidSegLib.storage.lock import exclusive_lock
 
 pytest.importorskip("fcntl")
 #: Holds the lock until it is ended.
 HOLDER = """
 import sys
 from pathlib import Path
-from CovidSegLib.storage.lock import alone
-with alone(Path(sys.argv[1])):
+from CovidSegLib.storage.lock import exclusive_lock
+with exclusive_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -47,17 +47,17 @@ def test_the_second_training_is_refused_until_the_first_one_has_ended(
     settings: Path, other: subprocess.Popen[bytes]
 ) -> None:
     with (
-        pytest.raises(InputError, match="Another process is training in “run”; wait for it or end it"),
-        alone(settings),
+        pytest.raises(InputError, match=r'Another process is writing to "run"\. Wait until it has ended or end it'),
+        exclusive_lock(settings),
     ):
         pytest.fail("two at a time")
     other.kill()
     other.wait()
-    with alone(settings):
+    with exclusive_lock(settings):
         assert settings.read_text() == "{}"
 
 
 def test_a_folder_is_free_after_each_training(settings: Path) -> None:
     for _ in range(2):
-        with alone(settings):
+        with exclusive_lock(settings):
             pass
