@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from .masks import label_components
 from .segmentation import LEFT_LUNG, RIGHT_LUNG
 
 COARSE_MM = 3.0
@@ -90,7 +91,7 @@ def infection_in_lungs(
                 bridged[z][closed & (bridged[z] == 0)] = side
     within = np.where(lungs > 0, lungs, _refine(bridged, steps, lungs.shape))
     infection = (probability >= max(1, round(threshold * 255))) & (within > 0)
-    labels, count = ndimage.label(infection, np.ones((3, 3, 3)))
+    labels, count = label_components(infection)
     if count:
         small = np.bincount(labels.ravel()) * float(np.prod(spacing)) / 1000 < smallest_ml
         infection &= ~small[labels]

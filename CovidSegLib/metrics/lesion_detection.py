@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
-from ..masks import bounding_box
+from ..masks import bounding_box, label_components
 from ..quantification.lesions import SMALLEST_LESION_ML
 
 
@@ -58,7 +57,7 @@ def _hit(mask: np.ndarray, other: np.ndarray, voxel_ml: float) -> np.ndarray:
     box = bounding_box(mask)
     if box is None:
         return np.zeros(0, dtype=bool)
-    labels, count = ndimage.label(mask[box], structure=np.ones((3, 3, 3), bool))
+    labels, count = label_components(mask[box])
     voxels = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     shared = np.bincount(labels[other[box]], minlength=count + 1)[1:]
     # A volume just at the limit must not fail by rounding.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
-from ..masks import bounding_box
+from ..masks import bounding_box, label_components
 from ..volume import LPS_RAS, Grid
 
 #: A lesion is at least this large; what is smaller is counted in the volumes, but not listed as a lesion.
@@ -30,7 +29,7 @@ def find_lesions(infection: np.ndarray, array: np.ndarray, grid: Grid) -> list[d
     box = bounding_box(infection)
     if box is None:
         return []
-    labels, count = ndimage.label(infection[box], structure=np.ones((3, 3, 3), bool))
+    labels, count = label_components(infection[box])
     found = np.flatnonzero(labels)
     component = labels.ravel()[found] - 1
     index_zyx = np.unravel_index(found, labels.shape)
