@@ -21,7 +21,7 @@ LABELS = (BACKGROUND, *LUNG_LABELS, INFECTION_LABEL, TUMOUR_LABEL)
 
 
 @dataclass(frozen=True)
-class Choice:
+class Component:
     """One of several named things with its arguments, in TOML `{ name = "adam", eps = 1e-8 }`.
 
     Attributes:
@@ -34,7 +34,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Augmentation(Choice):
+class Augmentation(Component):
     """A random change of a training image; a Choice with two keys more.
 
     Attributes:
@@ -185,9 +185,9 @@ class Training:
 
     epochs: dict[str, int]
     batch: int
-    loss: Choice
-    optimiser: Choice
-    schedule: Choice = field(default_factory=lambda: Choice("constant"))
+    loss: Component
+    optimiser: Component
+    schedule: Component = field(default_factory=lambda: Component("constant"))
     augmentation: tuple[Augmentation, ...] = ()
     steps_per_epoch: int | None = None
     sampling: str = "slices"

@@ -170,14 +170,14 @@ def _pooled(
         with held():
             from ..data.licences import terms_of
             from ..runs.cross_validation import cross_validate
-            from ..runs.fold import trainer
+            from ..runs.fold import make_fold_trainer
 
         measuring = 0.9
         shares = cross_validate(
             options.recipe,
             wanted.patients,
             options.output / FOLDS,
-            trainer(cases, terms_of(wanted.data.layout), options.device),
+            make_fold_trainer(cases, terms_of(wanted.data.layout), options.device),
             folds=5 if options.folds is None else options.folds,
             seed=options.seed or 0,
             epochs=options.epochs,

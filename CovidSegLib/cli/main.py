@@ -306,7 +306,7 @@ def _recipes(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:
     if options.ablation and not options.resolved:
         raise InputError("A row of an ablation has no file of its own: give --resolved with --ablation.")
     if options.resolved:
-        print(recipes.resolved_text(options.name, options.ablation), end="")
+        print(recipes.resolved_toml(options.name, options.ablation), end="")
         return
     if options.action == "show":
         recipes.load(options.name)  # a wrong one is told and not printed

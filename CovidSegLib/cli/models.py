@@ -111,9 +111,9 @@ def _verify(options: argparse.Namespace, held: Held) -> None:
 def _pack(options: argparse.Namespace, held: Held) -> None:
     with held():
         from ..models import store
-        from ..runs.card import with_card
+        from ..runs.card import ensure_card
 
-        with_card(options.run_folder)
+        ensure_card(options.run_folder)
         _told(store.put(store.contents(options.run_folder), options.name, options.into, overwrite=options.overwrite))
 
 

@@ -87,10 +87,10 @@ def run(
     split = _split(options, data)
     plans = {}
     for name in options.recipe:
-        changes = recipes.with_epochs(name, options.ablation, options.epochs)
-        text = recipes.resolved_text(name, options.ablation, changes)
-        recipe = recipes.of_text(text, name)
-        plan = training.Plan(
+        changes = recipes.epoch_changes(name, options.ablation, options.epochs)
+        text = recipes.resolved_toml(name, options.ablation, changes)
+        recipe = recipes.parse(text, name)
+        plan = training.RunConfig(
             text,
             recipe,
             split,
@@ -108,7 +108,7 @@ def run(
         raise InputError("Two of the recipes have one and the same name; train them into different folders.")
     if alone:
         for out, plan in plans.items():
-            training.prepare(out, plan, resume=options.resume)
+            training.prepare_run(out, plan, resume=options.resume)
     options.cancelled = KEPT
     train = data.cases(split.train) + [data.clean_slices(name) for name in options.whole_scans]
     validation = data.cases(split.validation)
@@ -116,7 +116,7 @@ def run(
         for number, (out, plan) in enumerate(plans.items()):
             if alone:
                 say.line(f"{plan.recipe.name}: {len({case.patient for case in train})} patients, seed {plan.seed}")
-            training.train(
+            training.train_run(
                 out,
                 plan,
                 train,
@@ -124,7 +124,7 @@ def run(
                 terms=terms_of(data.layout, whole_scans=bool(options.whole_scans)),
                 resume=True,
                 device=device,
-                say=say.line,
+                log=say.line,
                 arguments={name: value for name, value in vars(options).items() if name not in ("run", "cancelled")},
                 progress=watch(subprogress(say if alone else silent, number / len(plans), (number + 1) / len(plans))),
             )

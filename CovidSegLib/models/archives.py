@@ -67,7 +67,7 @@ def export(model: Model, out: Path, *, overwrite: bool = False) -> None:
         raise InputError(f'There is a file "{out}" already; choose another name, or allow overwriting.')
     files = store.contents(model.folder)
     files[WEIGHTS_FILE] = model.verified_weights()
-    files.setdefault(RECIPE_FILE, recipes.resolved_text(model.recipe, model.card.get("ablation")).encode())
+    files.setdefault(RECIPE_FILE, recipes.resolved_toml(model.recipe, model.card.get("ablation")).encode())
 
     def write(path: Path) -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

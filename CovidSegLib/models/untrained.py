@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..recipes import title
+from ..recipes import recipe_title
 from . import Model
 
 
@@ -18,7 +18,7 @@ def untrained(recipe: str, ablation: str | None = None) -> Model:
     Raises:
         InputError: There is no such recipe, or no such row.
     """
-    name = title(recipe, ablation)
+    name = recipe_title(recipe, ablation)
     card = {
         "title": f"{name} (untrained)",
         "summary": "A recipe without trained weights: what it marks means nothing.",

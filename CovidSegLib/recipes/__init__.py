@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import InputError
 from ..recipe import Recipe
 from . import inheritance
-from .ablation import of_row
+from .ablation import apply_row
 from .parsing import build
 from .validation import check
 
@@ -47,7 +47,7 @@ def load(name: str, ablation: str | None = None) -> Recipe:
     return _checked(name, ablation)[0]
 
 
-def resolved_text(name: str, ablation: str | None = None, changes: Mapping[str, Any] | None = None) -> str:
+def resolved_toml(name: str, ablation: str | None = None, changes: Mapping[str, Any] | None = None) -> str:
     """A recipe as one TOML text that needs no other file: with what it is like, and its row of the ablation, put in.
 
     Arguments and errors are those of `load`; it reads as the same recipe, but for `changes`: tables as a file that is
@@ -55,12 +55,12 @@ def resolved_text(name: str, ablation: str | None = None, changes: Mapping[str, 
     """
     import tomli_w  # only here: who segments need not have it
 
-    table = inheritance.merged(_checked(name, ablation)[1], dict(changes or {}))
+    table = inheritance.merge_tables(_checked(name, ablation)[1], dict(changes or {}))
     check(build(Recipe, table, "with changes"), "with changes")
     return tomli_w.dumps(table)
 
 
-def of_text(text: str, where: str) -> Recipe:
+def parse(text: str, where: str) -> Recipe:
     """A recipe from TOML that needs no other file, as `resolved_text` makes it.
 
     Args:
@@ -75,12 +75,12 @@ def of_text(text: str, where: str) -> Recipe:
     return recipe
 
 
-def with_epochs(name: str, ablation: str | None, epochs: int | None) -> dict[str, Any]:
+def epoch_changes(name: str, ablation: str | None, epochs: int | None) -> dict[str, Any]:
     """Changes for `resolved_text`: so many epochs of every stage, or none where None."""
     return {} if epochs is None else {"training": {"epochs": dict.fromkeys(load(name, ablation).stages, epochs)}}
 
 
-def title(name: str, ablation: str | None = None) -> str:
+def recipe_title(name: str, ablation: str | None = None) -> str:
     """What a recipe, or a row of it, is called; without a look at its networks, for which torch would be loaded.
 
     Raises:
@@ -102,4 +102,4 @@ def _table(name: str, ablation: str | None) -> tuple[dict[str, Any], str]:
     build(Recipe, table, where)
     if ablation is None:
         return table, where
-    return of_row(table, ablation, where), f"{where} ({ablation})"
+    return apply_row(table, ablation, where), f"{where} ({ablation})"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import InputError
-from .inheritance import merged
+from .inheritance import merge_tables
 
 Table = dict[str, Any]
 
 
-def of_row(table: Table, wanted: str, where: str) -> Table:
+def apply_row(table: Table, wanted: str, where: str) -> Table:
     """The table of a recipe with the networks of one row of its ablation, and with what the paper reports of that row.
 
     Args:
@@ -28,7 +28,7 @@ def of_row(table: Table, wanted: str, where: str) -> Table:
         # A row is about one network: a stage of another one stays as it is.
         stage = table.get(name)
         if isinstance(stage, dict) and stage.get("network") == table["infection"]["network"]:
-            changed[name] = merged(stage, {"arguments": row.get("arguments", {})})
+            changed[name] = merge_tables(stage, {"arguments": row.get("arguments", {})})
     changed["reported"] = {key: value for key, value in row.items() if key not in ("row", "arguments")}
     return changed
 

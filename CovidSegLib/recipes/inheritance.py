@@ -74,7 +74,7 @@ def _read(path: Path, library: Path, heirs: tuple[Path, ...]) -> tuple[Table, li
         _leave_out(inherited, key, f"The recipe {path.name} is without “{key}”, which is not in {files[0]}")
     table.setdefault("name", path.stem)
     table.setdefault("title", table["name"])
-    return merged(inherited, table), [path.name, *files]
+    return merge_tables(inherited, table), [path.name, *files]
 
 
 def _parse(path: Path) -> Table:
@@ -86,7 +86,7 @@ def _parse(path: Path) -> Table:
         raise InputError(f"The recipe {path.name} cannot be read ({error.strerror}); check the file.") from error
 
 
-def merged(earlier: Table, later: Table) -> Table:
+def merge_tables(earlier: Table, later: Table) -> Table:
     """Two tables as one, in which the later one wins; neither is changed."""
     earlier = dict(earlier)
     for key, arguments in NAMING.items():
@@ -99,7 +99,7 @@ def merged(earlier: Table, later: Table) -> Table:
                 earlier.pop(dropped, None)
     for key, value in later.items():
         both = isinstance(value, dict) and isinstance(earlier.get(key), dict)
-        earlier[key] = merged(earlier[key], value) if both else value
+        earlier[key] = merge_tables(earlier[key], value) if both else value
     return earlier
 
 

@@ -18,7 +18,7 @@ NUMBER, COPIES = 4, 4
 
 
 @dataclass(frozen=True)
-class Cost:
+class NetworkCost:
     """What a stage's network costs, counted on its own input.
 
     Attributes:
@@ -34,7 +34,7 @@ class Cost:
     training_bytes: int
 
 
-def cost(stage: Stage, batch: int) -> Cost:
+def network_cost(stage: Stage, batch: int) -> NetworkCost:
     """Count on torch's meta device, which computes shapes and no values: it takes neither time nor memory."""
     with torch.device("meta"):
         network = networks.build(stage.network, stage.arguments)
@@ -43,7 +43,7 @@ def cost(stage: Stage, batch: int) -> Cost:
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(image)
     kept = parameters * COPIES * NUMBER + batch * _kept_for_gradient(network.train(), image)
-    return Cost(parameters, counter.get_total_flops(), kept)
+    return NetworkCost(parameters, counter.get_total_flops(), kept)
 
 
 def _kept_for_gradient(network: nn.Module, image: torch.Tensor) -> int:
@@ -67,7 +67,7 @@ def describe(recipe: Recipe) -> str:
     lines = [f"{recipe.name}: {recipe.title}. {recipe.summary}", f"    {recipe.source}"]
     for name, stage in recipe.stages.items():
         seen = " x ".join(map(str, stage.input_shape[1:]))
-        what = cost(stage, recipe.training.batch)
+        what = network_cost(stage, recipe.training.batch)
         lines.append(
             f"    {name}: {stage.network}, {what.parameters / 1e6:.1f} M parameters, "
             f"{_short(what.flops)}FLOPs for {seen}, about {what.training_bytes / 1e9:.1f} GB to train with batches of "

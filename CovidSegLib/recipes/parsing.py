@@ -7,7 +7,7 @@ import math
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from ..errors import InputError
-from ..recipe import Choice
+from ..recipe import Component
 
 
 def require(right: bool, where: str, key: str, allowed: str) -> None:
@@ -39,7 +39,7 @@ def build(kind: type, table: dict[str, Any], where: str) -> Any:
         InputError: A key that there is not, a key that is missing, a value of another type.
     """
     types = get_type_hints(kind)
-    if issubclass(kind, Choice):
+    if issubclass(kind, Component):
         fields = types.keys() - {"arguments"}
         table = {
             **{key: value for key, value in table.items() if key in fields},

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import InputError
-from ..recipe import BACKGROUND, LABELS, TUMOUR_LABEL, Choice, Recipe, Stage, Training
+from ..recipe import BACKGROUND, LABELS, TUMOUR_LABEL, Component, Recipe, Stage, Training
 from .parsing import require
 
 #: What the stages may be cut out of: the lungs are not known before the first.
@@ -104,7 +104,7 @@ def _check_arguments(stage: Stage, network: Callable[..., Any], where: str) -> N
 
 
 def _check_training(recipe: Recipe, where: str) -> None:
-    from ..training.augmentation import AUGMENTATIONS, HU_AUGMENTATIONS, PAINTED
+    from ..training.augmentation import AUGMENTATIONS, HU_AUGMENTATIONS, SYNTHETIC_LESIONS
     from ..training.losses import CLASS_LOSSES, LOSSES
     from ..training.optimisation import OPTIMISERS, SCHEDULES
     from . import names as recipe_names  # only here, because it imports this file
@@ -141,7 +141,7 @@ def _check_training(recipe: Recipe, where: str) -> None:
         meant = [recipe.stages[name] for name in stages if entry.only in (None, name)]
         flat = entry.name not in HU_AUGMENTATIONS or all(stage.slices for stage in meant)
         require(flat, place, "name", f"another one for patches than {', '.join(HU_AUGMENTATIONS)}")
-        shown = entry.name not in PAINTED or all("lungs" in stage.finds for stage in meant)
+        shown = entry.name not in SYNTHETIC_LESIONS or all("lungs" in stage.finds for stage in meant)
         require(shown, place, "name", "another one for a stage that does not find the lungs")
 
 
@@ -159,7 +159,7 @@ def _check_numbers(training: Training, where: str) -> None:
         require(training.split.train > 0, f"{where} [split]", "train", "above 0")
 
 
-def _check_choice(choice: Choice, registry: Mapping[str, Callable[..., Any]], where: str, given: int = 0) -> None:
+def _check_choice(choice: Component, registry: Mapping[str, Callable[..., Any]], where: str, given: int = 0) -> None:
     """The name is one of the registry's, and the arguments are its function's but for the first `given` ones."""
     require(choice.name in registry, where, "name", f"one of {', '.join(registry)}")
     _bound(choice.name, registry[choice.name], choice.arguments, where, given)

@@ -60,7 +60,7 @@ def write_card(run: Path) -> models.Model:
     return models.at(run)
 
 
-def with_card(run: Path) -> models.Model:
+def ensure_card(run: Path) -> models.Model:
     """A finished run as a model; its card is written unless there is one of these weights, which may hold results.
 
     Raises:

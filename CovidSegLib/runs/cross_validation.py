@@ -33,7 +33,7 @@ class TrainedFold:
     held_out: tuple[str, ...]
 
 
-class Trainer(Protocol):
+class FoldTrainer(Protocol):
     """Trains a recipe."""
 
     def __call__(self, recipe: Path, test: Sequence[str], run: Path, *, seed: int, progress: Progress) -> None:
@@ -52,7 +52,7 @@ def cross_validate(
     recipe: str,
     patients: Sequence[str],
     folder: Path,
-    train: Trainer,
+    train: FoldTrainer,
     *,
     folds: int = 5,
     seed: int = 0,
@@ -78,7 +78,7 @@ def cross_validate(
         Cancelled: From `progress`; what was trained is kept, and is gone on with the next time.
     """
     left_out = [fold.test for fold in make_folds(patients, folds, seed, validation=0)]
-    text = recipes.resolved_text(recipe, ablation, recipes.with_epochs(recipe, ablation, epochs))
+    text = recipes.resolved_toml(recipe, ablation, recipes.epoch_changes(recipe, ablation, epochs))
     _plan(folder, text, {"seed": seed, "recipe": tomllib.loads(text), "folds": [list(fold) for fold in left_out]})
     shares = []
     for number, fold in enumerate(left_out):

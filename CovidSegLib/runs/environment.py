@@ -6,26 +6,17 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from .. import __version__
 from ..storage.atomic import write_json_atomically
+from ..versions import package_versions
 
 FILE = "environment.json"
-PACKAGES = ("torch", "monai", "numpy", "SimpleITK")
 #: The sources, where they lie in a repository of their own.
 REPOSITORY = Path(__file__).parents[2]
-
-
-def versions() -> dict[str, str]:
-    """Of CovidSeg, Python and the packages that the numbers may depend on."""
-    packages = {name: metadata.version(name) for name in PACKAGES}
-    packages["torch"] = str(torch.__version__)  # with its build, such as +cpu or +cu130, which may change the numbers
-    return {"covidseg": __version__, "python": platform.python_version(), **packages}
 
 
 def describe(device: torch.device, processes: int, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +27,7 @@ def describe(device: torch.device, processes: int, arguments: Mapping[str, Any])
         processes: How many train together.
         arguments: Of the command; of paths the last name alone is kept.
     """
-    found = versions()
+    found = package_versions()
     return {
         "covidseg": found.pop("covidseg"),
         "commit": _commit(),

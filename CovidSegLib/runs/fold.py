@@ -14,14 +14,14 @@ from ..errors import InputError
 from ..inference.devices import choose_device
 from ..progress import Progress
 from ..recipe import Recipe
-from .cross_validation import Trainer
-from .run import Plan, train
+from .cross_validation import FoldTrainer
+from .run import RunConfig, train_run
 
 #: One in so many of the patients that are not tested is kept to watch the training by.
 WATCHED = 8
 
 
-def trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto") -> Trainer:
+def make_fold_trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto") -> FoldTrainer:
     """What trains a recipe on cases, as `folds.cross_validate` asks for it.
 
     Args:
@@ -31,8 +31,8 @@ def trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto
     """
 
     def train_fold(recipe: Path, test: Sequence[str], run: Path, *, seed: int, progress: Progress) -> None:
-        text = recipes.resolved_text(str(recipe))
-        read = recipes.of_text(text, recipe.name)
+        text = recipes.resolved_toml(str(recipe))
+        read = recipes.parse(text, recipe.name)
         others = sorted({case.patient for case in cases} - set(test))
         people = sorted({patient_of(name) for name in others})
         if len(people) < 2:
@@ -40,7 +40,7 @@ def trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto
         chosen = people[:: max(2, min(WATCHED, len(people)))]
         watched = tuple(name for name in others if patient_of(name) in chosen)
         learnt = tuple(name for name in others if name not in watched)
-        plan = Plan(
+        plan = RunConfig(
             text,
             read,
             Split(learnt, watched, tuple(sorted(test)), seed),
@@ -48,7 +48,7 @@ def trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto
             seed=seed,
             start=_start(read, test),
         )
-        train(
+        train_run(
             run,
             plan,
             [case for case in cases if case.patient in learnt],

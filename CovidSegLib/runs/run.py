@@ -29,8 +29,9 @@ from ..storage.atomic import (
 from ..storage.disk_errors import explain_disk_errors
 from ..storage.lock import exclusive_lock
 from ..training.checkpoint import FREE_SPACE_AND_RESUME
-from ..training.distributed import processes
-from ..training.loop import Trained, train_stage
+from ..training.distributed import process_group
+from ..training.loop import TrainedStage, train_stage
+from ..versions import package_versions
 from . import environment
 from .card import FACTS_FILE, write_card
 
@@ -38,7 +39,7 @@ SETTINGS_FILE, SPLIT_FILE = "settings.json", "split.json"
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunConfig:
     """What a run is to do; one that is gone on with must be the same.
 
     Attributes:
@@ -77,7 +78,7 @@ class Plan:
         }
 
 
-def prepare(run: Path, plan: Plan, *, resume: bool) -> None:
+def prepare_run(run: Path, plan: RunConfig, *, resume: bool) -> None:
     """Make the folder of a run, or see that it is that of the same run.
 
     Raises:
@@ -119,16 +120,16 @@ def _same(path: Path, text: str) -> bool:
     return isinstance(settings, dict) and settings | {"workers": 0} == json.loads(text) | {"workers": 0}
 
 
-def train(
+def train_run(
     run: Path,
-    plan: Plan,
+    plan: RunConfig,
     cases: Sequence[Case],
     validation: Sequence[Case],
     *,
     terms: Mapping[str, Any] | None = None,
     resume: bool = False,
     device: torch.device | None = None,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
     progress: Progress = silent,
     arguments: Mapping[str, Any] | None = None,
 ) -> models.Model:
@@ -152,12 +153,12 @@ def train(
     """
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     explained = explain_disk_errors(run, if_full=FREE_SPACE_AND_RESUME, only_known=True)
-    with explained, processes(device) as group, ExitStack() as held:
-        if group.first:
-            prepare(run, plan, resume=resume)
+    with explained, process_group(device) as group, ExitStack() as held:
+        if group.is_main:
+            prepare_run(run, plan, resume=resume)
             held.enter_context(exclusive_lock(run / SETTINGS_FILE))
-            environment.note(run, environment.describe(device, group.count, arguments or {}))
-        group.wait()
+            environment.note(run, environment.describe(device, group.world_size, arguments or {}))
+        group.barrier()
         earlier = load(_started(plan.start).verified_weights()) if plan.start else {}
         trained = {}
         for number, name in enumerate(plan.stages):
@@ -173,21 +174,21 @@ def train(
                 own or None,
                 device=device,
                 workers=plan.workers,
-                processes=group,
-                say=say,
+                process_group=group,
+                log=log,
                 progress=subprogress(progress, number / len(plan.stages), (number + 1) / len(plan.stages)),
             )
-        if group.first:
+        if group.is_main:
             _finish(run, plan, cases, trained, terms or {})
-        group.wait()
+        group.barrier()
     return models.at(run)
 
 
 def _finish(
     run: Path,
-    plan: Plan,
+    plan: RunConfig,
     cases: Sequence[Case],
-    trained: dict[str, Trained],
+    trained: dict[str, TrainedStage],
     terms: Mapping[str, Any],
 ) -> None:
     """The weights of all stages in float16, the facts, and the card that makes the folder a model."""
@@ -205,7 +206,7 @@ def _finish(
         "validation": sorted(plan.split.validation),
         "never_trained_on": sorted({*plan.split.test, *plan.split.validation}),
         "start": plan.start and plan.start.name,
-        "versions": environment.versions(),
+        "versions": package_versions(),
         "stages": {
             name: {
                 "epochs": stage.epochs,

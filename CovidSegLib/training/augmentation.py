@@ -18,11 +18,11 @@ from monai import transforms
 from PIL import Image
 
 from ..recipe import Augmentation, Stage
-from .synthetic_lesions import RandConsolidation, RandGas
+from .synthetic_lesions import RandSyntheticConsolidationd, RandSyntheticGasd
 from .transform_keys import IMAGE, MASK
 
 
-class RandEightBit(transforms.RandomizableTransform, transforms.MapTransform):
+class RandEightBitd(transforms.RandomizableTransform, transforms.MapTransform):
     """The image as an eight-bit JPEG of a lung window, as the public data sets were handed on.
 
     Scans with true HU show healthy lung only, and pictures put back on a HU scale show disease: a network would learn
@@ -48,7 +48,7 @@ class RandEightBit(transforms.RandomizableTransform, transforms.MapTransform):
         return {**data, IMAGE: torch.from_numpy(np.stack(channels)) * (high - low) + low}
 
 
-class About(NamedTuple):
+class AugmentationContext(NamedTuple):
     """What a change is for.
 
     Attributes:
@@ -67,7 +67,7 @@ class About(NamedTuple):
         return len(self.stage.input_shape) - 1
 
 
-def chest_ct(about: About, zoom: Sequence[float] = (0.8, 1.2)) -> transforms.Compose:
+def chest_ct(context: AugmentationContext, zoom: Sequence[float] = (0.8, 1.2)) -> transforms.Compose:
     """What the few patients of the data do not show: other scanners, kernels, doses, positions, fields of view.
 
     Args:
@@ -78,7 +78,7 @@ def chest_ct(about: About, zoom: Sequence[float] = (0.8, 1.2)) -> transforms.Com
     smallest, largest = zoom
     return transforms.Compose(
         [
-            RandEightBit(0.1 if about.eight_bit else 0.6),
+            RandEightBitd(0.1 if context.eight_bit else 0.6),
             transforms.RandFlipd(both, prob=0.5, spatial_axis=1),
             transforms.RandFlipd(both, prob=0.3, spatial_axis=0),
             transforms.RandZoomd(
@@ -108,56 +108,56 @@ def chest_ct(about: About, zoom: Sequence[float] = (0.8, 1.2)) -> transforms.Com
     )
 
 
-def consolidation(about: About) -> transforms.Transform:
+def consolidation(context: AugmentationContext) -> transforms.Transform:
     """Dense lung, which is infection."""
-    return RandConsolidation(about.stage, about.probability)
+    return RandSyntheticConsolidationd(context.stage, context.probability)
 
 
-def gas(about: About) -> transforms.Transform:
+def gas(context: AugmentationContext) -> transforms.Transform:
     """Gas in the body outside of the lungs, which is nothing to mark."""
-    return RandGas(about.stage, about.probability)
+    return RandSyntheticGasd(context.stage, context.probability)
 
 
-def mirror(about: About) -> transforms.Transform:
+def mirror(context: AugmentationContext) -> transforms.Transform:
     """Mirrored along a random axis."""
-    return transforms.RandAxisFlipd([IMAGE, MASK], prob=about.probability)
+    return transforms.RandAxisFlipd([IMAGE, MASK], prob=context.probability)
 
 
-def rotate(about: About, degrees: float = 15.0) -> transforms.Transform:
+def rotate(context: AugmentationContext, degrees: float = 15.0) -> transforms.Transform:
     """Turned by up to so many degrees about every axis, either way; what comes in from outside is black."""
     angle = math.radians(degrees)
-    others = angle if about.dims == 3 else 0.0
+    others = angle if context.dims == 3 else 0.0
     return transforms.RandRotated(
         [IMAGE, MASK],
         range_x=angle,
         range_y=others,
         range_z=others,
-        prob=about.probability,
+        prob=context.probability,
         mode=("bilinear", "nearest"),
         padding_mode="zeros",
     )
 
 
-def scale(about: About, factor: Sequence[float] = (0.85, 1.25)) -> transforms.Transform:
+def scale(context: AugmentationContext, factor: Sequence[float] = (0.85, 1.25)) -> transforms.Transform:
     """Scaled by a factor from a range, within the same frame."""
     low, high = factor
-    modes = ("bilinear" if about.dims == 2 else "trilinear", "nearest-exact")
+    modes = ("bilinear" if context.dims == 2 else "trilinear", "nearest-exact")
     return transforms.RandZoomd(
-        [IMAGE, MASK], prob=about.probability, min_zoom=low, max_zoom=high, mode=modes, padding_mode="constant"
+        [IMAGE, MASK], prob=context.probability, min_zoom=low, max_zoom=high, mode=modes, padding_mode="constant"
     )
 
 
 def elastic(
-    about: About, alpha: Sequence[float] = (0.0, 900.0), sigma: Sequence[float] = (9.0, 13.0)
+    context: AugmentationContext, alpha: Sequence[float] = (0.0, 900.0), sigma: Sequence[float] = (9.0, 13.0)
 ) -> transforms.Transform:
     """Deformed by noise in -1 to 1 a voxel, smoothed by a Gaussian of `sigma` voxels, times `alpha` (Simard 2003).
 
     On two axes MONAI has control points instead: `sigma` pixels apart, and moved by the deviation that the smoothed
     noise has there, alpha / (2 sigma sqrt(3 pi)).
     """
-    options: dict[str, Any] = {"prob": about.probability, "mode": ("bilinear", "nearest"), "padding_mode": "zeros"}
+    options: dict[str, Any] = {"prob": context.probability, "mode": ("bilinear", "nearest"), "padding_mode": "zeros"}
     (narrow, wide), (weak, strong) = sigma, alpha
-    if about.dims == 3:
+    if context.dims == 3:
         return transforms.Rand3DElasticd(
             [IMAGE, MASK], sigma_range=(narrow, wide), magnitude_range=(weak, strong), **options
         )
@@ -168,29 +168,29 @@ def elastic(
     )
 
 
-def gamma(about: About, gamma: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
+def gamma(context: AugmentationContext, gamma: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
     """Grey values to a power from a range."""
     low, high = gamma
-    return transforms.RandAdjustContrastd(IMAGE, prob=about.probability, gamma=(low, high))
+    return transforms.RandAdjustContrastd(IMAGE, prob=context.probability, gamma=(low, high))
 
 
-def brightness(about: About, factor: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
+def brightness(context: AugmentationContext, factor: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
     """Grey values times a factor from a range."""
     low, high = factor
-    return transforms.RandScaleIntensityd(IMAGE, prob=about.probability, factors=(low - 1, high - 1))
+    return transforms.RandScaleIntensityd(IMAGE, prob=context.probability, factors=(low - 1, high - 1))
 
 
-def contrast(about: About, factor: Sequence[float] = (0.3, 3.0)) -> transforms.Transform:
+def contrast(context: AugmentationContext, factor: Sequence[float] = (0.3, 3.0)) -> transforms.Transform:
     """Distance of the grey values from their mean times a factor from a range, within the values that there were."""
     low, high = factor
     return transforms.RandScaleIntensityFixedMeand(
-        IMAGE, prob=about.probability, factors=(low - 1, high - 1), fixed_mean=True, preserve_range=True
+        IMAGE, prob=context.probability, factors=(low - 1, high - 1), fixed_mean=True, preserve_range=True
     )
 
 
-def noise(about: About, deviation: float = 0.1) -> transforms.Transform:
+def noise(context: AugmentationContext, deviation: float = 0.1) -> transforms.Transform:
     """Gaussian noise of a deviation from 0 to `deviation`."""
-    return transforms.RandGaussianNoised(IMAGE, prob=about.probability, std=deviation)
+    return transforms.RandGaussianNoised(IMAGE, prob=context.probability, std=deviation)
 
 
 HU_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
@@ -209,7 +209,7 @@ GREY_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
     "noise": noise,
 }
 #: Of these, the ones that are painted in or around the lungs, which the stage's mask must show.
-PAINTED = ("consolidation", "gas")
+SYNTHETIC_LESIONS = ("consolidation", "gas")
 AUGMENTATIONS = {**HU_AUGMENTATIONS, **GREY_AUGMENTATIONS}
 
 
@@ -231,7 +231,7 @@ def build_augmentation(
     """
     return transforms.Compose(
         [
-            kinds[entry.name](About(stage, entry.probability, eight_bit), **entry.arguments)
+            kinds[entry.name](AugmentationContext(stage, entry.probability, eight_bit), **entry.arguments)
             for entry in entries
             if entry.name in kinds and entry.only in (None, name)
         ]

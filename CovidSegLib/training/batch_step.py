@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from ..errors import InputError
-from .distributed import Maps, Processes
+from .distributed import Maps, ProcessGroup
 
 
 @dataclass
-class Stepper:
+class BatchStep:
     """Takes batches and puts their gradients into a network.
 
     Attributes:
@@ -32,8 +32,8 @@ class Stepper:
     device: torch.device
     precision: torch.dtype
     layout: torch.memory_format
-    processes: Processes
-    say: Callable[[str], None]
+    process_group: ProcessGroup
+    log: Callable[[str], None]
     parts: int = 1
 
     def __call__(self, image: torch.Tensor, mask: torch.Tensor) -> float:
@@ -50,7 +50,7 @@ class Stepper:
             try:
                 return self._in_parts(image, mask)
             except torch.OutOfMemoryError as error:
-                if self.processes.count > 1:
+                if self.process_group.world_size > 1:
                     # The others wait for this one's gradients of the whole batch.
                     raise InputError(
                         "The memory of a GPU is too small for its share of the batch; give the recipe a smaller batch."
@@ -64,7 +64,7 @@ class Stepper:
             self.network.zero_grad(set_to_none=True)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
-            self.say(
+            self.log(
                 f"The memory of the GPU is too small for the batch: it goes through the network in {self.parts} parts "
                 "now, and the gradients are added up."
             )
@@ -77,10 +77,10 @@ class Stepper:
                 logits = self.network(images)
             share = len(images) / len(image)
             # Dice over a batch is no mean over its shares: each process takes the loss of the whole.
-            whole = self.processes.whole(in_32_bits(logits))
-            loss = self.loss(whole, self.processes.whole(masks.to(self.device)))
+            whole = self.process_group.gather(in_32_bits(logits))
+            loss = self.loss(whole, self.process_group.gather(masks.to(self.device)))
             # Of it each has the gradient through its own share, and their mean is taken: times their number, the sum.
-            factor = share * self.processes.count
+            factor = share * self.process_group.world_size
             (loss if factor == 1 else factor * loss).backward()
             total += share * float(loss.detach())
         return total

@@ -15,11 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 #: A network's logits; those of deep supervision are a list.
 Maps = torch.Tensor | list[torch.Tensor]
 #: The others wait so long while the first one validates.
-PATIENCE = timedelta(hours=6)
+TIMEOUT = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
-class Processes:
+class ProcessGroup:
     """This process among those that train together.
 
     Attributes:
@@ -28,54 +28,54 @@ class Processes:
     """
 
     rank: int = 0
-    count: int = 1
+    world_size: int = 1
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this one writes."""
         return self.rank == 0
 
-    def wrap(self, network: nn.Module, device: torch.device) -> nn.Module:
+    def wrap_network(self, network: nn.Module, device: torch.device) -> nn.Module:
         """The network with gradients averaged over the processes, on a GPU with the batch's norms too."""
-        if self.count == 1:
+        if self.world_size == 1:
             return network
         if device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
             return DistributedDataParallel(network, device_ids=[device])
         return DistributedDataParallel(network)
 
-    def whole(self, maps: Maps) -> Maps:
+    def gather(self, maps: Maps) -> Maps:
         """Maps or masks of the whole batch: the other processes' as they are, and this one's, of which gradients are.
 
         Args:
             maps: This process's share: (items, channels, *spatial), or a list of such.
         """
-        if self.count == 1:
+        if self.world_size == 1:
             return maps
         if isinstance(maps, list):
-            return [_tensor(self.whole(each)) for each in maps]
+            return [_tensor(self.gather(each)) for each in maps]
         own = maps.contiguous()
-        shares = [torch.empty_like(own) for _ in range(self.count)]
+        shares = [torch.empty_like(own) for _ in range(self.world_size)]
         distributed.all_gather(shares, own.detach())
         shares[self.rank] = own
         return torch.cat(shares)
 
     def mean(self, value: float) -> float:
         """The mean of a number over the processes."""
-        if self.count == 1:
+        if self.world_size == 1:
             return value
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
         total = torch.tensor(value, dtype=torch.float64, device=device)
         distributed.all_reduce(total)
-        return float(total) / self.count
+        return float(total) / self.world_size
 
-    def shared(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The first process's number, in all of them."""
-        return self.mean(value * self.count if self.first else 0.0)
+        return self.mean(value * self.world_size if self.is_main else 0.0)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until all have come here."""
-        if self.count > 1:
+        if self.world_size > 1:
             distributed.barrier()
 
 
@@ -85,16 +85,16 @@ def _tensor(maps: Maps) -> torch.Tensor:
 
 
 @contextmanager
-def processes(device: torch.device) -> Iterator[Processes]:
+def process_group(device: torch.device) -> Iterator[ProcessGroup]:
     """Those that `torchrun` started, as its environment says; else this one alone."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield Processes()
+    world_size = int(os.environ.get("WORLD_SIZE", "1"))
+    if world_size == 1:
+        yield ProcessGroup()
         return
     if device.type == "cuda":
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
-        yield Processes(distributed.get_rank(), count)
+        yield ProcessGroup(distributed.get_rank(), world_size)
     finally:
         distributed.destroy_process_group()

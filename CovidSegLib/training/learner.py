@@ -20,10 +20,10 @@ from ..networks.weights import load_fitting_state
 from ..progress import Progress
 from ..recipe import Stage, Training
 from . import checkpoint
-from .batch_step import Stepper
+from .batch_step import BatchStep
 from .optimisation import EarlyStopping, Schedule, averaged, build_optimiser, build_schedule
-from .sampler import Pair
-from .training_log import Journal
+from .sampler import Sample
+from .training_log import TrainingLog
 
 
 @dataclass
@@ -45,7 +45,7 @@ class Learner:
     optimiser: torch.optim.Optimizer
     schedule: Schedule
     stopping: EarlyStopping
-    journal: Journal
+    journal: TrainingLog
     clip: float
 
     @classmethod
@@ -55,7 +55,7 @@ class Learner:
         stage: Stage,
         training: Training,
         steps: int,
-        journal: Journal,
+        journal: TrainingLog,
         device: torch.device,
         start: Mapping[str, torch.Tensor] | None = None,
     ) -> Learner:
@@ -73,7 +73,7 @@ class Learner:
         network = networks.build(stage.network, stage.arguments)
         if start is not None:
             anew = load_fitting_state(network, start)
-            journal.say(f"{name}: starts from other weights, but for {', '.join(anew) or 'none'}")
+            journal.log(f"{name}: starts from other weights, but for {', '.join(anew) or 'none'}")
         network = network.to(device)
         network = network.to(memory_format=memory_layout(stage))  # type: ignore[call-overload]
         optimiser = build_optimiser(training.optimiser, network.parameters())
@@ -92,7 +92,7 @@ class Learner:
     def _parts(self) -> tuple[Any, ...]:
         return (self.network, self.average, self.optimiser, self.schedule, self.stopping, self.journal)
 
-    def restore(self, path: Path, step: Stepper) -> bool:
+    def restore(self, path: Path, step: BatchStep) -> bool:
         """Go on from a checkpoint, if there is one; whether there is.
 
         Raises:
@@ -106,7 +106,7 @@ class Learner:
         step.parts = int(state["split"])
         return True
 
-    def save(self, path: Path, step: Stepper) -> None:
+    def save(self, path: Path, step: BatchStep) -> None:
         """Write the checkpoint that `restore` reads.
 
         Raises:
@@ -114,7 +114,7 @@ class Learner:
         """
         checkpoint.save(path, {"parts": [each.state_dict() for each in self._parts], "split": step.parts})
 
-    def learn(self, batches: DataLoader[Pair], step: Stepper, progress: Progress) -> float:
+    def learn(self, batches: DataLoader[Sample], step: BatchStep, progress: Progress) -> float:
         """One epoch: a step for each batch.
 
         Args:

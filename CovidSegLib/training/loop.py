@@ -19,22 +19,22 @@ from ..inference.loaded_stage import LoadedStage
 from ..progress import Progress, silent, subprogress
 from ..recipe import Stage, Training
 from . import checkpoint
-from .batch_step import Stepper
-from .distributed import Processes
+from .batch_step import BatchStep
+from .distributed import ProcessGroup
 from .learner import Learner, memory_layout
 from .losses import build_loss
 from .patch_dataset import PatchDataset
-from .sampler import Order, make_loader, seed_epoch
+from .sampler import EpochSampler, build_loader, seed_epoch
 from .slice_dataset import SliceDataset
 from .targets import known_slices
-from .training_log import Journal, Row
+from .training_log import EpochRecord, TrainingLog
 from .validation import validate
 
 LAST, BEST = "last.pt", "best.pt"
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedStage:
     """A stage that has been trained.
 
     Attributes:
@@ -66,10 +66,10 @@ def train_stage(
     *,
     device: torch.device | None = None,
     workers: int = 2,
-    processes: Processes = Processes(),  # noqa: B008 - frozen
-    say: Callable[[str], None] = print,
+    process_group: ProcessGroup = ProcessGroup(),  # noqa: B008 - frozen
+    log: Callable[[str], None] = print,
     progress: Progress = silent,
-) -> Trained:
+) -> TrainedStage:
     """Train one stage's network; goes on from `run` where it was broken off, to the very same end on a CPU.
 
     Args:
@@ -101,21 +101,21 @@ def train_stage(
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
     epochs = training.epochs[name]
     weights = data.millimetres if training.sampling == "millimetres" and isinstance(data, SliceDataset) else None
-    order = Order(len(data), training.batch, training.steps_per_epoch, seed, processes, weights)
-    loader = make_loader(data, order, workers)
-    journal = Journal(run, say if processes.first else _mute)
+    order = EpochSampler(len(data), training.batch, training.steps_per_epoch, seed, process_group, weights)
+    loader = build_loader(data, order, workers)
+    journal = TrainingLog(run, log if process_group.is_main else _mute)
     learner = Learner.build(name, stage, training, epochs * len(loader), journal, device, start)
-    step = Stepper(
-        processes.wrap(learner.network, device),
+    step = BatchStep(
+        process_group.wrap_network(learner.network, device),
         build_loss(training.loss, training.final_weight),
         device,
         training_precision(stage, device),
         memory_layout(stage),
-        processes,
-        journal.say,
+        process_group,
+        journal.log,
     )
     resumed = learner.restore(run / LAST, step)
-    if processes.first:
+    if process_group.is_main:
         journal.open(kept=resumed)
     # Tumours, which a network may learn before infections, are not found at inference and so not measured.
     measurable = name in stage.finds and any(known_slices(case, stage).any() for case in validation)
@@ -126,43 +126,43 @@ def train_stage(
                 break
             started, here = time.monotonic(), subprogress(progress, epoch / epochs, (epoch + 1) / epochs)
             order.epoch = epoch  # a resumed run draws what an unbroken one would have drawn
-            seed_epoch(seed, epoch, processes.rank)
-            loss = processes.mean(learner.learn(loader, step, subprogress(here, 0.0, 0.9)))
+            seed_epoch(seed, epoch, process_group.rank)
+            loss = process_group.mean(learner.learn(loader, step, subprogress(here, 0.0, 0.9)))
             if watch == "loss":
                 learner.told(loss)
             dice = None
             if measurable and (_measured(training, epoch) or epoch + 1 == epochs or learner.stopping.over):
                 views: list[SliceView] = []
-                if processes.first:
+                if process_group.is_main:
                     averaged = LoadedStage(stage, learner.average.module)
                     dice, views = validate(name, averaged, validation, subprogress(here, 0.9, 0.99))
-                dice = processes.shared(dice or 0.0)
+                dice = process_group.broadcast(dice or 0.0)
                 journal.draw(epoch + 1, views)
             if watch == "validation-dice" and dice is not None:
                 learner.told(1.0 - dice)  # not -dice, of which the plan "plateau" takes an equal one for a lower one
             best = dice is not None and dice > _best(journal.rows)[1]
-            journal.add(Row(epoch + 1, loss, dice, learner.learning_rate, time.monotonic() - started))
-            if processes.first:
+            journal.add(EpochRecord(epoch + 1, loss, dice, learner.learning_rate, time.monotonic() - started))
+            if process_group.is_main:
                 if best:
                     checkpoint.save(run / BEST, learner.average.module.state_dict())
                 learner.save(run / LAST, step)
                 journal.write()
                 journal.tell()  # who reads of an epoch can rely on it
-            processes.wait()
+            process_group.barrier()
     finally:
         journal.close()
     return _trained(learner, training, run, step.parts)
 
 
-def _trained(learner: Learner, training: Training, run: Path, parts: int) -> Trained:
+def _trained(learner: Learner, training: Training, run: Path, parts: int) -> TrainedStage:
     """The weights that the recipe keeps, and how good they are."""
     rows, network = learner.journal.rows, learner.average.module
     best_epoch, highest = _best(rows)
     if training.keep == "best" and best_epoch:
         network.load_state_dict(_weights(run / BEST))
-        return Trained(network, len(rows), highest, best_epoch, parts, "best")
+        return TrainedStage(network, len(rows), highest, best_epoch, parts, "best")
     dice = next((row.validation_dice for row in reversed(rows) if row.validation_dice is not None), None)
-    return Trained(network, len(rows), dice, best_epoch, parts, "averaged" if training.average else "last")
+    return TrainedStage(network, len(rows), dice, best_epoch, parts, "averaged" if training.average else "last")
 
 
 def training_precision(stage: Stage, device: torch.device) -> torch.dtype:
@@ -190,7 +190,7 @@ def _measured(training: Training, epoch: int) -> bool:
     return always or (epoch + 1) % training.validate_every == 0
 
 
-def _best(rows: Sequence[Row]) -> tuple[int, float]:
+def _best(rows: Sequence[EpochRecord]) -> tuple[int, float]:
     """The epoch with the highest validation Dice, the first of several, and that Dice; 0 and -1 where none has any."""
     measured = [(row.validation_dice, -row.epoch) for row in rows if row.validation_dice is not None]
     if not measured:

@@ -19,7 +19,7 @@ from monai import losses as monai_losses
 from torch import nn
 from torch.nn import functional
 
-from ..recipe import Choice
+from ..recipe import Component
 
 
 class TverskyCELoss(nn.Module):
@@ -143,6 +143,6 @@ CLASS_LOSSES = {"tversky-ce", "dice-ce"}
 """Those of them that take a mask of classes."""
 
 
-def build_loss(choice: Choice, final_weight: float) -> nn.Module:
+def build_loss(choice: Component, final_weight: float) -> nn.Module:
     """The loss that a recipe names, for a network's logits or, with deep supervision, its list of them."""
     return DeepSupervisionLoss(LOSSES[choice.name](**choice.arguments), final_weight)

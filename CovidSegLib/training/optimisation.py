@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..recipe import Choice
+from ..recipe import Component
 
 Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
@@ -183,11 +183,11 @@ def averaged(network: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
 
 
-def build_optimiser(choice: Choice, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+def build_optimiser(choice: Component, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimiser that a recipe names."""
     return OPTIMISERS[choice.name](parameters, **choice.arguments)
 
 
-def build_schedule(choice: Choice, optimiser: torch.optim.Optimizer, steps: int) -> Schedule:
+def build_schedule(choice: Component, optimiser: torch.optim.Optimizer, steps: int) -> Schedule:
     """The plan of the learning rate that a recipe names, over `steps` steps."""
     return SCHEDULES[choice.name](optimiser, steps, **choice.arguments)

@@ -16,17 +16,17 @@ from monai.transforms import Compose
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ..errors import InputError
-from .distributed import Processes
+from .distributed import ProcessGroup
 
-Pair = tuple[torch.Tensor, torch.Tensor]
+Sample = tuple[torch.Tensor, torch.Tensor]
 
 
-def seed_of(*numbers: int) -> int:
+def derive_seed(*numbers: int) -> int:
     """A seed of 32 bits for these numbers, each 0 or more, unlike that for any others."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])
 
 
-class Order(Sampler[list[tuple[int, int]]]):
+class EpochSampler(Sampler[list[tuple[int, int]]]):
     """The batches of an epoch, of (item, seed of its augmentation): each item as often as it weighs, to within one.
 
     Args:
@@ -50,29 +50,30 @@ class Order(Sampler[list[tuple[int, int]]]):
         batch: int,
         steps: int | None,
         seed: int,
-        processes: Processes = Processes(),  # noqa: B008
+        process_group: ProcessGroup = ProcessGroup(),  # noqa: B008
         weights: torch.Tensor | None = None,
     ) -> None:
-        if batch % processes.count:
+        if batch % process_group.world_size:
             raise InputError(
-                f"A batch of {batch} cannot be shared by {processes.count} processes; start a number that divides it."
+                f"A batch of {batch} cannot be shared by {process_group.world_size} processes; start a number that "
+                "divides it."
             )
         self.items, self.batch, self.seed, self.weights = items, batch, seed, weights
         self.steps = steps or items // batch
-        self.share = batch // processes.count
-        self.first = processes.rank * self.share
+        self.share = batch // process_group.world_size
+        self.first = process_group.rank * self.share
         self.epoch = 0
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        generator = torch.Generator().manual_seed(seed_of(self.seed, self.epoch))
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, self.epoch))
         needed = self.steps * self.batch
         order = self._drawn(needed, generator).tolist()
         for start in range(self.first, needed, self.batch):
             places = range(start, start + self.share)
-            yield [(order[place], seed_of(self.seed, self.epoch, place)) for place in places]
+            yield [(order[place], derive_seed(self.seed, self.epoch, place)) for place in places]
 
     def _drawn(self, needed: int, generator: torch.Generator) -> torch.Tensor:
         """So many items, in random order."""
@@ -87,14 +88,14 @@ class Order(Sampler[list[tuple[int, int]]]):
         return lined_up[hit][torch.randperm(needed, generator=generator)]
 
 
-class Seeded(Dataset[Pair]):
+class SeededDataset(Dataset[Sample]):
     """A data set whose items are (item, seed): what is random in an item follows from its seed."""
 
-    def __init__(self, data: Dataset[Pair]) -> None:
+    def __init__(self, data: Dataset[Sample]) -> None:
         self.data = data
         self.changes = [value for value in vars(data).values() if isinstance(value, Compose)]
 
-    def __getitem__(self, item: tuple[int, int]) -> Pair:
+    def __getitem__(self, item: tuple[int, int]) -> Sample:
         number, seed = item
         for change in self.changes:
             change.set_random_state(seed)
@@ -108,10 +109,10 @@ class Seeded(Dataset[Pair]):
             generator.set_state(before)
 
 
-def make_loader(data: Dataset[Pair], order: Order, workers: int) -> DataLoader[Pair]:
+def build_loader(data: Dataset[Sample], order: EpochSampler, workers: int) -> DataLoader[Sample]:
     """The batches of `order`, made by so many processes beside this one, or by itself if 0."""
     return DataLoader(
-        Seeded(data),
+        SeededDataset(data),
         batch_sampler=order,
         num_workers=workers,
         worker_init_fn=_ignore_signals,
@@ -122,7 +123,7 @@ def make_loader(data: Dataset[Pair], order: Order, workers: int) -> DataLoader[P
 
 def seed_epoch(seed: int, epoch: int, rank: int = 0) -> None:
     """Seed what is random outside of the data, as dropout is, for a process: torch on all devices, numpy, Python."""
-    number = seed_of(seed, epoch, rank)
+    number = derive_seed(seed, epoch, rank)
     torch.manual_seed(number)
     np.random.seed(number)  # noqa: NPY002 - MONAI and others may draw from it
     random.seed(number)

@@ -32,7 +32,7 @@ TISSUE_HU = -300.0
 WALL = 2
 
 
-class _Painting(transforms.RandomizableTransform, transforms.MapTransform):
+class _SyntheticLesiond(transforms.RandomizableTransform, transforms.MapTransform):
     """Some rough balls of one density, each cut by the neighbouring slices of the image at its own depth.
 
     Takes a dictionary of image (slices, rows, columns) in HU + 1024 and mask (channels, rows, columns), of the stage's
@@ -101,7 +101,7 @@ class _Painting(transforms.RandomizableTransform, transforms.MapTransform):
         return even + uneven * self.smooth(rows, columns, 12.0) + noise
 
 
-class RandConsolidation(_Painting):
+class RandSyntheticConsolidationd(_SyntheticLesiond):
     """Up to two consolidations within the lungs: infection where the stage finds it, and lung as before."""
 
     most = 2
@@ -123,7 +123,7 @@ class RandConsolidation(_Painting):
             mask[channel][filled[middle] > 0.5] = value
 
 
-class RandGas(_Painting):
+class RandSyntheticGasd(_SyntheticLesiond):
     """Up to four pockets of gas in the body outside of the lungs: bowel, oesophagus, trachea. Nothing to mark."""
 
     most = 4

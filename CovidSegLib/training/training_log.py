@@ -18,7 +18,7 @@ PICTURED = 4
 
 
 @dataclass(frozen=True)
-class Row:
+class EpochRecord:
     """One epoch.
 
     Attributes:
@@ -36,7 +36,7 @@ class Row:
     seconds: float
 
 
-class Journal:
+class TrainingLog:
     """The rows of all epochs, which checkpoints keep too: a run that goes on has none twice and none too many.
 
     Args:
@@ -44,9 +44,9 @@ class Journal:
         say: Takes sentences for the user.
     """
 
-    def __init__(self, run: Path, say: Callable[[str], None]) -> None:
-        self.run, self.say = run, say
-        self.rows: list[Row] = []
+    def __init__(self, run: Path, log: Callable[[str], None]) -> None:
+        self.run, self.log = run, log
+        self.rows: list[EpochRecord] = []
         self._board: Any = None
 
     def state_dict(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Journal:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`."""
-        self.rows = [Row(**row) for row in state["rows"]]
+        self.rows = [EpochRecord(**row) for row in state["rows"]]
 
     def open(self, *, kept: bool) -> None:
         """Open TensorBoard's file, where that is installed; what an earlier run wrote past its checkpoint goes.
@@ -68,7 +68,7 @@ class Journal:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            self.say("TensorBoard is not installed: the numbers go to metrics.csv alone.")
+            self.log("TensorBoard is not installed: the numbers go to metrics.csv alone.")
             return
         self._board = SummaryWriter(str(self.run / "tensorboard"), purge_step=len(self.rows) + 1)
 
@@ -77,7 +77,7 @@ class Journal:
         if self._board is not None:
             self._board.close()
 
-    def add(self, row: Row) -> None:
+    def add(self, row: EpochRecord) -> None:
         """Note an epoch; `write` and `tell` come after the checkpoint."""
         self.rows.append(row)
 
@@ -85,7 +85,7 @@ class Journal:
         """Say the last epoch, to the user and to TensorBoard."""
         row = self.rows[-1]
         dice = "-" if row.validation_dice is None else f"{row.validation_dice:.4f}"
-        self.say(
+        self.log(
             f"{self.run.name}: epoch {row.epoch}, loss {row.loss:.4f}, validation Dice {dice}, {row.seconds:.0f} s"
         )
         if self._board is not None:
@@ -103,7 +103,7 @@ class Journal:
     def _write(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow([field.name for field in fields(Row)])
+            writer.writerow([field.name for field in fields(EpochRecord)])
             for row in self.rows:
                 dice = "" if row.validation_dice is None else f"{row.validation_dice:.4f}"
                 writer.writerow([row.epoch, f"{row.loss:.6f}", dice, f"{row.learning_rate:.3g}", f"{row.seconds:.0f}"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from support.stages import slice_stage
 
-from CovidSegLib.recipe import Augmentation, Choice, Training
+from CovidSegLib.recipe import Augmentation, Component, Training
 
 DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
            "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
@@ -16,9 +16,9 @@ STAGE = slice_stage("DynUNet", DYNUNET, window=(-1000.0, 200.0))
 TRAINING = Training(
     {"lungs": 3, "infection": 3},
     batch=4,
-    loss=Choice("half-bce-half-squared-dice"),
-    optimiser=Choice("adam", {"learning_rate": 0.03}),
-    schedule=Choice("one-cycle"),
+    loss=Component("half-bce-half-squared-dice"),
+    optimiser=Component("adam", {"learning_rate": 0.03}),
+    schedule=Component("one-cycle"),
     augmentation=(Augmentation("chest-ct"),),
     average=0.9,
 )
@@ -28,8 +28,8 @@ STUCK = replace(
     TRAINING,
     epochs={"infection": 20},
     early_stopping=2,
-    schedule=Choice("plateau", {"patience": 0, "factor": 0.5}),
-    optimiser=Choice("adam", {"learning_rate": 1e-30}),
+    schedule=Component("plateau", {"patience": 0, "factor": 0.5}),
+    optimiser=Component("adam", {"learning_rate": 1e-30}),
     augmentation=(),
 )
 

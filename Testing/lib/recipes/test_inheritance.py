@@ -11,7 +11,7 @@ import pytest
 from CovidSegLib import recipes
 from CovidSegLib.cli import main as cli
 from CovidSegLib.errors import InputError
-from CovidSegLib.recipe import Choice, Patches, Recipe
+from CovidSegLib.recipe import Component, Patches, Recipe
 
 
 def load(tmp_path: Path, text: str, name: str = "mine.toml") -> Recipe:
@@ -36,7 +36,7 @@ def test_tables_are_merged_and_everything_else_is_replaced(tmp_path: Path) -> No
     assert mine.lungs == base.lungs
     assert mine.infection.arguments == {**base.infection.arguments, "filters": [4, 4, 4, 4, 4, 4]}
     assert mine.training.epochs == {"lungs": 14, "infection": 2}
-    assert mine.training.optimiser == Choice("adam", {"learning_rate": 0.1, "weight_decay": 0.01})
+    assert mine.training.optimiser == Component("adam", {"learning_rate": 0.1, "weight_decay": 0.01})
     assert (mine.training.augmentation, mine.training.data, mine.training.batch) == ((), ("Own",), 16)
 
 
@@ -47,7 +47,7 @@ def test_what_has_another_name_takes_no_arguments_over(tmp_path: Path) -> None:
         '[training]\noptimiser = { name = "sgd", learning_rate = 0.1 }\nloss = { name = "dice" }',
     )
     assert mine.infection.arguments == {"in_channels": 3, "features": 4}
-    assert mine.training.optimiser == Choice("sgd", {"learning_rate": 0.1})
+    assert mine.training.optimiser == Component("sgd", {"learning_rate": 0.1})
     with pytest.raises(InputError, match=r"mine\.toml \(like unet-cascade\.toml\) \[infection\] lacks .* “arguments”"):
         load(tmp_path, 'like = "unet-cascade"\ninfection.network = "RAIUNet"')
 
@@ -160,7 +160,7 @@ def test_a_row_may_be_wrong_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", recipes.names())
 def test_the_whole_text_reads_as_the_same_recipe(tmp_path: Path, name: str) -> None:
-    (tmp_path / "whole.toml").write_text(recipes.resolved_text(name), encoding="utf-8")
+    (tmp_path / "whole.toml").write_text(recipes.resolved_toml(name), encoding="utf-8")
     assert recipes.load(str(tmp_path / "whole.toml")) == recipes.load(name)
 
 

@@ -11,8 +11,8 @@ import torch
 
 from CovidSegLib import networks, recipes
 from CovidSegLib.errors import InputError
-from CovidSegLib.recipe import Augmentation, Choice, Intensity, Patches, Recipe, Slices, Stage
-from CovidSegLib.recipes.listing import cost, describe
+from CovidSegLib.recipe import Augmentation, Component, Intensity, Patches, Recipe, Slices, Stage
+from CovidSegLib.recipes.listing import describe, network_cost
 from CovidSegLib.training.augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, build_augmentation
 from CovidSegLib.training.losses import build_loss
 from CovidSegLib.training.optimisation import build_optimiser, build_schedule
@@ -187,7 +187,7 @@ def test_figures_of_the_papers() -> None:
     assert (ra.training.batch, ra.training.epochs, ra.training.loss.name) == (4, {"infection": 70}, "dice")
     segnet = recipes.load("covid-segnet")
     assert segnet.infection.patches and segnet.infection.patches.size == (64, 128, 128)
-    assert segnet.training.loss == Choice("dice-ce", {"dice": 0.5, "ce": 0.5})
+    assert segnet.training.loss == Component("dice-ce", {"dice": 0.5, "ce": 0.5})
     fv = recipes.load("fv-paspp-ds-unet")
     assert fv.infection.patches and fv.infection.patches.size == (8, 128, 128)
     assert (fv.infection.region, fv.infection.mask_margin_mm) == ("lungs", 0.0)
@@ -213,7 +213,7 @@ def test_costs_are_counted_as_by_hand() -> None:
     network = networks.build(stage.network, stage.arguments)
     weights = [layer.weight.numel() for layer in network.modules() if isinstance(layer, torch.nn.Conv3d)]
     weights += [layer.weight.numel() for layer in network.modules() if isinstance(layer, torch.nn.ConvTranspose3d)]
-    found = cost(stage, batch=3)
+    found = network_cost(stage, batch=3)
     assert found.parameters == sum(parameter.numel() for parameter in network.parameters())
     assert found.flops == 2 * sum(weights) * 4 * 6 * 8
     image_bytes, maps_bytes = 4 * 6 * 8 * 4, 5 * 4 * 6 * 8 * 4
@@ -255,8 +255,8 @@ def test_values_come_with_the_types_that_the_dataclasses_name(tmp_path: Path) ->
     assert (tiny.lungs.finds, tiny.infection.finds) == (("lungs",), ("lungs", "infection"))
     assert list(tiny.stages) == ["lungs", "infection"]
     assert tiny.training.epochs == {"lungs": 2, "infection": 3}
-    assert tiny.training.loss == Choice("tversky-ce", {"alpha": 0.25})
-    assert tiny.training.schedule == Choice("plateau", {"patience": 7})
+    assert tiny.training.loss == Component("tversky-ce", {"alpha": 0.25})
+    assert tiny.training.schedule == Component("plateau", {"patience": 7})
     assert tiny.training.augmentation == (
         Augmentation("rotate", {"degrees": 5}, probability=0.15, only="lungs"),
         Augmentation("noise"),

@@ -15,7 +15,7 @@ from CovidSegLib import models, recipes
 from CovidSegLib.errors import InputError
 from CovidSegLib.models.loading import load_stages, recipe_of
 from CovidSegLib.networks.weights import unique_state
-from CovidSegLib.runs.card import with_card, write_card
+from CovidSegLib.runs.card import ensure_card, write_card
 
 
 def test_a_run_is_a_model_by_its_path(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,10 +65,10 @@ def test_the_card_says_what_is_known_of_the_data_and_no_more(run: Path) -> None:
 def test_a_card_is_kept_as_long_as_it_is_of_these_weights(run: Path) -> None:
     card = write_card(run).card
     (run / "card.json").write_text(json.dumps({**card, "results": {"masks": {"b": 0.5}}}))
-    assert with_card(run).card["results"] == {"masks": {"b": 0.5}}
+    assert ensure_card(run).card["results"] == {"masks": {"b": 0.5}}
     make_run(run)  # trained again
-    assert with_card(run).card["results"] == {}
-    assert with_card(run).verified_weights() == (run / "model.safetensors").read_bytes()
+    assert ensure_card(run).card["results"] == {}
+    assert ensure_card(run).verified_weights() == (run / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(

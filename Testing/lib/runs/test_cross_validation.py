@@ -24,6 +24,7 @@ from CovidSegLib.progress import Progress, silent
 from CovidSegLib.runs import cross_validation as folds
 from CovidSegLib.runs import fold as fold_training
 from CovidSegLib.runs.card import write_card
+from CovidSegLib.runs.cross_validation import TrainedFold
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Volume
 
@@ -47,7 +48,7 @@ class Training:
         self.test: dict[str, tuple[str, ...]] = {}
         self.cancelled_at: str | None = None
 
-    def __call__(self, cases: Sequence[Case], terms: object, device: str) -> folds.Trainer:
+    def __call__(self, cases: Sequence[Case], terms: object, device: str) -> folds.FoldTrainer:
         assert {case.patient for case in cases} <= set(PATIENTS)
         return self.train
 
@@ -70,7 +71,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def training(monkeypatch: pytest.MonkeyPatch) -> Training:
     stands = Training()
-    monkeypatch.setattr(fold_training, "trainer", stands)
+    monkeypatch.setattr(fold_training, "make_fold_trainer", stands)
     return stands
 
 
@@ -213,7 +214,7 @@ def test_whole_scans_are_measured_by_the_first_run_that_has_not_seen_them(
 
     monkeypatch.setattr(pooling, "evaluate_whole_scans", evaluate_whole_scans)
     seen = {"a": ["p2", "s2", "s3"], "b": ["p1", "s1", "s3"], "c": ["s1", "s2", "s3"]}
-    shares = [pooling.TrainedFold(Model(Path(name), {"trained_on": scans}), ()) for name, scans in seen.items()]
+    shares = [TrainedFold(Model(Path(name), {"trained_on": scans}), ()) for name, scans in seen.items()]
     told: list[float] = []
     found = pooling.evaluate_folds_on_scans(
         {Path("scans"): ["s1", "s2", "s3"]}, shares, progress=lambda _, f: told.append(f)
@@ -291,7 +292,7 @@ def test_a_fold_is_trained_without_the_patients_that_it_leaves_out(recipe: Path,
     recipe.write_text(text)
     cases = [chest_case(name) for name in ("p1", "p2", "p3")]
     run = tmp_path / "run"
-    fold_training.trainer(cases, {"licence": "Weights: ours."})(recipe, ["p2"], run, seed=1, progress=silent)
+    fold_training.make_fold_trainer(cases, {"licence": "Weights: ours."})(recipe, ["p2"], run, seed=1, progress=silent)
     found = models.find(run)
     assert (found.card["trained_on"], found.card["validation"]) == (["p3"], ["p1"])
     assert found.card["never_trained_on"] == ["p1", "p2"]
@@ -307,7 +308,7 @@ def test_a_fold_starts_from_the_weights_that_its_recipe_names(
 ) -> None:
     start = 'starts_from = "raiu-net"\nepochs = { lungs = 1, infection = 1 }\nbatch = 4\n'
     recipe.write_text(f"{recipe.read_text()}\n[training]\n{start}")
-    train = fold_training.trainer([chest_case(name) for name in ("p1", "p2", "p3")], {})
+    train = fold_training.make_fold_trainer([chest_case(name) for name in ("p1", "p2", "p3")], {})
     with pytest.raises(InputError, match="“tiny” starts from trained weights of “raiu-net”: install a model of that"):
         train(recipe, ["p2"], tmp_path / "run", seed=0, progress=silent)
     assert not (tmp_path / "run").exists()

@@ -22,7 +22,7 @@ from CovidSegLib import models, recipes
 from CovidSegLib.cli import main as cli
 from CovidSegLib.data.split import Split
 from CovidSegLib.models.loading import recipe_of
-from CovidSegLib.runs.run import Plan, prepare
+from CovidSegLib.runs.run import RunConfig, prepare_run
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SPLIT = ("--validation", "p2", "--test", "p3")
@@ -223,10 +223,10 @@ def test_a_folder_that_cannot_be_made_is_told(place: Path, tmp_path: Path, capsy
 def test_a_run_that_was_killed_before_it_had_begun_begins(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml.new").write_text("ha")
     text = RECIPE.strip() + "\n"
-    plan = Plan(text, recipes.of_text(text, "tiny"), Split(("a",), ("b",), (), 0), ("infection",))
-    prepare(tmp_path, plan, resume=True)
+    plan = RunConfig(text, recipes.parse(text, "tiny"), Split(("a",), ("b",), (), 0), ("infection",))
+    prepare_run(tmp_path, plan, resume=True)
     assert (tmp_path / "recipe.toml").read_text() == text
     (tmp_path / "settings.json").unlink()
-    prepare(tmp_path, plan, resume=True)
+    prepare_run(tmp_path, plan, resume=True)
     assert (tmp_path / "settings.json").exists()
     assert not list(tmp_path.glob("*.new"))

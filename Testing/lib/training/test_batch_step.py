@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from CovidSegLib.errors import InputError
-from CovidSegLib.training.batch_step import Stepper
-from CovidSegLib.training.distributed import Processes
+from CovidSegLib.training.batch_step import BatchStep
+from CovidSegLib.training.distributed import ProcessGroup
 from CovidSegLib.training.losses import TverskyCELoss
 
 
@@ -26,9 +26,9 @@ class Greedy(nn.Module):
         return self.convolution(image)
 
 
-def stepper(room: int, said: list[str], processes: Processes = Processes()) -> Stepper:  # noqa: B008
+def stepper(room: int, said: list[str], processes: ProcessGroup = ProcessGroup()) -> BatchStep:  # noqa: B008
     device = torch.device("cpu")
-    return Stepper(Greedy(room), TverskyCELoss(), device, torch.float32, torch.channels_last, processes, said.append)
+    return BatchStep(Greedy(room), TverskyCELoss(), device, torch.float32, torch.channels_last, processes, said.append)
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -63,4 +63,4 @@ def test_a_single_image_too_large_is_told() -> None:
 
 def test_of_several_processes_none_goes_on_by_itself() -> None:
     with pytest.raises(InputError, match="give the recipe a smaller batch"):
-        stepper(4, [], Processes(0, 2))(*batch())
+        stepper(4, [], ProcessGroup(0, 2))(*batch())

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.networks.weights import unique_state
-from CovidSegLib.recipe import Augmentation, Choice, Stage, Training
+from CovidSegLib.recipe import Augmentation, Component, Stage, Training
 from CovidSegLib.training import loop
 from CovidSegLib.training.validation import validate
 
@@ -113,7 +113,7 @@ KINDS: dict[str, tuple[Stage, Training]] = {
             window=(-1000.0, 200.0),
             labels=("background", "left_lung", "right_lung", "infection"),
         ),
-        replace(TRAINING, loss=Choice("tversky-ce"), augmentation=(Augmentation("mirror", probability=0.5),)),
+        replace(TRAINING, loss=Component("tversky-ce"), augmentation=(Augmentation("mirror", probability=0.5),)),
     ),
     "patches, deep supervision": (
         patch_stage(
@@ -124,7 +124,7 @@ KINDS: dict[str, tuple[Stage, Training]] = {
             region="lungs",
             mask_margin_mm=0.0,
         ),
-        replace(TRAINING, loss=Choice("bce-dice"), augmentation=(), steps_per_epoch=6, batch=2),
+        replace(TRAINING, loss=Component("bce-dice"), augmentation=(), steps_per_epoch=6, batch=2),
     ),
     "patches, labels that exclude each other": (
         patch_stage(
@@ -132,8 +132,8 @@ KINDS: dict[str, tuple[Stage, Training]] = {
         ),
         replace(
             TRAINING,
-            loss=Choice("dice-ce"),
-            schedule=Choice("polynomial"),
+            loss=Component("dice-ce"),
+            schedule=Component("polynomial"),
             augmentation=(Augmentation("gamma", probability=0.5),),
             steps_per_epoch=15,
             batch=2,
@@ -170,7 +170,7 @@ def test_scans_without_lungs_are_learnt_from_and_measured(tmp_path: Path) -> Non
     assert trained.dice is not None and trained.dice > 0.1
     tumour = replace(scan, masks={"tumour": scan.infection}, known={"tumour": scan.infection_known})
     stage = replace(STAGE, labels=("background", "tumour"), arguments={**DYNUNET, "out_channels": 2})
-    training = replace(TRAINING, loss=Choice("tversky-ce", {"alpha": 0.5, "beta": 0.5}))
+    training = replace(TRAINING, loss=Component("tversky-ce", {"alpha": 0.5, "beta": 0.5}))
     trained = loop.train_stage("infection", stage, training, [tumour], [tumour], tmp_path / "tumour")
     assert trained.dice is None
     assert [row["validation_dice"] for row in metrics(tmp_path / "tumour")] == [""] * EPOCHS

@@ -13,9 +13,9 @@ from torch.utils.data import Dataset
 
 from CovidSegLib.errors import InputError
 from CovidSegLib.recipe import Augmentation
-from CovidSegLib.training.distributed import Processes
+from CovidSegLib.training.distributed import ProcessGroup
 from CovidSegLib.training.patch_dataset import PatchDataset
-from CovidSegLib.training.sampler import Order, make_loader
+from CovidSegLib.training.sampler import EpochSampler, build_loader
 from CovidSegLib.training.slice_dataset import SliceDataset
 
 #: What draws from MONAI's generators; the changes of slices draw from torch's besides.
@@ -30,33 +30,33 @@ def patches() -> Dataset:
     return PatchDataset([chest_case()], patch_stage(), "infection", CHANGES)
 
 
-def seen(data: Dataset, order: Order, epoch: int, workers: int = 0) -> torch.Tensor:
+def seen(data: Dataset, order: EpochSampler, epoch: int, workers: int = 0) -> torch.Tensor:
     """All images of an epoch."""
     order.epoch = epoch
-    return torch.stack([image for image, _ in make_loader(data, order, workers)])
+    return torch.stack([image for image, _ in build_loader(data, order, workers)])
 
 
 @pytest.mark.parametrize("make", [slices, patches])
 def test_an_epoch_is_the_same_whatever_came_before_and_whoever_prepares_it(make: type[Dataset]) -> None:
     first, again = make(), make()
-    unbroken = [seen(first, Order(12, 4, None, 7), epoch) for epoch in (0, 1)]
+    unbroken = [seen(first, EpochSampler(12, 4, None, 7), epoch) for epoch in (0, 1)]
     torch.rand(5)
     for workers in (0, 1, 2):
-        torch.testing.assert_close(seen(again, Order(12, 4, None, 7), 1, workers), unbroken[1], rtol=0, atol=0)
+        torch.testing.assert_close(seen(again, EpochSampler(12, 4, None, 7), 1, workers), unbroken[1], rtol=0, atol=0)
     assert not torch.equal(*unbroken)
-    assert not torch.equal(seen(again, Order(12, 4, None, 8), 1), unbroken[1])
+    assert not torch.equal(seen(again, EpochSampler(12, 4, None, 8), 1), unbroken[1])
 
 
 def test_preparing_data_does_not_disturb_the_network_s_dropout() -> None:
     torch.manual_seed(0)
     expected = torch.rand(3)
     torch.manual_seed(0)
-    seen(slices(), Order(12, 4, None, 7), 0)
+    seen(slices(), EpochSampler(12, 4, None, 7), 0)
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
 
 
 def test_each_item_comes_once_before_one_comes_again() -> None:
-    order = Order(10, 4, 5, 0)
+    order = EpochSampler(10, 4, 5, 0)
     items = [item for batch in order for item, _ in batch]
     assert len(order) == 5
     assert sorted(items[:10]) == sorted(items[10:]) == list(range(10))
@@ -67,7 +67,7 @@ def test_each_item_comes_once_before_one_comes_again() -> None:
 def test_items_come_as_often_as_they_weigh() -> None:
     weights = torch.tensor([1.0, 1.0, 5.0, 2.5, 0.5])
     times: Counter[int] = Counter()
-    order = Order(5, 4, 5, 0, weights=weights)
+    order = EpochSampler(5, 4, 5, 0, weights=weights)
     for epoch in range(50):
         order.epoch = epoch
         drawn = Counter(item for batch in order for item, _ in batch)
@@ -78,7 +78,7 @@ def test_items_come_as_often_as_they_weigh() -> None:
 
 
 def test_items_of_weight_follow_from_seed_and_epoch_in_random_order() -> None:
-    orders = [Order(6, 3, 4, seed, weights=torch.ones(6)) for seed in (1, 1, 2)]
+    orders = [EpochSampler(6, 3, 4, seed, weights=torch.ones(6)) for seed in (1, 1, 2)]
     first, again, other = [[item for batch in order for item, _ in batch] for order in orders]
     assert first == again != other
     assert Counter(first) == dict.fromkeys(range(6), 2) and first != sorted(first)
@@ -92,8 +92,8 @@ def test_slices_stand_for_the_lung_between_them() -> None:
 
 
 def test_the_processes_share_each_batch_of_one_order() -> None:
-    shares = [list(Order(10, 4, None, 3, Processes(rank, 2))) for rank in range(2)]
-    alone = list(Order(10, 4, None, 3))
+    shares = [list(EpochSampler(10, 4, None, 3, ProcessGroup(rank, 2))) for rank in range(2)]
+    alone = list(EpochSampler(10, 4, None, 3))
     assert [len(each) for each in alone] == [4, 4]
     for one, two, both in zip(*shares, alone, strict=True):
         assert [*one, *two] == both and len(one) == len(two) == 2
@@ -101,4 +101,4 @@ def test_the_processes_share_each_batch_of_one_order() -> None:
 
 def test_a_batch_that_cannot_be_shared_is_told() -> None:
     with pytest.raises(InputError, match="A batch of 4 cannot be shared by 3 processes"):
-        Order(10, 4, None, 0, Processes(0, 3))
+        EpochSampler(10, 4, None, 0, ProcessGroup(0, 3))

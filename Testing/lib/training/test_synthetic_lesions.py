@@ -13,7 +13,7 @@ from CovidSegLib.preprocessing import AIR_HU
 from CovidSegLib.recipe import Augmentation, Stage
 from CovidSegLib.training.augmentation import HU_AUGMENTATIONS, build_augmentation
 from CovidSegLib.training.slice_dataset import SliceDataset
-from CovidSegLib.training.synthetic_lesions import CONSOLIDATION_HU, MOST_FILLED, TISSUE_HU, RandConsolidation
+from CovidSegLib.training.synthetic_lesions import CONSOLIDATION_HU, MOST_FILLED, TISSUE_HU, RandSyntheticConsolidationd
 from CovidSegLib.training.targets import target_mask
 from CovidSegLib.training.transform_keys import IMAGE, MASK
 
@@ -100,7 +100,7 @@ def test_no_consolidation_leaves_a_slice_without_aerated_lung() -> None:
     shares = []
     for seed in range(40):
         image, mask = torch.full((3, 96, 96), 174.0), torch.stack([lungs, torch.zeros_like(lungs)]).float()
-        change = RandConsolidation(YES_OR_NO, 1.0)
+        change = RandSyntheticConsolidationd(YES_OR_NO, 1.0)
         change.set_random_state(seed)
         change.paint(image, mask)
         shares.append(float(((image[1] - 174) / (image[1].max() - 174 + 1e-6))[lungs].mean()))

@@ -13,7 +13,7 @@ from support.tiny_training import STAGE, STUCK, TRAINING, metrics
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.training import checkpoint, loop
-from CovidSegLib.training.batch_step import Stepper
+from CovidSegLib.training.batch_step import BatchStep
 
 
 @pytest.mark.parametrize("watch", ["loss", "validation-dice"])
@@ -47,9 +47,9 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scans = [chest_case("a")]
-    step = Stepper.__call__
+    step = BatchStep.__call__
     losses = iter([0.5] * 3 + [float("nan")])
-    monkeypatch.setattr(Stepper, "__call__", lambda self, image, mask: (step(self, image, mask), next(losses))[1])
+    monkeypatch.setattr(BatchStep, "__call__", lambda self, image, mask: (step(self, image, mask), next(losses))[1])
     with pytest.raises(InputError, match=r"In epoch 2 .* no number any more; lower the learning rate"):
         loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path)
     assert len(metrics(tmp_path)) == 1
@@ -59,15 +59,15 @@ def test_a_loss_that_is_no_number_ends_the_run_and_spares_the_checkpoint(
 def test_a_gradient_that_is_no_number_spares_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The loss was finite: at the end of an epoch it would be noticed after the checkpoint alone."""
     scans = [chest_case("a")]
-    steps, step = iter(range(100)), Stepper.__call__
+    steps, step = iter(range(100)), BatchStep.__call__
 
-    def astray(self: Stepper, image: torch.Tensor, mask: torch.Tensor) -> float:
+    def astray(self: BatchStep, image: torch.Tensor, mask: torch.Tensor) -> float:
         loss = step(self, image, mask)
         if next(steps) == 5:  # the last of the second epoch
             next(self.network.parameters()).grad.fill_(float("inf"))
         return loss
 
-    monkeypatch.setattr(Stepper, "__call__", astray)
+    monkeypatch.setattr(BatchStep, "__call__", astray)
     with pytest.raises(InputError, match=r"In epoch 2 .* the gradient is no number any more"):
         loop.train_stage("infection", STAGE, TRAINING, scans, scans, tmp_path)
     state = checkpoint.load(tmp_path / "last.pt")
