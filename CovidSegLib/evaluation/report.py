@@ -149,7 +149,7 @@ def card_results(results: Sequence[PatientResult], scans: Mapping[str, Any]) -> 
                 if key in (CARD_METRICS if structure == "infection" else CARD_METRICS[:2]) and not math.isnan(value)
             }
             for structure, of in one.measured.items()
-            if of.made
+            if of.is_measured
         }
         for one in results
     }
@@ -160,17 +160,17 @@ def _rows(result: PatientResult) -> list[dict[str, Any]]:
     """One row a structure that was measured."""
     rows = []
     for structure, of in result.measured.items():
-        if not of.made:
+        if not of.is_measured:
             continue
         row: dict[str, Any] = {"model": result.model, **({"run": result.run} if result.run else {})}
         row |= {"patient": result.patient, "structure": structure}
         row |= {"seen_in_training": "yes" if result.seen else "no", **of.values()}
-        row |= {"found_ml": of.found_ml, "true_ml": of.true_ml}
+        row |= {"found_ml": of.prediction_ml, "true_ml": of.target_ml}
         if structure == "infection":
-            row |= {"lesions_found": of.lesions.found, "lesions_missed": of.lesions.missed}
-            row |= {"lesions_false": of.lesions.false}
+            row |= {"lesions_found": of.lesions.detected, "lesions_missed": of.lesions.missed}
+            row |= {"lesions_false": of.lesions.false_positives}
         else:
-            row |= {key: None for key, metric in METRICS.items() if not metric.of_lungs}
+            row |= {key: None for key, metric in METRICS.items() if not metric.for_lungs}
         rows.append(row)
     return rows
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from .. import recipes
 from ..markdown import table
-from ..metrics.measurement import METRICS, STRUCTURES, metrics_of
-from ..metrics.statistics import agreement, compare, summarise
+from ..metrics.measurement import METRICS, OVERLAP_METRICS, STRUCTURES, metrics_for
+from ..metrics.statistics import limits_of_agreement, paired_test, summarise
 from ..models import Model, find
 from ..models.loading import recipe_of
 from .patients import PatientResult
@@ -45,7 +45,7 @@ Values = list[float]
 def by_metric(results: Sequence[PatientResult], structure: str) -> dict[str, Values]:
     """For each metric its values over cases."""
     rows = [result.measured[structure].values() for result in results]
-    return {key: [row[key] for row in rows] for key in metrics_of(structure)}
+    return {key: [row[key] for row in rows] for key in metrics_for(structure)}
 
 
 def evaluation_markdown(
@@ -118,7 +118,7 @@ def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[PatientR
     head = ["metric", *["model"] * several, "mean [95 % interval]", "median", "n", "its paper"]
     head += [f"against {first}"] * several
     rows = []
-    for key, metric in metrics_of(structure).items():
+    for key, metric in metrics_for(structure).items():
         for model in models:
             of = summarise(values[model.name][key])
             mean, low, high, median = (_show(value, metric.decimals) for value in (of.mean, of.low, of.high, of.median))
@@ -127,7 +127,7 @@ def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[PatientR
             row.append(_as_printed(reported))
             if several:
                 other = model.name != first
-                row.append(str(compare(values[model.name][key], values[first][key])) if other else "-")
+                row.append(str(paired_test(values[model.name][key], values[first][key])) if other else "-")
             rows.append(row)
     told = "\n\nThe last column: Wilcoxon's signed-rank test over the same cases, two-sided."
     return table(head, rows) + told * several
@@ -137,8 +137,8 @@ def _volumes(measured: Mapping[str, Sequence[PatientResult]]) -> str:
     rows = []
     for name, results in measured.items():
         for structure in STRUCTURES[::-1]:
-            volumes = [result.measured[structure] for result in results if result.measured[structure].made]
-            agreed = agreement([of.found_ml for of in volumes], [of.true_ml for of in volumes])
+            volumes = [result.measured[structure] for result in results if result.measured[structure].is_measured]
+            agreed = limits_of_agreement([of.prediction_ml for of in volumes], [of.target_ml for of in volumes])
             shown = [_show(value, 1) for value in (agreed.bias, agreed.low, agreed.high)]
             rows.append([name, structure, str(agreed.count), shown[0], f"{shown[1]} to {shown[2]}"])
     return table(["model", "structure", "n", "bias, ml", "95 % limits of agreement (Bland-Altman), ml"], rows)
@@ -146,7 +146,7 @@ def _volumes(measured: Mapping[str, Sequence[PatientResult]]) -> str:
 
 def _papers(measured: Mapping[str, Sequence[PatientResult]], structure: str) -> str:
     """Our means, and what the papers of the recipes report on patients of their own."""
-    keys = list(METRICS)[:6]
+    keys = list(OVERLAP_METRICS)
     rows = []
     for name, results in measured.items():
         values = by_metric(results, structure)

@@ -1,4 +1,4 @@
-"""Lesions that were found, missed, or marked where there is none."""
+"""Lesion-wise detection: detected, missed and false-positive lesions."""
 
 from __future__ import annotations
 
@@ -7,59 +7,79 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..masks import bounding_box, label_components
-from ..quantification.lesions import SMALLEST_LESION_ML
+from ..quantification.lesions import is_lesion
 
 
 @dataclass(frozen=True)
 class LesionCounts:
-    """Lesion-wise detection; those of several runs of slices are added up.
+    """Lesions counted by whether prediction and target agree on them.
 
-    A lesion is a component in which voxels touch by faces, edges or corners, of at least `SMALLEST_LESION_ML`. A lesion
-    of the truth is found if any voxel of it is in the result, and a lesion of the result is false if no voxel of it is
-    in the truth; smaller components count for this overlap, but not as lesions. (Carass et al., "Longitudinal multiple
-    sclerosis lesion segmentation: resource and challenge", NeuroImage 2017; the criterion "any overlap" of Maier-Hein
-    et al., "Metrics reloaded", Nature Methods 2024.)
+    A lesion is a 26-connected component of at least `SMALLEST_LESION_ML`. A lesion of the target is detected if at
+    least one of its voxels is predicted. A lesion of the prediction is a false positive if none of its voxels is in the
+    target. Smaller components are not lesions, but lesions of the other mask may overlap with them. (Carass et al.,
+    "Longitudinal multiple sclerosis lesion segmentation: resource and challenge", NeuroImage 2017; the criterion "any
+    overlap" of Maier-Hein et al., "Metrics reloaded", Nature Methods 2024.)
+
+    Lesion counts can be added. A lesion that a gap between two slice ranges divides counts twice.
+
+    Example:
+        >>> target = np.zeros((3, 10, 10), dtype=bool)
+        >>> prediction = target.copy()
+        >>> target[1, 1:3, 1:3] = target[1, 6:8, 6:8] = True
+        >>> prediction[1, 2:4, 2:4] = True
+        >>> lesions = LesionCounts.of(prediction, target, voxel_ml=0.05)
+        >>> lesions
+        LesionCounts(detected=1, missed=1, false_positives=0)
+        >>> round(lesions.f1, 3)
+        0.667
 
     Attributes:
-        found: Lesions of the truth that were found.
-        missed: Lesions of the truth that were not.
-        false: Lesions of the result where there is none.
+        detected: Lesions of the target that the prediction overlaps with.
+        missed: Lesions of the target that it does not overlap with.
+        false_positives: Lesions of the prediction that do not overlap with the target.
     """
 
-    found: int = 0
+    detected: int = 0
     missed: int = 0
-    false: int = 0
+    false_positives: int = 0
 
     @classmethod
-    def of(cls, found: np.ndarray, true: np.ndarray, voxel_ml: float) -> LesionCounts:
+    def of(cls, prediction: np.ndarray, target: np.ndarray, voxel_ml: float) -> LesionCounts:
         """Count the lesions of two masks.
 
         Args:
-            found, true: bool (z, y, x), of one shape.
-            voxel_ml: Volume of a voxel in millilitres.
+            prediction: Boolean (z, y, x).
+            target: Boolean (z, y, x), of the same shape.
+            voxel_ml: Volume of a voxel in ml.
         """
-        hit = _hit(true, found, voxel_ml)
-        right = _hit(found, true, voxel_ml)
-        return cls(int(hit.sum()), int((~hit).sum()), int((~right).sum()))
+        detected = _overlapping_lesions(target, prediction, voxel_ml)
+        confirmed = _overlapping_lesions(prediction, target, voxel_ml)
+        return cls(int(detected.sum()), int((~detected).sum()), int((~confirmed).sum()))
 
     def __add__(self, other: LesionCounts) -> LesionCounts:
-        return LesionCounts(self.found + other.found, self.missed + other.missed, self.false + other.false)
+        return LesionCounts(
+            self.detected + other.detected,
+            self.missed + other.missed,
+            self.false_positives + other.false_positives,
+        )
 
     @property
     def f1(self) -> float:
-        """2 found / (2 found + missed + false). No lesion in either: 1. Lesions in one alone: 0."""
-        total = 2 * self.found + self.missed + self.false
-        return 2 * self.found / total if total else 1.0
+        """Lesion-wise F1, 2 detected / (2 detected + missed + false positives), from 0 to 1.
+
+        No lesion in either mask: 1. Lesions in one mask only: 0.
+        """
+        total = 2 * self.detected + self.missed + self.false_positives
+        return 2 * self.detected / total if total else 1.0
 
 
-def _hit(mask: np.ndarray, other: np.ndarray, voxel_ml: float) -> np.ndarray:
-    """For each lesion of a mask, whether any voxel of it is in the other mask."""
+def _overlapping_lesions(mask: np.ndarray, other: np.ndarray, voxel_ml: float) -> np.ndarray:
+    """Return for each lesion of a mask whether it overlaps with the other mask, boolean (lesions)."""
     box = bounding_box(mask)
     if box is None:
         return np.zeros(0, dtype=bool)
     labels, count = label_components(mask[box])
     voxels = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    shared = np.bincount(labels[other[box]], minlength=count + 1)[1:]
-    # A volume just at the limit must not fail by rounding.
-    hit: np.ndarray = shared[voxels * voxel_ml >= SMALLEST_LESION_ML * (1 - 1e-9)] > 0
-    return hit
+    shared_voxels = np.bincount(labels[other[box]], minlength=count + 1)[1:]
+    overlapping: np.ndarray = shared_voxels[is_lesion(voxels * voxel_ml)] > 0
+    return overlapping

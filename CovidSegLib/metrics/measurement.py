@@ -1,4 +1,4 @@
-"""All that is measured of one structure in one case, and what each number is called."""
+"""All metrics of one structure in one case, with their titles."""
 
 from __future__ import annotations
 
@@ -16,95 +16,115 @@ STRUCTURES = ("lungs", "infection")
 
 @dataclass(frozen=True)
 class Metric:
-    """A number of `Measurement.values`.
+    """How a metric is displayed, and for which structures it is defined.
 
     Attributes:
-        title: Name as shown, with the unit.
-        decimals: How it is rounded where it is shown.
-        of_lungs: Whether it means something for the lungs too.
+        title: Displayed name, with the unit.
+        decimals: Decimals in tables.
+        for_lungs: Whether it is also defined for the lungs. Every metric is defined for the infection.
     """
 
     title: str
     decimals: int = 3
-    of_lungs: bool = True
+    for_lungs: bool = True
 
 
-#: By key; `Recipe.reported` has the same keys.
-METRICS = {
+#: Metrics computed from the voxels' confusion matrix, by the names of its properties.
+OVERLAP_METRICS = {
     "dice": Metric("Dice"),
     "iou": Metric("IoU"),
     "sensitivity": Metric("sensitivity"),
     "specificity": Metric("specificity", 4),
     "precision": Metric("precision"),
     "accuracy": Metric("accuracy", 4),
+}
+#: All metrics by key. `Recipe.reported` has the same keys.
+METRICS = {
+    **OVERLAP_METRICS,
     "nsd_1mm": Metric("surface Dice at 1 mm"),
     "nsd_3mm": Metric("surface Dice at 3 mm"),
     "hd95_mm": Metric("95 % Hausdorff distance, mm", 1),
     "volume_error_percent": Metric("volume error, %", 1),
-    "lesion_f1": Metric("lesion-wise F1", of_lungs=False),
-    "slice_sensitivity": Metric("slice-level sensitivity", of_lungs=False),
-    "slice_specificity": Metric("slice-level specificity", of_lungs=False),
-    "calibration_error": Metric("expected calibration error", 4, of_lungs=False),
+    "lesion_f1": Metric("lesion-wise F1", for_lungs=False),
+    "slice_sensitivity": Metric("slice-level sensitivity", for_lungs=False),
+    "slice_specificity": Metric("slice-level specificity", for_lungs=False),
+    "calibration_error": Metric("expected calibration error", 4, for_lungs=False),
 }
 
 
-def metrics_of(structure: str) -> dict[str, Metric]:
-    """Those of `METRICS` that are measured of a structure."""
-    return {key: metric for key, metric in METRICS.items() if structure == "infection" or metric.of_lungs}
+def metrics_for(structure: str) -> dict[str, Metric]:
+    """Return the metrics of `METRICS` that are defined for a structure, "lungs" or "infection"."""
+    return {key: metric for key, metric in METRICS.items() if structure == "infection" or metric.for_lungs}
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was counted of one structure. The runs of slices of one patient are one case: their counts are added up.
+    """Everything that is counted or measured of one structure in one case.
 
-    So Dice and its like are of all voxels of the case, surface distances are pooled (each within its own run), volumes
-    are summed, and lesions are those of the runs: one that a gap cuts in two counts twice.
+    Measurements can be added: several slice ranges of one patient are one case. Overlap metrics are then those of all
+    voxels of the case, surface distances are pooled (each measured within its own slice range), and volumes are summed.
+    Lesions are counted in each slice range: a lesion that a gap divides counts twice.
+
+    Example:
+        >>> target = np.zeros((10, 20, 20), dtype=bool)
+        >>> target[2:6, 4:14, 4:14] = True
+        >>> prediction = np.roll(target, 1, axis=1)
+        >>> measurement = Measurement.of(prediction, target, (5.0, 0.8, 0.8))
+        >>> measurement.voxels.dice
+        0.9
+        >>> measurement.target_ml
+        1.28
+        >>> sorted(key for key, value in measurement.values().items() if value == 0.9)
+        ['dice', 'precision', 'sensitivity']
 
     Attributes:
-        voxels, slices: Voxels, and slices that hold any of the structure.
-        surface: Distances between the surfaces.
-        lesions: Lesions found, missed and false.
-        found_ml, true_ml: Volumes.
-        calibration: Voxels by the probability that they were given, where one was.
+        voxels: Confusion matrix of voxels.
+        slices: Confusion matrix of slices; a slice is positive if it contains the structure.
+        surface: Distances between the surfaces, in mm.
+        lesions: Detected, missed and false-positive lesions.
+        prediction_ml: Predicted volume.
+        target_ml: Volume of the target.
+        calibration: Voxels by predicted probability, if probabilities were given.
     """
 
     voxels: ConfusionMatrix = field(default_factory=ConfusionMatrix)
     slices: ConfusionMatrix = field(default_factory=ConfusionMatrix)
     surface: SurfaceDistances = field(default_factory=SurfaceDistances)
     lesions: LesionCounts = field(default_factory=LesionCounts)
-    found_ml: float = 0.0
-    true_ml: float = 0.0
+    prediction_ml: float = 0.0
+    target_ml: float = 0.0
     calibration: Calibration = field(default_factory=Calibration)
 
     @classmethod
     def of(
         cls,
-        found: np.ndarray,
-        true: np.ndarray,
+        prediction: np.ndarray,
+        target: np.ndarray,
         spacing: tuple[float, float, float],
         *,
         open_ends: bool = False,
         calibration: Calibration | None = None,
     ) -> Measurement:
-        """Measure two masks.
+        """Measure a predicted mask against its target.
 
         Args:
-            found, true: bool (z, y, x).
-            spacing: mm along (z, y, x).
-            open_ends: As of `SurfaceDistances.of`.
-            calibration: Of the probabilities that the result was made of; none if left out.
+            prediction: Boolean (z, y, x).
+            target: Boolean (z, y, x), of the same shape.
+            spacing: Voxel spacing in mm along (z, y, x).
+            open_ends: Whether the scan continues beyond the first and the last slice; see `SurfaceDistances.of`.
+            calibration: Calibration of the probabilities from which the prediction was made, if known.
 
         Raises:
             ValueError: The shapes differ.
         """
-        voxels, ml = ConfusionMatrix.of(found, true), float(np.prod(spacing)) / 1000
+        voxels, voxel_ml = ConfusionMatrix.of(prediction, target), float(np.prod(spacing)) / 1000
         return cls(
             voxels,
-            ConfusionMatrix.of_slices(found, true),
-            SurfaceDistances.of(found, true, spacing, open_ends=open_ends),
-            LesionCounts.of(found, true, ml),
-            ml * (voxels.true_positive + voxels.false_positive),
-            ml * (voxels.true_positive + voxels.false_negative),
+            ConfusionMatrix.of_slices(prediction, target),
+            SurfaceDistances.of(prediction, target, spacing, open_ends=open_ends),
+            LesionCounts.of(prediction, target, voxel_ml),
+            voxel_ml * (voxels.true_positive + voxels.false_positive),
+            voxel_ml * (voxels.true_positive + voxels.false_negative),
             calibration or Calibration(),
         )
 
@@ -114,32 +134,32 @@ class Measurement:
             self.slices + other.slices,
             self.surface + other.surface,
             self.lesions + other.lesions,
-            self.found_ml + other.found_ml,
-            self.true_ml + other.true_ml,
+            self.prediction_ml + other.prediction_ml,
+            self.target_ml + other.target_ml,
             self.calibration + other.calibration,
         )
 
     @property
-    def made(self) -> bool:
-        """Whether there was anything to compare; without masks there was not."""
+    def is_measured(self) -> bool:
+        """Whether any voxels were compared. False for structures that are not annotated."""
         return self.voxels != ConfusionMatrix()
 
     @property
     def volume_error_percent(self) -> float:
-        """|result - truth| in % of the truth (Heimann et al., IEEE TMI 2009, unsigned). NaN where the truth is empty.
+        """Unsigned volume error, |prediction - target| in % of the target (Heimann et al., IEEE TMI 2009).
 
-        Both empty: 0.
+        Both masks empty: 0. Empty target only: NaN.
         """
-        if not self.true_ml:
-            return float("nan") if self.found_ml else 0.0
-        return 100 * abs(self.found_ml - self.true_ml) / self.true_ml
+        if not self.target_ml:
+            return float("nan") if self.prediction_ml else 0.0
+        return 100 * abs(self.prediction_ml - self.target_ml) / self.target_ml
 
     def values(self) -> dict[str, float]:
-        """The numbers by the keys of `METRICS`, not rounded; NaN where one is not defined for the masks."""
-        if not self.made:
+        """Return the metrics by the keys of `METRICS`, not rounded. Undefined metrics are NaN."""
+        if not self.is_measured:
             return dict.fromkeys(METRICS, float("nan"))
         return {
-            **{key: getattr(self.voxels, key) for key in list(METRICS)[:6]},
+            **{key: getattr(self.voxels, key) for key in OVERLAP_METRICS},
             "nsd_1mm": self.surface.dice(1.0),
             "nsd_3mm": self.surface.dice(3.0),
             "hd95_mm": self.surface.hausdorff(),

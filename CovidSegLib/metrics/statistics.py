@@ -1,4 +1,4 @@
-"""From the numbers of cases to those of a model: mean, median and interval, limits of agreement, paired tests."""
+"""Statistics of a metric over cases: mean, median, confidence interval, limits of agreement, paired tests."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 RESAMPLES = 10_000
-#: With fewer pairs no two-sided signed-rank test can reach p < 0.05: of five, the least is 2 / 2^5 = 0.0625.
+#: With fewer pairs no two-sided signed-rank test can reach p < 0.05: with five, the smallest p is 2 / 2^5 = 0.0625.
 FEWEST_PAIRS = 6
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A metric over cases. All but `count` are NaN where there are no cases, the interval where there is only one.
+    """Mean and median of a metric over cases. NaN without cases.
 
     Attributes:
-        count: Cases for which the metric is defined; the others (NaN) are left out.
-        mean, median: Over those.
-        low, high: The 95 % interval of the mean.
+        count: Number of cases for which the metric is defined. Cases with NaN are left out.
+        mean: Mean over these cases.
+        median: Median over these cases.
+        low: Lower limit of the 95 % confidence interval of the mean; NaN with a single case.
+        high: Upper limit.
     """
 
     count: int
@@ -31,30 +33,36 @@ class Summary:
 
 
 def summarise(values: Sequence[float], seed: int = 0) -> Summary:
-    """Mean and median of a metric, and the percentile bootstrap interval of the mean over cases (Efron 1979).
+    """Compute mean and median of a metric, and the percentile bootstrap interval of the mean over cases (Efron 1979).
+
+    >>> summary = summarise([0.7, 0.8, 0.9, float("nan")])
+    >>> summary.count, round(summary.mean, 3), round(summary.median, 3)
+    (3, 0.8, 0.8)
 
     Args:
-        values: One a case; NaN where it is not defined.
-        seed: Of the resampling, so that the same cases give the same interval.
+        values: One value for each case; NaN if the metric is not defined.
+        seed: Seed of the resampling. The same values and seed give the same interval.
     """
-    known = _known(values)
-    if not known.size:
+    defined = _defined(values)
+    if not defined.size:
         return Summary(0, *[float("nan")] * 4)
     low = high = float("nan")
-    if known.size > 1:
-        drawn = np.random.default_rng(seed).integers(known.size, size=(RESAMPLES, known.size))
-        low, high = map(float, np.percentile(known[drawn].mean(axis=1), [2.5, 97.5]))
-    return Summary(known.size, float(known.mean()), float(np.median(known)), low, high)
+    if defined.size > 1:
+        resampled = np.random.default_rng(seed).integers(defined.size, size=(RESAMPLES, defined.size))
+        low, high = map(float, np.percentile(defined[resampled].mean(axis=1), [2.5, 97.5]))
+    return Summary(defined.size, float(defined.mean()), float(np.median(defined)), low, high)
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How volumes of result and truth agree.
+    """Agreement of predicted and target volumes.
 
     Attributes:
-        count: Cases.
-        bias: Mean of result - truth, in ml; NaN without cases.
-        low, high: Limits of agreement, within which 95 % of differences are expected; NaN for fewer than two cases.
+        count: Number of cases.
+        bias: Mean of prediction - target, in ml; NaN without cases.
+        low: Lower limit of agreement, in ml. 95 % of the differences are expected between both limits. NaN with fewer
+            than two cases.
+        high: Upper limit of agreement.
     """
 
     count: int
@@ -63,13 +71,17 @@ class Agreement:
     high: float
 
 
-def agreement(found: Sequence[float], true: Sequence[float]) -> Agreement:
-    """Bias and limits of agreement, mean ± 1.96 standard deviations of the differences (Bland and Altman 1986).
+def limits_of_agreement(prediction: Sequence[float], target: Sequence[float]) -> Agreement:
+    """Compute bias and limits of agreement, mean ± 1.96 standard deviations of the differences (Bland and Altman 1986).
+
+    >>> limits_of_agreement([11, 22, 36], [10, 20, 30]).bias
+    3.0
 
     Args:
-        found, true: Volumes of result and truth in ml, one a case.
+        prediction: Predicted volumes in ml, one for each case.
+        target: Target volumes in ml, in the same order.
     """
-    difference = np.subtract(found, true)
+    difference = np.subtract(prediction, target)
     if not difference.size:
         return Agreement(0, *[float("nan")] * 3)
     bias = float(difference.mean())
@@ -78,12 +90,12 @@ def agreement(found: Sequence[float], true: Sequence[float]) -> Agreement:
 
 
 @dataclass(frozen=True)
-class Paired:
-    """A paired comparison of two models.
+class PairedTest:
+    """Result of a paired test of two models. `str` formats it for a table.
 
     Attributes:
-        pairs: Cases for which the metric is defined for both.
-        p: Two-sided p-value; None where there are fewer than `FEWEST_PAIRS`.
+        pairs: Number of cases for which the metric is defined for both models.
+        p: Two-sided p-value; None with fewer than `FEWEST_PAIRS` pairs.
     """
 
     pairs: int
@@ -95,25 +107,32 @@ class Paired:
         return f"{'p < 0.001' if self.p < 0.001 else f'p = {self.p:.3f}'} ({self.pairs} pairs)"
 
 
-def compare(first: Sequence[float], second: Sequence[float]) -> Paired:
-    """Wilcoxon's signed-rank test (1945) of a metric of two models over the same cases.
+def paired_test(first: Sequence[float], second: Sequence[float]) -> PairedTest:
+    """Run Wilcoxon's signed-rank test (1945) on a metric of two models over the same cases.
+
+    If no pair differs, the p-value is 1.
+
+    >>> print(paired_test([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], [0.8, 0.6, 0.4, 0.25, 0.01, -0.2]))
+    p = 0.031 (6 pairs)
 
     Args:
-        first, second: One value a case, in the same order; pairs with a NaN are left out.
+        first: One value for each case. Pairs with a NaN are left out.
+        second: Values of the other model, in the same order.
 
     Raises:
-        ValueError: There are not as many of one as of the other.
+        ValueError: The numbers of values differ.
     """
     if len(first) != len(second):
-        raise ValueError(f"{len(first)} and {len(second)} values are no pairs")
-    difference = _known(np.subtract(first, second))
+        raise ValueError(f"{len(first)} and {len(second)} values cannot be paired")
+    difference = _defined(np.subtract(first, second))
     if difference.size < FEWEST_PAIRS:
-        return Paired(difference.size, None)
-    if not difference.any():  # no sign, no test: the models do not differ
-        return Paired(difference.size, 1.0)
-    return Paired(difference.size, float(wilcoxon(difference).pvalue))
+        return PairedTest(difference.size, None)
+    # Without any difference the test statistic is undefined.
+    if not difference.any():
+        return PairedTest(difference.size, 1.0)
+    return PairedTest(difference.size, float(wilcoxon(difference).pvalue))
 
 
-def _known(values: Sequence[float] | np.ndarray) -> np.ndarray:
+def _defined(values: Sequence[float] | np.ndarray) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     return array[~np.isnan(array)]

@@ -1,4 +1,4 @@
-"""How far the surface of a result lies from that of the truth: normalised surface Dice and Hausdorff distance."""
+"""Distances between the surfaces of two masks: normalised surface Dice and Hausdorff distance."""
 
 from __future__ import annotations
 
@@ -11,79 +11,108 @@ from scipy.spatial import KDTree
 from ..masks import bounding_box
 
 
-def _none() -> np.ndarray:
+def _no_distances() -> np.ndarray:
     return np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceDistances:
-    """From each voxel of one surface to the nearest of the other, in mm, both ways; infinite where there is no other.
+    """Distances in mm between two surfaces: from each surface voxel of one mask to the nearest one of the other.
 
-    A voxel is of the surface if it is in the mask and shares a face with one that is not; each counts alike, whatever
-    area it stands for. That is what MONAI does (`compute_surface_dice` without subvoxels, after Seidlitz et al. 2022);
-    DeepMind's `surface-distance` weighs by area instead.
+    A voxel belongs to the surface if it is in the mask and shares a face with a voxel outside it. Every surface voxel
+    has the same weight, whatever surface area it represents. MONAI does the same (`compute_surface_dice` without
+    subvoxels, after Seidlitz et al. 2022); DeepMind's `surface-distance` weights by area instead.
+
+    Surface distances can be added: the distances of several slice ranges are pooled. Each was measured to the other
+    surface within its own range.
+
+    Example:
+        >>> target = np.zeros((3, 8, 8), dtype=bool)
+        >>> target[1, 2:6, 2:6] = True
+        >>> prediction = np.roll(target, 1, axis=2)
+        >>> distances = SurfaceDistances.of(prediction, target, (5.0, 0.5, 0.5))
+        >>> distances.hausdorff(100)
+        0.5
+        >>> distances.dice(1.0), distances.dice(0.4)
+        (1.0, 0.75)
 
     Attributes:
-        of_found: From the surface of the result.
-        of_true: From the surface of the truth.
+        prediction_to_target: From each surface voxel of the prediction; infinite where the target is empty.
+        target_to_prediction: From each surface voxel of the target; infinite where the prediction is empty.
     """
 
-    of_found: np.ndarray = field(default_factory=_none)
-    of_true: np.ndarray = field(default_factory=_none)
+    prediction_to_target: np.ndarray = field(default_factory=_no_distances)
+    target_to_prediction: np.ndarray = field(default_factory=_no_distances)
 
     @classmethod
     def of(
-        cls, found: np.ndarray, true: np.ndarray, spacing: tuple[float, float, float], *, open_ends: bool = False
+        cls,
+        prediction: np.ndarray,
+        target: np.ndarray,
+        spacing: tuple[float, float, float],
+        *,
+        open_ends: bool = False,
     ) -> SurfaceDistances:
-        """Measure two masks.
+        """Measure the distances between two masks.
 
         Args:
-            found, true: bool (z, y, x).
-            spacing: mm along (z, y, x).
-            open_ends: The scan goes on before the first slice and after the last one, so that a mask which is cut off
-                there has no surface there. If False, the outside of the array is empty, as in MONAI.
+            prediction: Boolean (z, y, x).
+            target: Boolean (z, y, x), of the same shape.
+            spacing: Voxel spacing in mm along (z, y, x).
+            open_ends: Whether the scan continues beyond the first and the last slice. If True, a mask that is cut off
+                at these slices has no surface there. If False, everything outside the array is background, as in MONAI.
 
         Raises:
             ValueError: The shapes differ.
         """
-        if found.shape != true.shape:
-            raise ValueError(f"masks of shapes {found.shape} and {true.shape} cannot be compared")
-        points = [_surface(mask, open_ends) * np.asarray(spacing) for mask in (found, true)]
-        return cls(_nearest(points[0], points[1]), _nearest(points[1], points[0]))
+        if prediction.shape != target.shape:
+            raise ValueError(f"masks of shapes {prediction.shape} and {target.shape} cannot be compared")
+        from_prediction, from_target = (
+            _surface_voxels(mask, open_ends) * np.asarray(spacing) for mask in (prediction, target)
+        )
+        return cls(_nearest_distances(from_prediction, from_target), _nearest_distances(from_target, from_prediction))
 
     def __add__(self, other: SurfaceDistances) -> SurfaceDistances:
-        """The surfaces of two runs of slices together; each voxel looks for the other surface in its own run."""
         return SurfaceDistances(
-            np.concatenate([self.of_found, other.of_found]), np.concatenate([self.of_true, other.of_true])
+            np.concatenate([self.prediction_to_target, other.prediction_to_target]),
+            np.concatenate([self.target_to_prediction, other.target_to_prediction]),
         )
 
-    def dice(self, tolerance: float) -> float:
-        """Normalised surface Dice: the share of both surfaces that lies within `tolerance` mm of the other.
+    def dice(self, tolerance_mm: float) -> float:
+        """Return the normalised surface Dice: the share of both surfaces within a tolerance of the other surface.
 
-        Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for radiotherapy", JMIR 2021; by
-        voxels, as the class says. Both empty: 1 (MONAI: NaN). One empty: 0.
+        Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for radiotherapy", JMIR 2021;
+        counted in voxels, not by area. Both masks empty: 1 (MONAI: NaN). One mask empty: 0.
+
+        Args:
+            tolerance_mm: Largest distance that still counts as agreement.
         """
-        both = np.concatenate([self.of_found, self.of_true])
-        return float(np.mean(both <= tolerance)) if both.size else 1.0
+        distances = np.concatenate([self.prediction_to_target, self.target_to_prediction])
+        return float(np.mean(distances <= tolerance_mm)) if distances.size else 1.0
 
     def hausdorff(self, percentile: float = 95.0) -> float:
-        """Hausdorff distance in mm: the larger of the two ways' percentiles of the distance.
+        """Return the Hausdorff distance in mm: a percentile of the distances in each direction, and the larger of both.
 
-        95 is that of Taha and Hanbury 2015 and of MONAI; 100 gives the greatest distance. Both empty: 0 (MONAI: NaN).
-        One empty: NaN, as there is no distance (MONAI: infinite or NaN); so it is where, in so many runs that the
-        percentile is infinite, one is empty.
+        The 95th percentile is the robust variant of Taha and Hanbury 2015, and MONAI's. Both masks empty: 0 (MONAI:
+        NaN). One mask empty: NaN, because there is no distance (MONAI: infinite or NaN). A sum of several slice ranges
+        is NaN if one mask is empty in so many of them that the percentile is infinite.
+
+        Args:
+            percentile: 100 gives the maximum distance.
         """
-        if not (self.of_found.size or self.of_true.size):
+        directions = (self.prediction_to_target, self.target_to_prediction)
+        if not any(distances.size for distances in directions):
             return 0.0
-        if not (self.of_found.size and self.of_true.size):
+        if not all(distances.size for distances in directions):
             return float("nan")
-        with np.errstate(invalid="ignore"):  # between a finite and an infinite distance
-            worst = float(np.max([np.percentile(way, percentile) for way in (self.of_found, self.of_true)]))
+        # Interpolating between a finite and an infinite distance is an invalid operation.
+        with np.errstate(invalid="ignore"):
+            worst = float(np.max([np.percentile(distances, percentile) for distances in directions]))
         return worst if np.isfinite(worst) else float("nan")
 
 
-def _surface(mask: np.ndarray, open_ends: bool) -> np.ndarray:
-    """Indices (n, 3) of the voxels of a mask that share a face with what is not in it."""
+def _surface_voxels(mask: np.ndarray, open_ends: bool) -> np.ndarray:
+    """Return the indices (n, 3) of all voxels of a mask that share a face with a voxel outside it."""
     box = bounding_box(mask)
     if box is None:
         return np.zeros((0, 3))
@@ -96,8 +125,8 @@ def _surface(mask: np.ndarray, open_ends: bool) -> np.ndarray:
     return np.argwhere(surface[1:-1, 1:-1, 1:-1]) + [along.start for along in box]
 
 
-def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The distance of each of some points (n, 3) to the nearest of others (m, 3)."""
+def _nearest_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the distance of each point (n, 3) to the nearest of other points (m, 3); infinite without others."""
     if not len(points) or not len(others):
         return np.full(len(points), np.inf)
     distance: np.ndarray = KDTree(others).query(points)[0]

@@ -1,4 +1,4 @@
-"""The numbers of a result: volumes, involvement, mean HU, lesions."""
+"""Quantification of a segmentation: volumes, involvement, mean HU and lesions."""
 
 from .report import quantify
 

@@ -1,4 +1,4 @@
-"""The numbers of a report: how large the lungs are, how much of them is infected, and where the lesions lie."""
+"""The report on a segmentation: lung volumes, involvement and lesions."""
 
 from __future__ import annotations
 
@@ -11,52 +11,61 @@ from ..masks import bounding_box
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from ..volume import Volume
-from .lesions import SMALLEST_LESION_ML, find_lesions
+from .lesions import SMALLEST_LESION_ML, find_lesions, is_lesion
 
 SCHEMA = "covidseg-report/1"
+#: Labels of the lungs by their key in the report.
 LUNGS = {"right": RIGHT_LUNG, "left": LEFT_LUNG}
+#: Decimals by the unit at the end of a key.
 DECIMALS = {"ml": 3, "percent": 2, "hu": 1, "mm": 2}
 
 
 def quantify(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
-    """The report on a segmentation, JSON values only.
-
-    `lungs` holds `right`, `left` and `both`, each with `volume_ml` (infection included), `infection_ml`,
-    `involvement_percent`, `mean_hu` (infection included) and `infection_mean_hu`; None where nothing can be measured.
-
-    `lesions` holds `count` and `list`, largest first. A lesion is a 26-connected component of infection within one
-    lung of at least `smallest_counted_ml`; `smaller` says how many components are below that and their volume. The
-    infection volumes of the lungs include those. For the fields of a lesion see `lesions.find_lesions`.
+    """Measure a segmentation.
 
     Args:
         volume: The CT.
-        segmentation: Its segmentation. Infection outside the lungs, as editing by hand may leave it, is not counted;
-            a warning says how much it is.
+        segmentation: Its segmentation. Infection outside the lungs, which manual edits can leave, is not counted. A
+            warning reports its volume.
+
+    Returns:
+        The report, JSON values only, rounded by unit:
+
+        - `schema`, `notice`: version of the report format, and the notice against diagnostic use.
+        - `input`: source of the CT.
+        - `lungs`: `right`, `left` and `both`, each with `volume_ml` (including infection), `infection_ml`,
+          `involvement_percent`, `mean_hu` (including infection) and `infection_mean_hu`. None if undefined.
+        - `lesions`: `count` and `list`, largest first. A lesion is a 26-connected component of the infection within one
+          lung, of at least `smallest_counted_ml`. `smaller` holds number and total volume of the smaller components,
+          which the infection volumes of the lungs include. For the fields of a lesion see `lesions.find_lesions`.
+        - `warnings`: of the CT, the segmentation and the measurement.
+        - `provenance`: of the segmentation.
 
     Raises:
         ValueError: CT and segmentation have different shapes.
     """
     if volume.grid.shape != segmentation.grid.shape:
         raise ValueError(f"CT of shape {volume.grid.shape}, segmentation of shape {segmentation.grid.shape}")
-    lungs, outside_ml = _lungs(volume, segmentation)
+    lungs, outside_ml = _measure_lungs(volume, segmentation)
     warnings = [*volume.warnings, *segmentation.warnings]
     if outside_ml > 0:
         warnings.append(f"{outside_ml:.3f} ml of infection lie outside the lungs and are not counted.")
     return {
         "schema": SCHEMA,
         "notice": NOT_FOR_DIAGNOSIS,
-        "input": _plain(volume.source),
+        "input": _as_json(volume.source),
         "lungs": {name: _rounded(numbers) for name, numbers in lungs.items()},
-        "lesions": _lesions(volume, segmentation),
+        "lesions": _measure_lesions(volume, segmentation),
         "warnings": list(dict.fromkeys(warnings)),
-        "provenance": _plain(segmentation.provenance),
+        "provenance": _as_json(segmentation.provenance),
     }
 
 
-def _lungs(volume: Volume, segmentation: Segmentation) -> tuple[dict[str, dict[str, float | None]], float]:
-    """Numbers of each lung and of both, and the ml of infection outside the lungs."""
+def _measure_lungs(volume: Volume, segmentation: Segmentation) -> tuple[dict[str, dict[str, float | None]], float]:
+    """Measure each lung and both together. Also return the volume in ml of the infection outside the lungs."""
+    # By code: the lung label, plus 4 for infection.
     voxels, sums = np.zeros(8), np.zeros(8)
-    # Slice by slice, because bincount makes 16 bytes of each voxel.
+    # Slice by slice, because bincount allocates 16 bytes for each voxel.
     for lungs, infection, array in zip(segmentation.lungs, segmentation.infection, volume.array, strict=True):
         code = (lungs + np.uint8(4) * infection).ravel()
         voxels += np.bincount(code, minlength=8)
@@ -77,7 +86,7 @@ def _lungs(volume: Volume, segmentation: Segmentation) -> tuple[dict[str, dict[s
     return numbers, float(voxels[4] * ml)
 
 
-def _lesions(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
+def _measure_lesions(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
     components = []
     for name, label in LUNGS.items():
         lung = segmentation.lungs == label
@@ -86,8 +95,7 @@ def _lesions(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
             lung[box] &= segmentation.infection[box]
             components += [{"lung": name, **lesion} for lesion in find_lesions(lung, volume.array, volume.grid)]
     components.sort(key=lambda lesion: -lesion["volume_ml"])
-    # A grid's voxels add up to 0.1 ml only to within rounding.
-    counted = [lesion for lesion in components if lesion["volume_ml"] > SMALLEST_LESION_ML * (1 - 1e-9)]
+    counted = [lesion for lesion in components if is_lesion(lesion["volume_ml"])]
     smaller = components[len(counted) :]
     return {
         "count": len(counted),
@@ -102,7 +110,7 @@ def _ratio(part: float, whole: float) -> float | None:
 
 
 def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:
-    """Numbers rounded as the unit at the end of their names asks; None for what is not finite."""
+    """Round numbers according to the unit at the end of their keys. Values that are not finite become None."""
 
     def rounded(value: Any, decimals: int | None) -> Any:
         if isinstance(value, list):
@@ -115,10 +123,10 @@ def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:
     return {name: rounded(value, DECIMALS.get(name.rpartition("_")[2])) for name, value in numbers.items()}
 
 
-def _plain(value: Any) -> Any:
-    """A copy as JSON has it: numpy's and pydicom's types become plain ones, what is not finite None."""
+def _as_json(value: Any) -> Any:
+    """Convert NumPy and pydicom types to JSON types. Numbers that are not finite become None."""
     if isinstance(value, dict):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): _as_json(part) for key, part in value.items()}
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if value is None or isinstance(value, bool | str):
@@ -128,5 +136,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
+        return [_as_json(part) for part in value]
     return str(value)

@@ -97,10 +97,10 @@ def test_the_runs_of_a_patient_are_one_case(data: Path) -> None:
     p1, p2, p3 = (one.measured for one in results)
     assert p1["infection"].voxels.dice == pytest.approx(4 / 9)
     assert (p1["infection"].slices.sensitivity, p1["infection"].slices.specificity) == (2 / 3, 5 / 9)
-    assert p1["infection"].true_ml == pytest.approx(3 * 2 * 2.0)  # voxels of 10 x 10 x 20 mm
+    assert p1["infection"].target_ml == pytest.approx(3 * 2 * 2.0)  # voxels of 10 x 10 x 20 mm
     assert (p1["lungs"].voxels.dice, p2["infection"].voxels.dice, p3["infection"].voxels.dice) == (1, 1, 0)
     # The lungs fill the files, so all but their ends, beyond which the scan goes on, is surface.
-    assert p2["lungs"].surface.of_true.size == 6 * (4 * 5 - 2 * 3)
+    assert p2["lungs"].surface.target_to_prediction.size == 6 * (4 * 5 - 2 * 3)
     assert told == pytest.approx([0.25, 0.5, 0.75, 1.0])
     assert results[0].view.location == "p1_a, slice 1 of 6"
     assert results[1].view.target.sum() == 2

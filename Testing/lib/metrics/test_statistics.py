@@ -1,4 +1,4 @@
-"""Mean, median, interval, limits of agreement and paired tests, against scipy and by hand."""
+"""Summaries, limits of agreement and paired tests agree with SciPy and with values computed by hand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from CovidSegLib.metrics.statistics import agreement, compare, summarise
+from CovidSegLib.metrics.statistics import limits_of_agreement, paired_test, summarise
 
 NAN = math.nan
 
 
-def test_the_interval_is_that_of_scipys_percentile_bootstrap(rng: np.random.Generator) -> None:
+def test_the_interval_agrees_with_the_percentile_bootstrap_of_scipy(rng: np.random.Generator) -> None:
     values = rng.normal(0.7, 0.1, size=15)
     ours = summarise(values)
     theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", random_state=1)
@@ -23,7 +23,7 @@ def test_the_interval_is_that_of_scipys_percentile_bootstrap(rng: np.random.Gene
     assert ours.low < ours.mean < ours.high
 
 
-def test_mean_and_median_leave_out_what_is_not_defined() -> None:
+def test_undefined_values_are_left_out() -> None:
     summary = summarise([0.1, NAN, 0.2, 0.9])
     assert (summary.count, summary.mean, summary.median) == (3, pytest.approx(0.4), 0.2)
     assert 0.1 <= summary.low < summary.high <= 0.9
@@ -35,7 +35,7 @@ def test_the_same_cases_give_the_same_interval() -> None:
     assert summarise(many) != summarise(many, seed=1)
 
 
-def test_one_case_has_no_interval_and_none_has_nothing() -> None:
+def test_a_single_case_has_no_interval_and_no_case_no_mean() -> None:
     one = summarise([0.5])
     assert (one.count, one.mean, one.median) == (1, 0.5, 0.5)
     assert math.isnan(one.low) and math.isnan(one.high)
@@ -46,41 +46,41 @@ def test_one_case_has_no_interval_and_none_has_nothing() -> None:
 
 def test_limits_of_agreement() -> None:
     """Differences 1, 2 and 6: mean 3, standard deviation √7."""
-    agreed = agreement([11, 22, 36], [10, 20, 30])
+    agreed = limits_of_agreement([11, 22, 36], [10, 20, 30])
     assert (agreed.count, agreed.bias) == (3, 3)
     assert agreed.low == pytest.approx(3 - 1.96 * math.sqrt(7))
     assert agreed.high == pytest.approx(3 + 1.96 * math.sqrt(7))
-    assert agreement([8], [10]).bias == -2
-    assert math.isnan(agreement([8], [10]).low)
-    assert math.isnan(agreement([], []).bias)
+    assert limits_of_agreement([8], [10]).bias == -2
+    assert math.isnan(limits_of_agreement([8], [10]).low)
+    assert math.isnan(limits_of_agreement([], []).bias)
 
 
-def test_six_pairs_that_all_differ_one_way_reach_significance() -> None:
-    """2 / 2^6; the pair with a NaN is left out."""
-    paired = compare([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.1], [0.8, 0.6, 0.4, 0.25, 0.01, -0.2, NAN])
+def test_six_pairs_with_differences_of_one_sign_are_significant() -> None:
+    """p is 2 / 2^6. The pair with a NaN is left out."""
+    paired = paired_test([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.1], [0.8, 0.6, 0.4, 0.25, 0.01, -0.2, NAN])
     assert paired.pairs == 6
     assert paired.p == pytest.approx(2 / 2**6)
     assert str(paired) == "p = 0.031 (6 pairs)"
 
 
-def test_it_is_a_test_of_pairs(rng: np.random.Generator) -> None:
+def test_the_test_is_paired(rng: np.random.Generator) -> None:
     first = rng.uniform(0, 1, 12)
     second = first - rng.uniform(0.001, 0.002, 12)
-    assert str(compare(first, second)) == "p < 0.001 (12 pairs)"
+    assert str(paired_test(first, second)) == "p < 0.001 (12 pairs)"
     mixed = first + rng.normal(size=12)
-    assert compare(first, mixed).p == pytest.approx(stats.wilcoxon(first, mixed).pvalue)
+    assert paired_test(first, mixed).p == pytest.approx(stats.wilcoxon(first, mixed).pvalue)
 
 
-def test_too_few_pairs_are_told() -> None:
-    assert compare([0.9, 0.8, 0.7, 0.6, 0.5], [0.1] * 5).p is None
-    assert str(compare([0.9] * 5 + [NAN], [0.1] * 6)) == "too few cases (5)"
-    assert str(compare([], [])) == "too few cases (0)"
+def test_too_few_pairs_are_reported() -> None:
+    assert paired_test([0.9, 0.8, 0.7, 0.6, 0.5], [0.1] * 5).p is None
+    assert str(paired_test([0.9] * 5 + [NAN], [0.1] * 6)) == "too few cases (5)"
+    assert str(paired_test([], [])) == "too few cases (0)"
 
 
-def test_models_that_never_differ_are_the_same() -> None:
-    assert compare([0.5] * 6, [0.5] * 6).p == 1.0
+def test_models_that_never_differ_have_a_p_value_of_1() -> None:
+    assert paired_test([0.5] * 6, [0.5] * 6).p == 1.0
 
 
-def test_what_are_no_pairs_is_refused() -> None:
+def test_unequal_numbers_of_values_are_rejected() -> None:
     with pytest.raises(ValueError, match="2 and 1"):
-        compare([0.1, 0.2], [0.1])
+        paired_test([0.1, 0.2], [0.1])

@@ -1,3 +1,5 @@
+"""The report on a segmentation, compared with its definitions, with ITK, and with numbers computed by hand."""
+
 import json
 import math
 from dataclasses import replace
@@ -18,7 +20,7 @@ GRID = grid_of((10, 20, 30), (2.0, 2.5, 5.0), (-30.0, 10.0, -500.0))  # 25 cubic
 
 
 def case(lungs, infection, array=None, grid=GRID, **fields):
-    """CT and segmentation of masks given as boxes (z, y, x)."""
+    """A CT and its segmentation, with masks given as boxes (z, y, x): (label, box) for the lungs."""
     label, mask = np.zeros(grid.shape, np.uint8), np.zeros(grid.shape, bool)
     for value, box in lungs:
         label[box] = value
@@ -33,7 +35,7 @@ RIGHT, LEFT = np.s_[:, :, :10], np.s_[:, :, 20:]
 BOTH_LUNGS = [(1, RIGHT), (2, LEFT)]
 
 
-def test_numbers_of_a_case_done_by_hand():
+def test_a_case_computed_by_hand():
     array = np.full(GRID.shape, 50, np.int16)
     array[RIGHT], array[LEFT] = -800, -700
     array[2:4, 5:10, 2:4] = -300
@@ -78,7 +80,7 @@ def test_numbers_of_a_case_done_by_hand():
 
 @settings(max_examples=40, deadline=None)
 @given(grid=grids(), seed=st.integers(0, 1000), kind=st.sampled_from([np.int16, np.float32]))
-def test_numbers_follow_their_definitions(grid, seed, kind):
+def test_numbers_agree_with_their_definitions(grid, seed, kind):
     random = np.random.default_rng(seed)
     lungs = random.choice(np.array([0, 1, 1, 2], np.uint8), grid.shape)
     infection = (random.random(grid.shape) < 0.4) & (lungs > 0)
@@ -106,17 +108,17 @@ def test_numbers_follow_their_definitions(grid, seed, kind):
 
 @settings(max_examples=30, deadline=None)
 @given(grid=grids(), seed=st.integers(0, 1000), share=st.floats(0.01, 0.3))
-def test_lesions_are_those_that_itk_finds(grid, seed, share):
+def test_lesions_agree_with_itk(grid, seed, share):
     mask = np.random.default_rng(seed).random(grid.shape) < share
     components = sitk.ConnectedComponent(grid.to_image(mask.astype(np.uint8)), True)
     statistics = sitk.LabelShapeStatisticsImageFilter()
     statistics.Execute(components)
     expected = {label: statistics.GetPhysicalSize(label) / 1000 for label in statistics.GetLabels()}
-    found = find_lesions(mask, sitk.GetArrayFromImage(components), grid)
-    assert len(found) == len(expected)
-    assert [lesion["volume_ml"] for lesion in found] == pytest.approx(sorted(expected.values(), reverse=True))
-    for lesion in found:
-        label = round(lesion["mean_hu"])  # ITK's numbers stand in for Hounsfield units
+    lesions = find_lesions(mask, sitk.GetArrayFromImage(components), grid)
+    assert len(lesions) == len(expected)
+    assert [lesion["volume_ml"] for lesion in lesions] == pytest.approx(sorted(expected.values(), reverse=True))
+    for lesion in lesions:
+        label = round(lesion["mean_hu"])  # the labels serve as HU
         np.testing.assert_allclose(lesion["centre_lps_mm"], statistics.GetCentroid(label), atol=1e-3)
         np.testing.assert_allclose(lesion["centre_ras_mm"], np.multiply(lesion["centre_lps_mm"], [-1, -1, 1]))
         assert lesion["volume_ml"] == pytest.approx(expected[label])
@@ -124,7 +126,7 @@ def test_lesions_are_those_that_itk_finds(grid, seed, share):
 
 @settings(max_examples=30, deadline=None)
 @given(grid=grids(), seed=st.integers(0, 1000))
-def test_the_point_inside_is_the_voxel_nearest_to_the_centre(grid, seed):
+def test_the_inside_point_is_the_voxel_nearest_to_the_centre(grid, seed):
     mask = np.random.default_rng(seed).random(grid.shape) < 0.15
     labels = sitk.GetArrayFromImage(sitk.ConnectedComponent(grid.to_image(mask.astype(np.uint8)), True))
     for lesion in find_lesions(mask, labels, grid):
@@ -135,7 +137,7 @@ def test_the_point_inside_is_the_voxel_nearest_to_the_centre(grid, seed):
         assert np.linalg.norm(inside - centre) == pytest.approx(nearest, abs=1e-3)
 
 
-def test_the_centre_of_a_crescent_is_outside_and_its_other_point_inside():
+def test_the_inside_point_of_a_crescent_is_inside_and_its_centre_is_not():
     crescent = ball(GRID, middle(GRID), 20) & ~ball(GRID, middle(GRID), 16)
     (lesion,) = find_lesions(crescent, crescent.astype(np.int16), GRID)
     inside = GRID.to_image(crescent.astype(np.uint8)).TransformPhysicalPointToIndex(lesion["inside_lps_mm"])
@@ -143,19 +145,19 @@ def test_the_centre_of_a_crescent_is_outside_and_its_other_point_inside():
     assert np.linalg.norm(np.subtract(lesion["inside_lps_mm"], lesion["centre_lps_mm"])) > 14
 
 
-def test_voxels_that_touch_by_a_corner_are_one_lesion():
+def test_voxels_that_share_a_corner_are_one_lesion():
     report = quantify(*case(BOTH_LUNGS, [np.s_[1:3, 1:3, 1:3], np.s_[3:5, 3:5, 3:5]]))
     assert report["lesions"]["count"] == 1
     assert report["lesions"]["list"][0]["volume_ml"] == 0.4
 
 
-def test_infection_across_both_lungs_is_a_lesion_in_each():
+def test_infection_across_both_lungs_is_one_lesion_in_each():
     touching = [(1, np.s_[:, :, :15]), (2, np.s_[:, :, 15:])]
     lesions = quantify(*case(touching, [np.s_[2:4, 2:4, 12:19]]))["lesions"]
     assert [(lesion["lung"], lesion["volume_ml"]) for lesion in lesions["list"]] == [("left", 0.4), ("right", 0.3)]
 
 
-def test_specks_are_counted_in_the_volumes_but_are_no_lesions():
+def test_small_components_count_towards_the_volumes_but_not_as_lesions():
     specks = [np.s_[2, 2, 2:5], np.s_[6, 6, 2:6], np.s_[6, 12, 22:25]]  # 0.075, 0.1 and 0.075 ml
     report = quantify(*case(BOTH_LUNGS, specks))
     assert report["lungs"]["both"]["infection_ml"] == 0.25
@@ -179,7 +181,7 @@ def test_no_infection():
 
 
 @pytest.mark.parametrize("lungs", [[], [(2, LEFT)]])
-def test_a_lung_that_is_missing(lungs):
+def test_a_missing_lung(lungs):
     report = quantify(*case(lungs, [np.s_[2:5, 2:5, 22:25]] if lungs else []))
     nothing = {"volume_ml": 0.0, "infection_ml": 0.0}
     unknown = dict.fromkeys(["involvement_percent", "mean_hu", "infection_mean_hu"])
@@ -188,21 +190,21 @@ def test_a_lung_that_is_missing(lungs):
     assert report["warnings"] == []
 
 
-def test_infection_outside_the_lungs_is_said_and_not_counted():
+def test_infection_outside_the_lungs_is_reported_and_not_counted():
     report = quantify(*case(BOTH_LUNGS, [np.s_[2:4, 2:4, 8:12]]))
     assert report["lungs"]["both"]["infection_ml"] == 0.2
     assert report["lesions"]["list"][0]["volume_ml"] == 0.2
     assert report["warnings"] == ["0.200 ml of infection lie outside the lungs and are not counted."]
 
 
-def test_each_warning_is_given_once_in_order():
+def test_each_warning_appears_once_in_order():
     volume, segmentation = chest()
     volume = replace(volume, warnings=("Thick slices.", "Sharp kernel."))
     segmentation = replace(segmentation, warnings=("Sharp kernel.", "Small lungs."))
     assert quantify(volume, segmentation)["warnings"] == ["Thick slices.", "Sharp kernel.", "Small lungs."]
 
 
-def test_the_report_is_json_whatever_the_provenance_and_the_ct_hold():
+def test_the_report_is_json_for_any_provenance_and_ct():
     array = np.zeros(GRID.shape, np.float32)
     array[0, 0, 0] = math.nan
     provenance = {"seconds": np.float32(1.5), "shape": np.array([1, 2]), "loss": math.inf, "n": np.int64(3), "a": (1,)}
@@ -219,7 +221,7 @@ def test_the_report_is_json_whatever_the_provenance_and_the_ct_hold():
     assert provenance["n"] == 3
 
 
-def test_ct_and_segmentation_must_fit():
+def test_ct_and_segmentation_must_have_the_same_shape():
     volume, _ = chest()
     _, segmentation = case(BOTH_LUNGS, [])
     with pytest.raises(ValueError, match="shape"):
