@@ -272,9 +272,9 @@ def _chosen_model(options: argparse.Namespace) -> models.Model:
         raise InputError("An ablation is of a recipe: give --recipe with --ablation.")
     if options.recipe is None:
         return models.find(options.model)
-    from ..models.untrained import untrained
+    from ..models.untrained import untrained_model
 
-    return untrained(options.recipe, options.ablation)
+    return untrained_model(options.recipe, options.ablation)
 
 
 def _train(options: argparse.Namespace, say: Reporter, stop: Stop) -> None:

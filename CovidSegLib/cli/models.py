@@ -114,7 +114,11 @@ def _pack(options: argparse.Namespace, held: Held) -> None:
         from ..runs.card import ensure_card
 
         ensure_card(options.run_folder)
-        _told(store.put(store.contents(options.run_folder), options.name, options.into, overwrite=options.overwrite))
+        _told(
+            store.add_model(
+                store.read_model_files(options.run_folder), options.name, options.into, overwrite=options.overwrite
+            )
+        )
 
 
 def _calibrate(options: argparse.Namespace, held: Held) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from ..markdown import table
 from ..metrics.statistics import summarise
 from ..notices import NOT_FOR_DIAGNOSIS
-from . import Model
+from .model import Model
 
 #: Columns of the table of patients: structure, key of `evaluation.measurement.METRICS`, title.
 COLUMNS = (

@@ -1,27 +1,27 @@
-"""A recipe without trained weights, as a model: to see that it runs, and how fast."""
+"""Models without trained weights, to see that a recipe runs and how fast."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from ..recipes import recipe_title
-from . import Model
+from .model import Model
 
 
-def untrained(recipe: str, ablation: str | None = None) -> Model:
-    """The model of a recipe without weights, whose networks start from a fixed seed.
+def untrained_model(recipe: str, ablation: str | None = None) -> Model:
+    """Return a recipe as a model without weights. Its networks are initialised from a fixed seed.
 
     Args:
-        recipe: Its name, or the path of its TOML file.
-        ablation: The row of its ablation that is meant, as of `recipes.load`.
+        recipe: Name of a recipe, or path of its TOML file.
+        ablation: Name of an ablation of the recipe, see `recipes.load`.
 
     Raises:
-        InputError: There is no such recipe, or no such row.
+        InputError: There is no such recipe, or no such ablation.
     """
     name = recipe_title(recipe, ablation)
     card = {
         "title": f"{name} (untrained)",
-        "summary": "A recipe without trained weights: what it marks means nothing.",
+        "summary": "A recipe without trained weights: its masks are meaningless.",
         "recipe": recipe,
         "ablation": ablation,
         "sha256": None,

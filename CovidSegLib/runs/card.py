@@ -57,7 +57,7 @@ def write_card(run: Path) -> models.Model:
         "results": {},
     }
     write_json_atomically(run / models.CARD_FILE, card)
-    return models.at(run)
+    return models.open_model(run)
 
 
 def ensure_card(run: Path) -> models.Model:
@@ -67,7 +67,7 @@ def ensure_card(run: Path) -> models.Model:
         InputError: As of `write_card`.
     """
     if (run / models.CARD_FILE).is_file():
-        model = models.at(run)
+        model = models.open_model(run)
         if hashlib.sha256(_weights(run)).hexdigest() == model.card["sha256"]:
             return model
     return write_card(run)

@@ -88,7 +88,7 @@ def cross_validate(
             train(folder / models.RECIPE_FILE, fold, run, seed=seed, progress=_named(here, number + 1, folds))
             if not (run / models.CARD_FILE).is_file():
                 write_card(run)
-        shares.append(TrainedFold(models.at(run), fold))
+        shares.append(TrainedFold(models.open_model(run), fold))
     return shares
 
 

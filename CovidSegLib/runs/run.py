@@ -181,7 +181,7 @@ def train_run(
         if group.is_main:
             _finish(run, plan, cases, trained, terms or {})
         group.barrier()
-    return models.at(run)
+    return models.open_model(run)
 
 
 def _finish(
@@ -226,4 +226,4 @@ def _started(run: Path) -> models.Model:
     """The finished run, or other model, that a run starts from."""
     if not (run / models.CARD_FILE).is_file():
         raise InputError(f"“{run.name}” is no finished run ({models.CARD_FILE} is missing); give another --start.")
-    return models.at(run)
+    return models.open_model(run)

@@ -55,7 +55,7 @@ def test_lungs_hold_no_air_outside_the_chest_and_no_bowel(shared_data: Path) -> 
 
 
 def test_of_a_scan_never_seen_the_lungs_hold_its_consolidation_and_neither_colon_nor_trachea(shared_data: Path) -> None:
-    run = models.at(WITHOUT_CAP001)
+    run = models.open_model(WITHOUT_CAP001)
     assert "cap001" not in run.seen
     volume = read_volume(shared_data / "covid_ct_md" / "cap001")
     view = AxialView.of(volume.grid)

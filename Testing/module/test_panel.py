@@ -67,7 +67,7 @@ def test_without_a_model_the_button_says_so(panel):
 def test_the_card_of_the_model_can_be_read(panel):
     assert panel.ui.cardButton.enabled
     click(panel.ui.cardButton)
-    assert "There is no model “chs-net”" in panel.ui.statusLabel.text  # another program has removed it
+    assert 'There is no model "chs-net"' in panel.ui.statusLabel.text  # another program has removed it
     model = installed()[0]
     panel.ui.modelSelector.setItemData(0, model.name)
     click(panel.ui.cardButton)

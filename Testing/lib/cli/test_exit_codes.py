@@ -81,7 +81,7 @@ def test_a_wrong_window_is_told(told: Callable[..., str], tmp_path: Path) -> Non
 def test_an_unknown_model_or_device_is_told(
     told: Callable[..., str], ct: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "no model “best”" in told(UNUSABLE, ct, "--model", "best")
+    assert 'no model "best"' in told(UNUSABLE, ct, "--model", "best")
     assert "no device “gpu”" in told(UNUSABLE, ct, "--device", "gpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert "No GPU that PyTorch can use" in told(UNUSABLE, ct, "--device", "cuda")
@@ -110,7 +110,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a copy of the default model, which is used in its place."""
     folder = tmp_path / "models" / models.DEFAULT
     shutil.copytree(models.find().folder, folder)
-    monkeypatch.setattr(models, "WEIGHTS", folder.parent)
+    monkeypatch.setattr(models.folders, "WEIGHTS", folder.parent)
     return folder
 
 
@@ -127,7 +127,7 @@ def test_missing_weights_and_broken_cards_are_told(told: Callable[..., str], ct:
     card = json.loads((model / "card.json").read_text())
     del card["recipe"]
     (model / "card.json").write_text(json.dumps(card))
-    assert "lacks “recipe”" in told(UNUSABLE, ct)
+    assert 'lacks "recipe"' in told(UNUSABLE, ct)
     (model / "card.json").write_text("{")
     assert "cannot be read" in told(UNUSABLE, ct)
 
@@ -138,7 +138,7 @@ def test_broken_models_are_listed_beside_the_others(model: Path, capsys: pytest.
     (model / "model.safetensors").unlink()
     assert main(["models"]) == DONE
     out = capsys.readouterr().out
-    assert "other: The card of the model “other” cannot be read" in out
+    assert 'other: The card of the model "other" cannot be read' in out
     assert "model.safetensors, missing" in out
 
 

@@ -133,8 +133,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "temperature": 1.0,
         }
         card.write_text(json.dumps(changed))
-    monkeypatch.setattr(models, "WEIGHTS", tmp_path / "models")
-    monkeypatch.setattr(models, "DEFAULT", "first")
+    monkeypatch.setattr(models.folders, "WEIGHTS", tmp_path / "models")
+    monkeypatch.setattr(models.catalogue, "DEFAULT", "first")
     return tmp_path / "models"
 
 
@@ -291,7 +291,7 @@ def test_the_numbers_go_into_the_card(rows: Callable[..., list[dict[str, str]]],
     [
         (["--patients", "p9"], "there is no patient “p9” with two slices or more; there are: p1, p2, p3."),
         (["--patients", "single"], "there is no patient “single”"),
-        (["--model", "third"], "There is no model “third”"),
+        (["--model", "third"], 'There is no model "third"'),
         (["--compare", "first"], "two different models or more"),
         (["--compare", "first", "first"], "two different models or more"),
         (["--card", "--patients", "p1"], "--card goes with --model, and with none of --compare, "),
@@ -325,7 +325,7 @@ def test_data_that_is_not_there_is_told(data: Path, tmp_path: Path, capsys: pyte
     assert "There is no folder" in told(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     assert "has none of the layouts that can be read" in told(tmp_path / "empty")
-    card = models.WEIGHTS / "first" / "card.json"
+    card = models.find("first").folder / "card.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "trained_on": ["p1", "p2", "p3"]}))
     assert "name patients with --patients" in told(data)
     index = data / "covid19_ct_seg_hu" / "index.json"

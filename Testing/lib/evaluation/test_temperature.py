@@ -82,7 +82,7 @@ def test_results_of_a_calibrated_model_calibrate_it_as_those_of_a_plain_one(
     calibrated = {name: (2.0, temperature.scaled(counted, 2.0)) for name, counted in plain.items()}
     (results(tmp_path / "again", {}) / temperature.FILE).write_text(temperature.as_json("tiny", calibrated))
     found = [
-        temperature.calibrate_model(models.at(run(tmp_path / name, [])), out).temperature
+        temperature.calibrate_model(models.open_model(run(tmp_path / name, [])), out).temperature
         for name, out in (("first", results(tmp_path / "out", plain)), ("second", tmp_path / "again"))
     ]
     assert found[0] == pytest.approx(2.0, abs=0.05) and found[1] == pytest.approx(found[0], abs=0.05)
@@ -109,7 +109,7 @@ def test_no_run_is_calibrated_by_those_it_is_measured_on(
     fold, everybody = run(tmp_path / "fold", ["a"]), run(tmp_path / "everybody", [])
     before = (fold / models.WEIGHTS_FILE).read_bytes()
     assert cli.main(["models", "calibrate", str(fold), str(everybody), "--by", str(out)]) == cli.DONE
-    one, all_ = models.at(fold), models.at(everybody)
+    one, all_ = models.open_model(fold), models.open_model(everybody)
     assert one.temperature == pytest.approx(1.5, abs=0.05) and all_.temperature > 1.7
     assert (one.card["calibrated_on"], all_.card["calibrated_on"]) == (["b", "c"], ["a", "b", "c"])
     assert 0 < one.threshold < 1
@@ -134,8 +134,8 @@ def test_results_that_cannot_be_used_are_told(tmp_path: Path, content: str | Non
     (tmp_path / "out").mkdir()
     if content is not None:
         (tmp_path / "out" / temperature.FILE).write_text(content)
-    model = models.at(run(tmp_path / "run", ["b"]))
+    model = models.open_model(run(tmp_path / "run", ["b"]))
     before = json.dumps(model.card)
     with pytest.raises(InputError, match=told):
         temperature.calibrate_model(model, tmp_path / "out")
-    assert json.dumps(models.at(model.folder).card) == before
+    assert json.dumps(models.open_model(model.folder).card) == before

@@ -86,7 +86,7 @@ def test_a_model_is_replaced_only_if_asked(
 ) -> None:
     do("pack", run, "--name", "mine")
     other = make_run(tmp_path / "other", licence="Weights: another's.")
-    assert "There is a model “mine” already; choose another name, or allow overwriting." in refused(
+    assert 'There is already a model "mine". Choose another name, or allow overwriting.' in refused(
         "pack", other, "--name", "mine"
     )
     do("pack", other, "--name", "mine", "--overwrite")
@@ -102,14 +102,14 @@ def test_models_can_be_put_into_another_folder(do: Callable[..., str], run: Path
 
 @pytest.mark.parametrize("name", ["../mine", "a/b", "", ".mine", "a b", "mine.", "x" * 65])
 def test_names_that_are_no_folder_s_are_refused(refused: Callable[..., str], run: Path, name: str) -> None:
-    assert f"“{name}” cannot be the name of a model" in refused("pack", run, "--name", name)
+    assert f'"{name}" cannot be the name of a model' in refused("pack", run, "--name", name)
 
 
 def test_the_library_s_models_are_neither_replaced_nor_removed(refused: Callable[..., str], run: Path) -> None:
-    told = "The model “unet-cascade” comes with CovidSeg"
-    assert f"{told}; choose another name" in refused("pack", run, "--name", "unet-cascade", "--overwrite")
+    told = 'The model "unet-cascade" comes with CovidSeg'
+    assert f"{told}. Choose another name" in refused("pack", run, "--name", "unet-cascade", "--overwrite")
     assert f"{told} and is not removed" in refused("remove", "unet-cascade")
-    assert "no model “mine” of your own; yours are: none." in refused("remove", "mine")
+    assert 'no model "mine" of your own. Your models: none.' in refused("remove", "mine")
 
 
 def test_removing_leaves_what_is_not_the_model_s(do: Callable[..., str], run: Path, own_models: Path) -> None:
@@ -131,7 +131,7 @@ def test_what_is_not_whole_is_found(
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     assert cli.main(["models", "verify"]) == cli.UNUSABLE
     out, err = capsys.readouterr()
-    assert out.startswith(f"{models.DEFAULT}: whole\nmine: The weights of the model “mine” are not those that its card")
+    assert out.startswith(f'{models.DEFAULT}: whole\nmine: The weights of the model "mine" are not those that its card')
     assert err == "Not to be used: mine; the reasons stand above.\n"
     assert do("verify", "unet-cascade") == "unet-cascade: whole\n"
 
@@ -165,7 +165,7 @@ def test_what_is_exported_can_be_installed(
 
 def test_a_folder_can_be_installed(do: Callable[..., str], refused: Callable[..., str], run: Path) -> None:
     write_card(run)
-    assert "model.safetensors in “tiny-run” is not the one that --sha256 names" in refused(
+    assert 'model.safetensors in "tiny-run" does not have the hash that --sha256 gives' in refused(
         "install", run, "--sha256", "0" * 64
     )
     do("install", run, "--sha256", sha256(run / "model.safetensors"))
@@ -181,7 +181,7 @@ def test_a_model_of_the_library_takes_its_recipe_along(do: Callable[..., str], t
 
 def test_a_file_is_replaced_only_if_asked(do: Callable[..., str], refused: Callable[..., str], archive: Path) -> None:
     archive.write_bytes(b"mine")
-    assert "There is a file" in refused("export", "unet-cascade", "-o", archive)
+    assert "already exists. Choose another name" in refused("export", "unet-cascade", "-o", archive)
     assert archive.read_bytes() == b"mine"
     do("export", "unet-cascade", "-o", archive, "--overwrite")
     assert zipfile.is_zipfile(archive) and not archive.with_name("tiny.zip.new").exists()
@@ -213,18 +213,18 @@ def changed(archive: Path, **files: bytes | None) -> None:
 
 OTHER = save({})
 BAD: dict[str, tuple[dict[str, bytes | None], str]] = {
-    "no card": ({"card__json": None}, r"“tiny” is no model: card.json missing"),
+    "no card": ({"card__json": None}, '"tiny" is not a complete model: card.json missing'),
     "nothing": (dict.fromkeys(("card__json", "model__safetensors")), "model.safetensors and card.json missing"),
-    "a broken card": ({"card__json": b"{"}, "The card of the model “tiny” cannot be read; ask whoever made it"),
-    "a poor card": ({"card__json": b"{}"}, "The card of the model “tiny” lacks “title”, "),
+    "a broken card": ({"card__json": b"{"}, 'The card of the model "tiny" cannot be read. Ask its author'),
+    "a poor card": ({"card__json": b"{}"}, 'The card of the model "tiny" lacks "title", '),
     "other weights": ({"model__safetensors": OTHER}, "are not those that its card describes (their SHA-256 differs)"),
     "a broken recipe": ({"recipe__toml": b"["}, "The recipe recipe.toml is not valid TOML"),
     "no recipe": ({"recipe__toml": None}, "There is no recipe “tiny”"),
-    "another recipe": ({"recipe__toml": b'like = "raiu-net"'}, "“tiny” do not fit its recipe “recipe”; ask whoever"),
-    "a path upwards": ({"../card__json": b"{}"}, "would be written elsewhere (“../card.json”)"),
-    "a path downwards": ({"/tmp/x": b"{}"}, "would be written elsewhere (“/tmp/x”)"),
-    "a drive": ({"C:x": b"{}"}, "would be written elsewhere (“C:x”)"),
-    "two cards": ({"a/card__json": b"{}"}, "“tiny.zip” holds more than one card.json"),
+    "another recipe": ({"recipe__toml": b'like = "raiu-net"'}, '"tiny" do not fit its recipe "recipe". Ask its author'),
+    "a path upwards": ({"../card__json": b"{}"}, 'would be written outside its folder ("../card.json")'),
+    "a path downwards": ({"/tmp/x": b"{}"}, 'would be written outside its folder ("/tmp/x")'),
+    "a drive": ({"C:x": b"{}"}, 'would be written outside its folder ("C:x")'),
+    "two cards": ({"a/card__json": b"{}"}, '"tiny.zip" contains more than one card.json'),
 }
 
 
@@ -240,7 +240,7 @@ def test_weights_that_are_none_are_refused(refused: Callable[..., str], archive:
     data = b"\x08\0\0\0\0\0\0\0nonsense"
     card["sha256"] = hashlib.sha256(data).hexdigest()
     changed(archive, model__safetensors=data, card__json=json.dumps(card).encode())
-    assert "do not fit its recipe “tiny”" in refused("install", archive)
+    assert 'do not fit its recipe "tiny"' in refused("install", archive)
 
 
 def test_files_that_cannot_be_read_are_told(
@@ -248,16 +248,16 @@ def test_files_that_cannot_be_read_are_told(
 ) -> None:
     assert "cannot be read (No such file" in refused("install", tmp_path / "none.zip")
     (tmp_path / "text.zip").write_text("text")
-    assert "“text.zip” is no .zip file that can be read (File is not a zip file)" in refused(
+    assert '"text.zip" is not a readable .zip file (File is not a zip file)' in refused(
         "install", tmp_path / "text.zip"
     )
     data = bytearray(archive.read_bytes())
     data[len(data) // 2] ^= 0xFF
     (tmp_path / "damaged.zip").write_bytes(data)
-    assert "“damaged.zip” is no .zip file that can be read" in refused("install", tmp_path / "damaged.zip")
-    assert "“tiny.zip” is not the one that --sha256 names" in refused("install", archive, "--sha256", "0" * 64)
-    monkeypatch.setitem(archives.LARGEST, "card.json", 10)
-    assert "card.json in “tiny.zip” is larger than any model's" in refused("install", archive)
+    assert '"damaged.zip" is not a readable .zip file' in refused("install", tmp_path / "damaged.zip")
+    assert '"tiny.zip" does not have the hash that --sha256 gives' in refused("install", archive, "--sha256", "0" * 64)
+    monkeypatch.setitem(archives.SIZE_LIMITS, "card.json", 10)
+    assert 'card.json in "tiny.zip" is too large for a model' in refused("install", archive)
 
 
 @pytest.fixture
@@ -278,10 +278,10 @@ def test_a_model_is_installed_from_an_address(
 ) -> None:
     assert "could be changed on its way" in refused("install", f"{address}/tiny.zip")
     assert "could be changed on its way" in refused("install", "ftp://x/tiny.zip", "--sha256", sha256(archive))
-    assert "is not the one that --sha256 names; it is not used" in refused(
+    assert "does not have the hash that --sha256 gives, and is not used" in refused(
         "install", f"{address}/tiny.zip", "--sha256", "0" * 64
     )
-    assert "none.zip cannot be downloaded (File not found); check the address" in refused(
+    assert "none.zip cannot be downloaded (File not found). Check the address" in refused(
         "install", f"{address}/none.zip", "--sha256", "0" * 64
     )
     do("install", f"{address}/tiny.zip?download=1", "--sha256", sha256(archive))
@@ -290,4 +290,4 @@ def test_a_model_is_installed_from_an_address(
 
 def test_an_address_where_nobody_answers_is_told(refused: Callable[..., str], address: str) -> None:
     gone = "http://127.0.0.1:1/tiny.zip"
-    assert f"{gone} cannot be downloaded (ConnectionError); check" in refused("install", gone, "--sha256", "0" * 64)
+    assert f"{gone} cannot be downloaded (ConnectionError). Check" in refused("install", gone, "--sha256", "0" * 64)

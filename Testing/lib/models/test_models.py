@@ -32,7 +32,7 @@ CARD: dict[str, Any] = {
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in which models are looked for."""
-    monkeypatch.setattr(models, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(models.folders, "WEIGHTS", tmp_path)
     return tmp_path
 
 
@@ -62,7 +62,7 @@ def test_what_is_released_is_whole() -> None:
 def test_the_runs_behind_the_default_s_card_are_there_and_each_patient_was_kept_from_one() -> None:
     """So that `covidseg evaluate --runs` makes the card's table again."""
     default = models.find()
-    runs = [models.at(path.parent) for path in sorted(RUNS.glob("*/card.json"))]
+    runs = [models.open_model(path.parent) for path in sorted(RUNS.glob("*/card.json"))]
     tests = [set(json.loads((run.folder / "split.json").read_text())["test"]) for run in runs]
     for run, test in zip(runs, tests, strict=True):
         run.verified_weights()
@@ -94,7 +94,7 @@ def test_a_model_by_name_and_the_default_first(shelf: Path) -> None:
 @pytest.mark.parametrize("name", ["beta", "../alpha", "/"])
 def test_an_unknown_model_is_told_with_those_that_are_there(shelf: Path, name: str) -> None:
     put(shelf, "alpha")
-    with pytest.raises(InputError, match=r"There is no model “.+”; installed are: alpha\."):
+    with pytest.raises(InputError, match=r'There is no model ".+"\. Installed models: alpha\.'):
         models.find(name)
 
 
@@ -113,7 +113,7 @@ def test_the_users_own_models_are_found_too(shelf: Path, own_models: Path) -> No
         ("alpha", "A model", True),
         ("mine", "A model", False),
     ]
-    with pytest.raises(InputError, match=r"please install or pack this model again"):
+    with pytest.raises(InputError, match="Please install or pack this model again"):
         models.find("mine").verified_weights()
 
 
@@ -132,7 +132,7 @@ def test_the_users_folder_is_where_the_system_keeps_data(monkeypatch: pytest.Mon
 
 def test_no_model_at_all(shelf: Path) -> None:
     assert models.installed() == []
-    with pytest.raises(InputError, match=r"installed are: none\."):
+    with pytest.raises(InputError, match=r"Installed models: none\."):
         models.find()
 
 
@@ -141,7 +141,7 @@ def test_a_changed_byte_is_noticed(shelf: Path, at: int) -> None:
     changed = bytearray(WEIGHTS)
     changed[at] ^= 1
     put(shelf, "alpha", weights=bytes(changed))
-    with pytest.raises(InputError, match=r"“alpha” are not those that its card describes .* install CovidSeg again\."):
+    with pytest.raises(InputError, match=r'"alpha" are not those that its card describes .* install CovidSeg again\.'):
         models.find("alpha").verified_weights()
 
 
@@ -154,7 +154,7 @@ def test_weights_of_another_length_are_noticed(shelf: Path, weights: bytes) -> N
 
 def test_missing_weights_are_told(shelf: Path) -> None:
     put(shelf, "alpha", weights=None)
-    with pytest.raises(InputError, match=r"weights of the model “alpha” are missing .* install CovidSeg again\."):
+    with pytest.raises(InputError, match=r'weights of the model "alpha" are missing .* install CovidSeg again\.'):
         models.find("alpha").verified_weights()
 
 
@@ -162,15 +162,15 @@ BROKEN = {
     "empty": ("", "cannot be read"),
     "cut off": (json.dumps(CARD)[:-9], "cannot be read"),
     "a list": ([CARD], "is not a JSON object"),
-    "no hash": ({key: CARD[key] for key in CARD if key != "sha256"}, "lacks “sha256”"),
-    "two lacking": ({**CARD, "title": None, "licence": 3}, "lacks “title”, “licence”"),
-    "no threshold": ({key: CARD[key] for key in CARD if key != "threshold"}, "no “threshold” between 0 and 1"),
-    "a list that is none": ({**CARD, "trained_on": 3}, "wrong value for “trained_on”, which is no list of texts"),
-    "a list of numbers": ({**CARD, "limits": [3]}, "wrong value for “limits”, which is no list of texts"),
-    "temperature 0": ({**CARD, "temperature": 0.0}, "wrong value for “temperature”, which is no number above 0"),
-    "temperature in words": ({**CARD, "temperature": "1"}, "wrong value for “temperature”"),
-    "threshold in words": ({**CARD, "threshold": "0.5"}, "no “threshold” between 0 and 1"),
-    "threshold in percent": ({**CARD, "threshold": 50.0}, "no “threshold” between 0 and 1"),
+    "no hash": ({key: CARD[key] for key in CARD if key != "sha256"}, 'lacks "sha256"'),
+    "two lacking": ({**CARD, "title": None, "licence": 3}, 'lacks "title", "licence"'),
+    "no threshold": ({key: CARD[key] for key in CARD if key != "threshold"}, 'no "threshold" between 0 and 1'),
+    "a list that is none": ({**CARD, "trained_on": 3}, 'a value for "trained_on" that is not a list of texts'),
+    "a list of numbers": ({**CARD, "limits": [3]}, 'a value for "limits" that is not a list of texts'),
+    "temperature 0": ({**CARD, "temperature": 0.0}, 'a "temperature" that is not a number above 0'),
+    "temperature in words": ({**CARD, "temperature": "1"}, 'a "temperature" that is not a number above 0'),
+    "threshold in words": ({**CARD, "threshold": "0.5"}, 'no "threshold" between 0 and 1'),
+    "threshold in percent": ({**CARD, "threshold": 50.0}, 'no "threshold" between 0 and 1'),
 }
 
 
@@ -182,13 +182,13 @@ def test_a_broken_card_is_told_and_leaves_the_others_usable(shelf: Path, kind: s
     with pytest.raises(InputError) as caught:
         models.find("alpha")
     message = str(caught.value)
-    assert message.startswith("The card of the model “alpha” ")
+    assert message.startswith('The card of the model "alpha" ')
     assert told in message
-    assert message.endswith("please install CovidSeg again.")
+    assert message.endswith(". Please install CovidSeg again.")
     assert [model.name for model in models.installed()] == ["beta"]
 
 
 def test_a_card_that_is_not_text(shelf: Path) -> None:
     (put(shelf, "alpha") / "card.json").write_bytes(b"\xff\xfe\x00{")
-    with pytest.raises(InputError, match="“alpha” cannot be read"):
+    with pytest.raises(InputError, match='"alpha" cannot be read'):
         models.find("alpha")

@@ -14,7 +14,7 @@ from CovidSegLib import recipes
 from CovidSegLib.errors import InputError
 from CovidSegLib.figures.overview import UNTRAINED, overview_figure
 from CovidSegLib.models.loading import load_stages
-from CovidSegLib.models.untrained import untrained
+from CovidSegLib.models.untrained import untrained_model
 from CovidSegLib.pipeline import segment
 from CovidSegLib.quantification import quantify
 from CovidSegLib.recipe import Recipe, Stage
@@ -64,7 +64,7 @@ def test_the_pipeline_runs_every_recipe(name: str, monkeypatch: pytest.MonkeyPat
         recipes, "load", lambda wanted, row=None: small_recipe(load(name)) if wanted == name else load(wanted, row)
     )
     phantom = phantom_on(COARSE)
-    found = segment(phantom.volume, untrained(name))
+    found = segment(phantom.volume, untrained_model(name))
     assert found.grid == COARSE
     assert any("are untrained: what they mark means nothing" in warning for warning in found.warnings)
     assert found.provenance["model"]["trained"] is False
@@ -78,15 +78,15 @@ def test_the_pipeline_runs_every_recipe(name: str, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_row_of_an_ablation_has_networks_of_its_own() -> None:
-    loaded = load_stages(untrained("chs-net", "BU"), torch.device("cpu"), ["lungs"])
-    whole = load_stages(untrained("chs-net"), torch.device("cpu"), ["lungs"])
+    loaded = load_stages(untrained_model("chs-net", "BU"), torch.device("cpu"), ["lungs"])
+    whole = load_stages(untrained_model("chs-net"), torch.device("cpu"), ["lungs"])
     sizes = [sum(each.numel() for each in found["lungs"].network.parameters()) for found in (loaded, whole)]
     assert sizes == [7_762_465, 3_992_521]  # its inception blocks have fewer parameters than plain ones
-    assert untrained("chs-net", "BU").title == "chs-net (BU) (untrained)"
+    assert untrained_model("chs-net", "BU").title == "chs-net (BU) (untrained)"
 
 
 def test_untrained_networks_start_from_a_fixed_seed() -> None:
-    first, second = (load_stages(untrained("chs-net"), torch.device("cpu"))["lungs"].network for _ in range(2))
+    first, second = (load_stages(untrained_model("chs-net"), torch.device("cpu"))["lungs"].network for _ in range(2))
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other)
 
@@ -95,16 +95,16 @@ def test_the_overview_says_so_in_its_header(monkeypatch: pytest.MonkeyPatch) -> 
     load = recipes.load
     monkeypatch.setattr(recipes, "load", lambda wanted, row=None: small_recipe(load(wanted, row)))
     phantom = phantom_on(COARSE)
-    found = segment(phantom.volume, untrained("chs-net"))
+    found = segment(phantom.volume, untrained_model("chs-net"))
     shown = texts(overview_figure(phantom.volume, found, quantify(phantom.volume, found)))
     assert UNTRAINED in shown
 
 
 def test_a_recipe_for_training_before_another_cannot_segment() -> None:
-    with pytest.raises(InputError, match="finds tumour and no infection: it is there to train"):
-        segment(phantom_on(COARSE).volume, untrained("qc-hc-unet-msd"))
+    with pytest.raises(InputError, match="finds tumour but no infection"):
+        segment(phantom_on(COARSE).volume, untrained_model("qc-hc-unet-msd"))
 
 
 def test_an_unknown_recipe_is_told() -> None:
     with pytest.raises(InputError, match="There is no recipe “none”; the recipes are: attention-unet, "):
-        untrained("none")
+        untrained_model("none")

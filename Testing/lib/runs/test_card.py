@@ -89,5 +89,5 @@ def test_runs_that_are_no_model_yet_are_told(run: Path, file: str, text: str | N
     with pytest.raises(InputError, match=told):
         write_card(run)
     assert not (run / "card.json").exists()
-    with pytest.raises(InputError, match=r"holds no model \(card\.json is missing\); give the folder of a training"):
+    with pytest.raises(InputError, match=r"does not contain a model \(card\.json is missing\)\. Give the folder of a"):
         models.find(run)

@@ -185,15 +185,15 @@ def test_the_numbers_go_into_the_card_of_the_model_that_was_trained_on_everybody
     (other / "recipe.toml").write_text(RECIPE + "\n[training]\nbatch = 3\n")
     assert "are of different recipes" in refused(data, tmp_path, capsys, first, second, "--card-of", other)
     evaluate("--runs", first, second, "--card-of", everybody)
-    results = models.at(everybody).card["results"]
+    results = models.open_model(everybody).card["results"]
     assert results["how"].startswith("Cross-validation: 2 trainings")
     assert {name: of["infection"]["dice"] for name, of in results["masks"].items()} == {"p1": 0.4444, "p2": 1, "p3": 0}
-    assert models.at(first).card["results"] == {}
+    assert models.open_model(first).card["results"] == {}
 
 
 def test_runs_say_by_what_they_can_be_calibrated(evaluate: Callable[..., list[dict[str, str]]], tmp_path: Path) -> None:
     runs = [split(tmp_path / name, test) for name, test in (("a", ["p1", "p3"]), ("b", ["p2"]))]
-    store.update_card(models.at(runs[1]), {"temperature": 1.5})
+    store.update_card(models.open_model(runs[1]), {"temperature": 1.5})
     evaluate("--runs", *runs)
     counted = json.loads((tmp_path / "out" / "calibration.json").read_text())
     assert counted["recipe"] == "tiny" and list(counted["patients"]) == list(PATIENTS)

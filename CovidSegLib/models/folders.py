@@ -1,0 +1,28 @@
+"""Where models are stored, and which files each of them has."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+#: Folder of the models that come with CovidSeg.
+WEIGHTS = Path(__file__).parents[1] / "weights"
+WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
+#: All files of a model; other files in its folder do not belong to it.
+FILES = (WEIGHTS_FILE, CARD_FILE, RECIPE_FILE)
+
+
+def user_folder() -> Path:
+    """Return the folder of the user's own models.
+
+    COVIDSEG_MODELS names it; otherwise it is in the system's folder for application data. platformdirs is not used,
+    because Slicer lists the models before any package is installed.
+    """
+    if folder := os.environ.get("COVIDSEG_MODELS"):
+        return Path(folder)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "CovidSeg" / "models"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "CovidSeg" / "models"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "covidseg" / "models"
