@@ -12,6 +12,7 @@ from skimage.segmentation import watershed
 
 from .masks import label_components
 from .segmentation import LEFT_LUNG, RIGHT_LUNG
+from .volume import AxialSpacing
 
 COARSE_MM = 3.0
 #: A piece of lung smaller than this is bowel, trachea or noise.
@@ -25,9 +26,7 @@ VESSEL_MM2 = 200.0
 BRIDGE_MM = 9.0
 
 
-def lungs_from_probability(
-    probability: np.ndarray, spacing: tuple[float, float, float], hu: np.ndarray | None = None
-) -> np.ndarray:
+def lungs_from_probability(probability: np.ndarray, spacing: AxialSpacing, hu: np.ndarray | None = None) -> np.ndarray:
     """Right and left lung.
 
     Args:
@@ -64,7 +63,7 @@ def infection_in_lungs(
     probability: np.ndarray,
     lungs: np.ndarray,
     threshold: float,
-    spacing: tuple[float, float, float],
+    spacing: AxialSpacing,
     smallest_ml: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Infection, and the lungs with the infection that lay in their dents.
@@ -81,7 +80,7 @@ def infection_in_lungs(
     """
     steps = _coarse_steps(spacing)
     coarse = lungs[:: steps[0], :: steps[1], :: steps[2]]
-    radius = max(1, round(BRIDGE_MM / (spacing[1] * steps[1])))
+    radius = max(1, round(BRIDGE_MM / (spacing.rows * steps[1])))
     disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
     bridged = np.zeros(coarse.shape, dtype=np.uint8)
     for side in (RIGHT_LUNG, LEFT_LUNG):  # each by itself, so that the mediastinum between them stays out
@@ -98,7 +97,7 @@ def infection_in_lungs(
     return infection, np.where(infection, within, lungs).astype(np.uint8)
 
 
-def _coarse_steps(spacing: tuple[float, float, float]) -> tuple[int, int, int]:
+def _coarse_steps(spacing: AxialSpacing) -> tuple[int, int, int]:
     """Every how many voxels along each axis makes about COARSE_MM."""
     between, rows, columns = (max(1, round(COARSE_MM / mm)) for mm in spacing)
     return between, rows, columns
@@ -152,7 +151,7 @@ def _two_cores(lungs: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, int, int
     return None
 
 
-def fill_holes(lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def fill_holes(lungs: np.ndarray, spacing: AxialSpacing) -> np.ndarray:
     """Lungs with the vessels and the consolidation that they enclose.
 
     A hole of a slice is filled if it is no wider than a vessel, or lies for the most part in a hole in three
@@ -167,7 +166,7 @@ def fill_holes(lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.nda
     holes = ndimage.binary_dilation(ndimage.binary_fill_holes(coarse) & ~coarse)  # to where coarse cells begin and end
     enclosed = _refine(holes, steps, lungs.shape)
     filled = lungs.copy()
-    largest = VESSEL_MM2 / (spacing[1] * spacing[2])
+    largest = VESSEL_MM2 / (spacing.rows * spacing.columns)
     for z, section in enumerate(lungs):
         if not section.any():
             continue

@@ -3,13 +3,75 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 
 #: Flips the first two patient axes: LPS (SimpleITK, DICOM) to RAS (Slicer, NIfTI) and back.
 LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+class GridSpacing(NamedTuple):
+    """Distance between voxel centres in mm along a grid's axes, in SimpleITK's and Slicer's order."""
+
+    x: float
+    y: float
+    z: float
+
+
+class AxialSpacing(NamedTuple):
+    """Distance between voxel centres in mm along the axes of an array of axial slices.
+
+    A type of its own, because the order is the reverse of `GridSpacing`.
+    """
+
+    slices: float
+    rows: float
+    columns: float
+
+    @property
+    def pixel_mm(self) -> tuple[float, float]:
+        """Row and column spacing in mm."""
+        return self.rows, self.columns
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of one voxel in millilitres."""
+        return self.slices * self.rows * self.columns / 1000
+
+
+@dataclass(frozen=True)
+class AxialScan:
+    """Hounsfield units on axial slices, with the spacing of the slices.
+
+    Axis 0 runs from feet to head, axis 1 from front to back and axis 2 from the patient's right to left.
+
+    Attributes:
+        hu: Hounsfield units (slices, rows, columns).
+        spacing: Distance between slices, rows and columns in mm.
+    """
+
+    hu: np.ndarray
+    spacing: AxialSpacing
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+        return len(self.hu)
+
+    def __getitem__(self, slices: slice) -> AxialScan:
+        """Return consecutive slices of the scan."""
+        return AxialScan(self.hu[slices], self.spacing)
+
+    def contiguous(self) -> AxialScan:
+        """Return the same scan with its array in C order, which is faster to work on."""
+        return AxialScan(np.ascontiguousarray(self.hu), self.spacing)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of slices, rows and columns."""
+        slices, rows, columns = self.hu.shape
+        return slices, rows, columns
 
 
 @dataclass(frozen=True)
@@ -24,15 +86,20 @@ class Grid:
     """
 
     shape: tuple[int, int, int]
-    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    spacing: GridSpacing = GridSpacing(1.0, 1.0, 1.0)  # noqa: RUF009 - a tuple cannot change
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     direction: tuple[float, ...] = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.spacing, AxialSpacing):
+            raise TypeError("a grid needs its spacing along (x, y, z), not along (slices, rows, columns)")
+        object.__setattr__(self, "spacing", GridSpacing(*self.spacing))
 
     @classmethod
     def of_image(cls, image: sitk.Image) -> Grid:
         """The grid of a three-dimensional SimpleITK image."""
         width, height, depth = image.GetSize()
-        return cls((depth, height, width), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+        return cls((depth, height, width), GridSpacing(*image.GetSpacing()), image.GetOrigin(), image.GetDirection())
 
     @property
     def affine_lps(self) -> np.ndarray:

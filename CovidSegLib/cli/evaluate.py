@@ -113,7 +113,7 @@ def _apart(
     wanted = select_data(options.data, chosen, options.patients)
     progress("Reading the cases", 0.02)
     cases = wanted.cases()
-    slices = sum(len(case.axial) for case in cases)
+    slices = sum(len(case.scan) for case in cases)
     share = slices / (slices + 150 * len(wanted.scans))  # a whole scan has about that many
     results: list[PatientResult] = []
     scans: dict[str, dict[str, Any]] = {}

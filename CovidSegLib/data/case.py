@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..volume import AxialScan
+
 #: What masks are of. Infection and tumour lie within the lungs.
 STRUCTURES = ("lungs", "infection", "tumour")
 
@@ -17,8 +19,7 @@ class Case:
     Attributes:
         name: The case.
         patient: Whom it shows; splits are made by patient.
-        axial: int16 HU (slices, rows, columns), as `AxialView` turns them.
-        spacing: mm between slices, rows, columns.
+        scan: int16 HU on axial slices.
         masks: By structure (`STRUCTURES`), boolean masks of the same shape; a structure that nobody has drawn is not
             in it.
         known: By structure, boolean (slices): where the mask may be learnt from.
@@ -27,8 +28,7 @@ class Case:
 
     name: str
     patient: str
-    axial: np.ndarray
-    spacing: tuple[float, float, float]
+    scan: AxialScan
     masks: dict[str, np.ndarray]
     known: dict[str, np.ndarray]
     eight_bit: bool = False
@@ -36,12 +36,12 @@ class Case:
     def mask(self, structure: str) -> np.ndarray:
         """The boolean mask (slices, rows, columns) of a structure, empty where there is none."""
         mask = self.masks.get(structure)
-        return np.zeros(self.axial.shape, dtype=bool) if mask is None else mask
+        return np.zeros(self.scan.shape, dtype=bool) if mask is None else mask
 
     def known_slices(self, structure: str) -> np.ndarray:
         """Boolean (slices): where a structure is known; nowhere if there is no mask of it."""
         known = self.known.get(structure) if structure in self.masks else None
-        return np.zeros(len(self.axial), dtype=bool) if known is None else known
+        return np.zeros(len(self.scan), dtype=bool) if known is None else known
 
     @property
     def lungs(self) -> np.ndarray:

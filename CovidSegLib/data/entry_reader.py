@@ -13,7 +13,7 @@ from ..preprocessing import AxialView
 from ..reading import FILE_KINDS, quiet_itk
 from ..reading.hounsfield import MOST_HU, as_hounsfield
 from ..reading.integrity import check_file
-from ..volume import Grid, Volume
+from ..volume import AxialScan, Grid, Volume
 from .case import Case
 from .entry import Entry, Labels
 
@@ -39,9 +39,9 @@ def read_entry(entry: Entry) -> Case:
             for structure in structures:
                 masks[structure] |= np.rint(mask.array) == value
     masks = {structure: view.apply(mask) for structure, mask in masks.items()}
-    axial = view.apply(hounsfield)
-    known = {structure: np.ones(len(axial), dtype=bool) for structure in masks}
-    return Case(entry.name, entry.patient, axial, view.spacing(ct.grid), masks, known, eight_bit)
+    scan = AxialScan(view.apply(hounsfield), view.spacing(ct.grid))
+    known = {structure: np.ones(len(scan), dtype=bool) for structure in masks}
+    return Case(entry.name, entry.patient, scan, masks, known, eight_bit)
 
 
 def hounsfield_of(entry: Entry, values: np.ndarray) -> tuple[np.ndarray, bool]:

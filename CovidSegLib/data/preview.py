@@ -30,7 +30,7 @@ def slices_to_show(case: Case) -> list[int]:
     """
     held = np.flatnonzero(case.lungs.any(axis=(1, 2)))
     if not held.size:
-        held = np.arange(len(case.axial))
+        held = np.arange(len(case.scan))
     lower, middle, upper = (int(held[round(share * (held.size - 1))]) for share in (0.25, 0.5, 0.75))
     infected = np.count_nonzero(case.infection, axis=(1, 2))
     return sorted({lower, int(infected.argmax()) if infected.any() else middle, upper})
@@ -58,7 +58,7 @@ def draw(path: Path, cases: Sequence[Case], *, overwrite: bool = False) -> None:
     for number, case in enumerate(shown):
         row, first = number // abreast, number % abreast * SLICES
         for panel, z in zip(panels[row, first:], slices_to_show(case), strict=False):
-            show_slice(panel, case.axial[z], case.spacing[1:], _title(case, z), size=7)
+            show_slice(panel, case.scan.hu[z], case.scan.spacing.pixel_mm, _title(case, z), size=7)
             draw_outline(panel, case.lungs[z], LUNGS_COLOUR, 0.8)
             draw_outline(panel, case.infection[z], INFECTION_COLOUR, 0.8)
     left_out = f"     {len(cases) - len(shown)} more cases are not shown." if len(cases) > len(shown) else ""
@@ -71,5 +71,5 @@ def _title(case: Case, z: int) -> str:
     """The case and the slice, and what of its masks may not be learnt from."""
     masks = {"lungs": case.lungs_known, "infection": case.infection_known}
     unknown = [name for name, known in masks.items() if not known[z]]
-    place = f"slice {z + 1} of {len(case.axial)}"
+    place = f"slice {z + 1} of {len(case.scan)}"
     return f"{case.name}\n{place}{', unknown: ' if unknown else ''}{' and '.join(unknown)}"

@@ -11,24 +11,24 @@ from scipy import ndimage
 
 from ..postprocessing import fill_holes
 from ..preprocessing import body_mask
+from ..volume import AxialScan, AxialSpacing
 
 #: Between aerated lung (-850 HU) and soft tissue (40 HU); half-way also where a voxel holds both.
 LUNG_BELOW_HU = -400
 
 
-def threshold_lungs(axial: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def threshold_lungs(scan: AxialScan) -> np.ndarray:
     """Both lungs, vessels in them included, trachea and main bronchi not.
 
     Args:
-        axial: HU, axial slices (`preprocessing.AxialView`).
-        spacing: mm between slices, rows, columns.
+        scan: The CT as axial slices.
 
     Returns:
         Boolean mask of the same shape.
     """
-    inside = _not_touching_edge(axial < LUNG_BELOW_HU)
-    inside &= body_mask(axial, spacing[1:])  # a table may hold air that touches no edge
-    inside &= ~_airways(axial, inside, spacing)
+    inside = _not_touching_edge(scan.hu < LUNG_BELOW_HU)
+    inside &= body_mask(scan)  # a table may hold air that touches no edge
+    inside &= ~_airways(scan, inside)
     labels, _ = ndimage.label(ndimage.binary_opening(inside, iterations=1))
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
@@ -36,7 +36,7 @@ def threshold_lungs(axial: np.ndarray, spacing: tuple[float, float, float]) -> n
     # A second piece is the other lung and not bowel if it is of the same order of size.
     lungs = np.isin(labels, [piece for piece in largest if sizes[piece] > 0.2 * sizes.max()])
     lungs = ndimage.binary_dilation(lungs, iterations=1) & inside
-    return _fill(lungs, spacing)
+    return _fill(lungs, scan.spacing)
 
 
 def _not_touching_edge(air: np.ndarray) -> np.ndarray:
@@ -49,13 +49,13 @@ def _not_touching_edge(air: np.ndarray) -> np.ndarray:
     return inside
 
 
-def _airways(axial: np.ndarray, inside: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def _airways(scan: AxialScan, inside: np.ndarray) -> np.ndarray:
     """Trachea and main bronchi: followed downwards from the topmost slices while the air stays compact and dark."""
-    pixel_mm2 = spacing[1] * spacing[2]
-    dark = inside & (axial < -920)
+    pixel_mm2 = scan.spacing.rows * scan.spacing.columns
+    dark = inside & (scan.hu < -920)
     airways = np.zeros_like(inside)
     above: np.ndarray | None = None
-    for z in range(len(axial) - 1, -1, -1):
+    for z in range(len(scan) - 1, -1, -1):
         labels, count = ndimage.label(dark[z])
         keep = np.zeros_like(inside[z])
         for label in range(1, count + 1):
@@ -70,13 +70,13 @@ def _airways(axial: np.ndarray, inside: np.ndarray, spacing: tuple[float, float,
             above = airways[z] = keep
         elif above is not None:
             break
-    walls = max(1, round(1.5 / spacing[1]))
+    walls = max(1, round(1.5 / scan.spacing.rows))
     return ndimage.binary_dilation(airways, np.ones((1, 3, 3)), iterations=walls)
 
 
-def _fill(lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def _fill(lungs: np.ndarray, spacing: AxialSpacing) -> np.ndarray:
     """Vessels and small lesions closed over, in each slice, by discs of 6 mm; holes filled, but for the diaphragm's."""
-    radius = max(1, round(6.0 / spacing[1]))
+    radius = max(1, round(6.0 / spacing.rows))
     disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
     closed = np.empty_like(lungs)
     for z, section in enumerate(lungs):

@@ -17,7 +17,7 @@ from ..metrics.measurement import Measurement
 from ..models import Model
 from ..pipeline import segment
 from ..progress import Progress, silent, subprogress
-from ..volume import Grid, Volume
+from ..volume import Grid, GridSpacing, Volume
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,9 @@ class _Run(NamedTuple):
 
 
 def _measure(case: Case, model: Model, device: str, progress: Progress) -> _Run:
-    between, rows, columns = case.spacing
-    depth, height, width = case.axial.shape
-    volume = Volume(np.ascontiguousarray(case.axial), Grid((depth, height, width), (columns, rows, between)))
+    spacing = case.scan.spacing
+    grid = Grid(case.scan.shape, GridSpacing(spacing.columns, spacing.rows, spacing.slices))
+    volume = Volume(np.ascontiguousarray(case.scan.hu), grid)
     try:
         found = segment(
             volume, model, device=device, progress=lambda _, fraction: progress(f"Segmenting {case.name}", fraction)
@@ -107,10 +107,8 @@ def _measure(case: Case, model: Model, device: str, progress: Progress) -> _Run:
     lungs = case.lungs if drawn else found.lungs > 0
     calibration = Calibration.of(found.probability, case.infection, lungs)
     measured = {
-        "lungs": Measurement.of(found.lungs > 0, lungs, case.spacing, open_ends=True) if drawn else Measurement(),
-        "infection": Measurement.of(
-            found.infection, case.infection, case.spacing, open_ends=True, calibration=calibration
-        ),
+        "lungs": Measurement.of(found.lungs > 0, lungs, spacing, open_ends=True) if drawn else Measurement(),
+        "infection": Measurement.of(found.infection, case.infection, spacing, open_ends=True, calibration=calibration),
     }
-    shown = (case.name, case.axial, case.infection, found.infection, case.spacing)
+    shown = (case.name, case.scan, case.infection, found.infection)
     return _Run(measured, SliceView.of(*shown), {kind: SliceView.of(*shown, kind) for kind in FAILURES})

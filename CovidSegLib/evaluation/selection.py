@@ -32,7 +32,7 @@ class SelectedData:
         if not self.patients:
             return []
         cases = self.data.cases(self.patients)
-        return [case for case in cases if len(case.axial) > 1 and "infection" in case.masks]
+        return [case for case in cases if len(case.scan) > 1 and "infection" in case.masks]
 
     def scan_folders(self) -> dict[Path, list[str]]:
         """The whole scans by the folder that holds them and their labels."""

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..notices import NOT_FOR_DIAGNOSIS
+from ..volume import AxialScan
 from . import palette
 
 #: Lung window.
@@ -53,17 +54,16 @@ class SliceView:
     def of(
         cls,
         name: str,
-        hu: np.ndarray,
+        scan: AxialScan,
         true: np.ndarray,
         found: np.ndarray,
-        spacing: tuple[float, float, float],
         failure: str | None = None,
     ) -> SliceView:
         """Of arrays (z, y, x) the slice with most true infection, or most of a failure; the first of several."""
         wanted = true if failure is None else _wrong(true, found, failure)
         most = int(wanted.sum(axis=(1, 2)).argmax())
-        picture, marked, seen = (np.array(array[most]) for array in (hu, true, found))
-        return cls(f"{name}, slice {most + 1} of {len(hu)}", picture, marked, seen, spacing[1:])
+        picture, marked, seen = (np.array(array[most]) for array in (scan.hu, true, found))
+        return cls(f"{name}, slice {most + 1} of {len(scan)}", picture, marked, seen, scan.spacing.pixel_mm)
 
 
 def _wrong(true: np.ndarray, found: np.ndarray, kind: str) -> np.ndarray:

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from ..preprocessing import AIR_HU, VolumeFrame, grey_statistics, scale_window, standardise
 from ..recipe import Stage
+from ..volume import AxialScan
 from .devices import choose_precision
 from .loaded_stage import LoadedStage
 from .regions import volume_frame
@@ -21,19 +22,18 @@ from .structures import structure_maps
 @torch.inference_mode()
 def predict_patches(
     loaded: LoadedStage,
-    axial: np.ndarray,
-    spacing: tuple[float, float, float],
+    scan: AxialScan,
     lungs: np.ndarray | None,
     progress: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
     """As `inference.predict`, for a stage that sees patches; overlapping ones are averaged as probabilities."""
     stage, network, temperature = loaded
     assert stage.patches is not None
-    found = {name: np.zeros(axial.shape, dtype=np.uint8) for name in stage.finds}
+    found = {name: np.zeros(scan.shape, dtype=np.uint8) for name in stage.finds}
     if lungs is not None and not lungs.any():
         return found
-    frame = volume_frame(stage, axial, spacing, lungs)
-    pixels = seen_volume(stage, frame, axial, spacing, lungs)
+    frame = volume_frame(stage, scan, lungs)
+    pixels = seen_volume(stage, frame, scan, lungs)
     statistics = grey_statistics(pixels, stage.intensity)
 
     def grey(hu: torch.Tensor) -> torch.Tensor:
@@ -72,15 +72,14 @@ def predict_patches(
 def seen_volume(
     stage: Stage,
     frame: VolumeFrame,
-    axial: np.ndarray,
-    spacing: tuple[float, float, float],
+    scan: AxialScan,
     lungs: np.ndarray | None,
 ) -> torch.Tensor:
     """HU of a scan on the network's grid, float32 of the frame's size; air far from the lungs where the stage masks."""
-    pixels = frame.take(axial)
+    pixels = frame.take(scan.hu)
     if stage.mask_margin_mm is not None and lungs is not None:
         outside = (frame.take_labels(lungs) == 0).numpy()
-        distance = ndimage.distance_transform_edt(outside, sampling=frame.spacing(spacing))
+        distance = ndimage.distance_transform_edt(outside, sampling=frame.spacing(scan.spacing))
         pixels[torch.from_numpy(distance > stage.mask_margin_mm)] = AIR_HU
     return pixels
 

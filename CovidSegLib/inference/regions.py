@@ -6,36 +6,32 @@ import numpy as np
 
 from ..preprocessing import SliceFrame, VolumeFrame, body_mask
 from ..recipe import Stage
+from ..volume import AxialScan
 
 
-def slice_frame(
-    stage: Stage, axial: np.ndarray, spacing: tuple[float, float, float], lungs: np.ndarray | None = None
-) -> SliceFrame:
+def slice_frame(stage: Stage, scan: AxialScan, lungs: np.ndarray | None = None) -> SliceFrame:
     """The rectangle of the slices of a scan for a stage that sees slices.
 
     Args:
         stage: Names the region.
-        axial: HU (slices, rows, columns).
-        spacing: mm between slices, rows, columns.
+        scan: The CT as axial slices.
         lungs: Boolean mask, as far as the lungs are known; needed for the region "lungs".
     """
     assert stage.slices is not None
-    region = np.ones(axial.shape[1:], dtype=bool)
+    region = np.ones(scan.shape[1:], dtype=bool)
     if stage.region == "lungs" and lungs is not None:
         region = np.asarray(lungs.any(axis=0))
     elif stage.region == "body":
-        region = body_mask(axial, spacing[1:])
-    return SliceFrame.around(region, spacing[1:], stage.slices.size, stage.margin_mm)
+        region = body_mask(scan)
+    return SliceFrame.around(region, scan.spacing.pixel_mm, stage.slices.size, stage.margin_mm)
 
 
-def volume_frame(
-    stage: Stage, axial: np.ndarray, spacing: tuple[float, float, float], lungs: np.ndarray | None = None
-) -> VolumeFrame:
+def volume_frame(stage: Stage, scan: AxialScan, lungs: np.ndarray | None = None) -> VolumeFrame:
     """The box of a scan for a stage that sees patches; arguments as of `slice_frame`."""
     assert stage.patches is not None
-    region = np.ones(axial.shape, dtype=bool)
+    region = np.ones(scan.shape, dtype=bool)
     if stage.region == "lungs" and lungs is not None:
         region = lungs
     elif stage.region == "body":
-        region = np.broadcast_to(body_mask(axial, spacing[1:]), axial.shape)
-    return VolumeFrame.around(region, spacing, stage.patches.spacing_mm, stage.margin_mm)
+        region = np.broadcast_to(body_mask(scan), scan.shape)
+    return VolumeFrame.around(region, scan.spacing, stage.patches.spacing_mm, stage.margin_mm)

@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from ..preprocessing import grey_statistics, keep_near, neighbours, scale_window, standardise
 from ..recipe import Stage
+from ..volume import AxialScan
 from .devices import choose_precision
 from .loaded_stage import LoadedStage
 from .regions import slice_frame
@@ -26,8 +27,7 @@ BEYOND_MM = 6.0
 @torch.inference_mode()
 def predict_slices(
     loaded: LoadedStage,
-    axial: np.ndarray,
-    spacing: tuple[float, float, float],
+    scan: AxialScan,
     lungs: np.ndarray | None,
     progress: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
@@ -37,25 +37,27 @@ def predict_slices(
     """
     stage, network, temperature = loaded
     assert stage.slices is not None
-    frame = slice_frame(stage, axial, spacing, lungs)
-    wanted = list(range(len(axial))) if lungs is None else _with_lungs(lungs, stage, spacing[0])
+    frame = slice_frame(stage, scan, lungs)
+    wanted = list(range(len(scan))) if lungs is None else _with_lungs(lungs, stage, scan.spacing.slices)
     device = next(network.parameters()).device
     precision = choose_precision(device)
-    margin = None if stage.mask_margin_mm is None else round(stage.mask_margin_mm / frame.pixel_mm(spacing[1]))
+    margin = None if stage.mask_margin_mm is None else round(stage.mask_margin_mm / frame.pixel_mm(scan.spacing.rows))
 
     def seen(slices: list[int]) -> torch.Tensor:
         """Slices as the network sees them, in HU."""
-        pixels = frame.take(axial[slices])
+        pixels = frame.take(scan.hu[slices])
         if margin is not None and lungs is not None:
             pixels = keep_near(pixels, frame.take(lungs[slices], fill=0, interpolation="nearest"), margin)
         return pixels
 
     sample = wanted[::SAMPLE] if stage.intensity.zscore else []
     statistics = grey_statistics(seen(sample), stage.intensity) if sample else None
-    found = {name: np.zeros(axial.shape, dtype=np.uint8) for name in stage.finds}
+    found = {name: np.zeros(scan.shape, dtype=np.uint8) for name in stage.finds}
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
-        around = [neighbours(z, len(axial), stage.slices.count, spacing[0], stage.slices.step_mm) for z in batch]
+        around = [
+            neighbours(z, len(scan), stage.slices.count, scan.spacing.slices, stage.slices.step_mm) for z in batch
+        ]
         needed = sorted({z for group in around for z in group})
         grey = standardise(scale_window(seen(needed), stage.intensity.window_hu), stage.intensity, statistics)
         image = torch.stack([grey[[needed.index(z) for z in group]] for group in around])

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..volume import AxialSpacing
 from .calibration import Calibration
 from .lesion_detection import LesionCounts
 from .overlap import ConfusionMatrix
@@ -100,7 +101,7 @@ class Measurement:
         cls,
         prediction: np.ndarray,
         target: np.ndarray,
-        spacing: tuple[float, float, float],
+        spacing: AxialSpacing,
         *,
         open_ends: bool = False,
         calibration: Calibration | None = None,
@@ -110,14 +111,14 @@ class Measurement:
         Args:
             prediction: Boolean (z, y, x).
             target: Boolean (z, y, x), of the same shape.
-            spacing: Voxel spacing in mm along (z, y, x).
+            spacing: Distance between slices, rows and columns in mm.
             open_ends: Whether the scan continues beyond the first and the last slice; see `SurfaceDistances.of`.
             calibration: Calibration of the probabilities from which the prediction was made, if known.
 
         Raises:
             ValueError: The shapes differ.
         """
-        voxels, voxel_ml = ConfusionMatrix.of(prediction, target), float(np.prod(spacing)) / 1000
+        voxels, voxel_ml = ConfusionMatrix.of(prediction, target), spacing.voxel_ml
         return cls(
             voxels,
             ConfusionMatrix.of_slices(prediction, target),

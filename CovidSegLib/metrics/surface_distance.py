@@ -9,6 +9,7 @@ from scipy.ndimage import binary_erosion
 from scipy.spatial import KDTree
 
 from ..masks import bounding_box
+from ..volume import AxialSpacing
 
 
 def _no_distances() -> np.ndarray:
@@ -49,7 +50,7 @@ class SurfaceDistances:
         cls,
         prediction: np.ndarray,
         target: np.ndarray,
-        spacing: tuple[float, float, float],
+        spacing: AxialSpacing,
         *,
         open_ends: bool = False,
     ) -> SurfaceDistances:
@@ -58,7 +59,7 @@ class SurfaceDistances:
         Args:
             prediction: Boolean (z, y, x).
             target: Boolean (z, y, x), of the same shape.
-            spacing: Voxel spacing in mm along (z, y, x).
+            spacing: Distance between slices, rows and columns in mm.
             open_ends: Whether the scan continues beyond the first and the last slice. If True, a mask that is cut off
                 at these slices has no surface there. If False, everything outside the array is background, as in MONAI.
 

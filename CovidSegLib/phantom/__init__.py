@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from ..volume import Grid, Volume
+from ..volume import Grid, GridSpacing, Volume
 from . import anatomy
 from .canvas import Canvas, Shape
 from .opacities import Lesion, blob
@@ -52,7 +52,7 @@ class Phantom:
 
 def default_grid() -> Grid:
     """The root of the neck to the upper abdomen along the patient's axes, 1.4 x 1.4 x 2.8 mm."""
-    return Grid((112, 256, 256), (1.4, 1.4, 2.8), (-178.5, -170.5, -200.0))
+    return Grid((112, 256, 256), GridSpacing(1.4, 1.4, 2.8), (-178.5, -170.5, -200.0))
 
 
 def oblique_grid() -> Grid:
@@ -62,7 +62,7 @@ def oblique_grid() -> Grid:
     about_y = np.array([[np.cos(roll), 0, np.sin(roll)], [0, 1, 0], [-np.sin(roll), 0, np.cos(roll)]])
     about_z = np.array([[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]])
     direction = about_z @ about_x @ about_y
-    shape, spacing = (130, 220, 230), (1.7, 1.6, 2.6)
+    shape, spacing = (130, 220, 230), GridSpacing(1.7, 1.6, 2.6)
     half = np.asarray(shape[::-1]) * spacing / 2
     origin = np.array([0.0, 5.0, -45.0]) - direction @ half
     x, y, z = map(float, origin)

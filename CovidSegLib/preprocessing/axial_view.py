@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from ..volume import Grid
+from ..volume import AxialScan, AxialSpacing, Grid, Volume
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,11 @@ class AxialView:
         """An array in the view, back on the axes of the grid; a view of the same memory."""
         return np.flip(array, self.flips).transpose(np.argsort(self.axes))
 
-    def spacing(self, grid: Grid) -> tuple[float, float, float]:
+    def spacing(self, grid: Grid) -> AxialSpacing:
         """Voxel distance in mm along the axes of the view: between slices, rows and columns."""
         between, rows, columns = (grid.spacing[2 - axis] for axis in self.axes)
-        return between, rows, columns
+        return AxialSpacing(between, rows, columns)
+
+    def scan(self, volume: Volume) -> AxialScan:
+        """A CT as axial slices; its array is a view of the same memory."""
+        return AxialScan(self.apply(volume.array), self.spacing(volume.grid))

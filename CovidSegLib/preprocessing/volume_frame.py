@@ -9,6 +9,7 @@ import torch
 from torch.nn import functional
 
 from ..masks import Box, bounding_box
+from ..volume import AxialSpacing
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class VolumeFrame:
     def around(
         cls,
         mask: np.ndarray,
-        spacing: tuple[float, float, float],
+        spacing: AxialSpacing,
         wanted_mm: tuple[float, float, float] | None,
         margin_mm: float,
     ) -> VolumeFrame:
@@ -52,11 +53,11 @@ class VolumeFrame:
         depth, height, width = (max(1, round(n * step)) for n, step in zip(lengths, steps, strict=True))
         return cls((z, y, x), (depth, height, width))
 
-    def spacing(self, spacing: tuple[float, float, float]) -> tuple[float, float, float]:
+    def spacing(self, spacing: AxialSpacing) -> AxialSpacing:
         """mm between the network's voxels, from that between the scan's."""
         sizes = zip(self.box, self.size, spacing, strict=True)
         depth, height, width = ((part.stop - part.start) / size * mm for part, size, mm in sizes)
-        return depth, height, width
+        return AxialSpacing(depth, height, width)
 
     def take(self, array: np.ndarray) -> torch.Tensor:
         """An array (slices, rows, columns) as the network sees it: float32 of `size`, averaged where it is coarser."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import InputError
-from ..volume import Grid
+from ..volume import Grid, GridSpacing
 from .dicom_header import Slice
 
 #: Scanners write positions with as little as one decimal, so each slice may lie 0.05 mm off, and the outermost two,
@@ -71,7 +71,7 @@ def stack(slices: Sequence[Slice]) -> tuple[Grid, list[Slice]]:
     step = _step(positions, direction[:, 2], ordered)
     grid = Grid(
         (len(slices), rows, columns),
-        (float(spacings[0, 0]), float(spacings[0, 1]), step),
+        GridSpacing(float(spacings[0, 0]), float(spacings[0, 1]), step),
         (float(positions[0, 0]), float(positions[0, 1]), float(positions[0, 2])),
         tuple(map(float, direction.ravel())),
     )

@@ -116,8 +116,8 @@ def _scans(case: Case, stage: Stage) -> Iterator[_Scan]:
         if not whether or len(run) < 2:
             continue
         part = slice(run[0], run[-1] + 1)
-        axial, lungs = case.axial[part], case.lungs[part]
-        frame = volume_frame(stage, axial, case.spacing, lungs)
-        pixels = seen_volume(stage, frame, axial, case.spacing, lungs)
+        scan, lungs = case.scan[part], case.lungs[part]
+        frame = volume_frame(stage, scan, lungs)
+        pixels = seen_volume(stage, frame, scan, lungs)
         mask = torch.stack([frame.take_labels(np.asarray(channel[part])) for channel in target])
         yield _Scan(pixels.round().to(torch.int16), mask, _found(mask, stage), grey_statistics(pixels, stage.intensity))

@@ -65,16 +65,16 @@ class SliceDataset(Dataset):
         self.varied = train and len(self.augment_hu.transforms) > 0
         self.eight_bit = [case.eight_bit for case in cases]
         for number, case in enumerate(cases):
-            frame = slice_frame(stage, case.axial, case.spacing, case.lungs)
+            frame = slice_frame(stage, case.scan, case.lungs)
             nearest = partial(frame.take, fill=0, interpolation="nearest")
-            pixels = frame.take(case.axial)
+            pixels = frame.take(case.scan.hu)
             self.stacks.append(
                 _Stack(
                     pixels.round().to(torch.int16),
                     torch.stack([nearest(channel) for channel in target_mask(case, stage)], 1).to(torch.uint8),
                     nearest(case.lungs) > 0.5,
-                    case.spacing[0],
-                    frame.pixel_mm(case.spacing[1]),
+                    case.scan.spacing.slices,
+                    frame.pixel_mm(case.scan.spacing.rows),
                     grey_statistics(pixels, stage.intensity),
                 )
             )

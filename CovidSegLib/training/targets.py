@@ -26,7 +26,7 @@ def target_mask(case: Case, stage: Stage) -> np.ndarray:
     masks = {label: _mask_of(case, label) for label in stage.labels if label != BACKGROUND}
     if not stage.exclusive:
         return np.stack(list(masks.values())).astype(np.uint8)
-    classes = np.zeros((1, *case.axial.shape), dtype=np.uint8)
+    classes = np.zeros((1, *case.scan.shape), dtype=np.uint8)
     for label in (*LUNG_LABELS, TUMOUR_LABEL, INFECTION_LABEL):
         if label in masks:
             classes[0][masks[label]] = stage.labels.index(label)
@@ -35,7 +35,7 @@ def target_mask(case: Case, stage: Stage) -> np.ndarray:
 
 def known_slices(case: Case, stage: Stage) -> np.ndarray:
     """Boolean (slices): where all that the stage is to find is known."""
-    known = np.ones(len(case.axial), dtype=bool)
+    known = np.ones(len(case.scan), dtype=bool)
     for structure in (*stage.finds, *({TUMOUR_LABEL} & {*stage.labels})):
         known &= case.known_slices(structure)
     return known
@@ -67,13 +67,15 @@ def _mask_of(case: Case, label: str) -> np.ndarray:
 
 def lung_sides(case: Case) -> np.ndarray:
     """Which lung each voxel of the lungs belongs to, by where it lies: uint8, 0 outside, 1 right lung, 2 left lung."""
-    sides = lungs_from_probability(case.lungs.astype(np.uint8) * 255, case.spacing)
+    sides = lungs_from_probability(case.lungs.astype(np.uint8) * 255, case.scan.spacing)
     if not sides.any():  # too little of a lung to be split
-        middle = (case.axial.shape[2] - 1) / 2
-        across = np.where(np.arange(case.axial.shape[2]) < middle, RIGHT_LUNG, LEFT_LUNG)
+        middle = (case.scan.shape[2] - 1) / 2
+        across = np.where(np.arange(case.scan.shape[2]) < middle, RIGHT_LUNG, LEFT_LUNG)
         return np.where(case.lungs, across, 0).astype(np.uint8)
     left_out = case.lungs & (sides == 0)  # pieces that a whole scan would not count as lung
     if left_out.any():
-        nearest = ndimage.distance_transform_edt(sides == 0, case.spacing, return_distances=False, return_indices=True)
+        nearest = ndimage.distance_transform_edt(
+            sides == 0, case.scan.spacing, return_distances=False, return_indices=True
+        )
         sides = np.where(left_out, sides[tuple(nearest)], sides)
     return np.where(case.lungs, sides, 0).astype(np.uint8)

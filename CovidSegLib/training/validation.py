@@ -37,10 +37,10 @@ def validate(
         needed = "lungs" not in loaded.stage.finds or loaded.stage.region == "lungs"
         within = name == "infection" and needed and case.lungs_known.any()
         lungs = case.lungs if within else None
-        found = predict(loaded, case.axial, case.spacing, lungs, here, name)[name] >= 128
+        found = predict(loaded, case.scan, lungs, here, name).of(name) >= 128
         if lungs is not None:
             found &= lungs  # as in the pipeline
         known, true = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
         counts += ConfusionMatrix.of(found[known], true[known])
-        views.append(SliceView.of(case.name, case.axial, true, found, case.spacing))
+        views.append(SliceView.of(case.name, case.scan, true, found))
     return counts.dice, views

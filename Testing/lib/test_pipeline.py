@@ -15,11 +15,12 @@ from support.phantoms import COARSE, UPPER, dice, phantom_on
 from CovidSegLib import models, pipeline
 from CovidSegLib.checks import CUT_LUNG_MM2
 from CovidSegLib.errors import Cancelled, InputError
+from CovidSegLib.inference import Probabilities
 from CovidSegLib.phantom import Phantom
 from CovidSegLib.pipeline import segment
 from CovidSegLib.preprocessing import AxialView
 from CovidSegLib.segmentation import Segmentation
-from CovidSegLib.volume import Grid, Volume
+from CovidSegLib.volume import AxialScan, Grid, Volume
 
 #: What the released model must reach on the phantom; on patients it is measured elsewhere.
 LUNGS_DICE, INFECTION_DICE = 0.9, 0.6
@@ -67,11 +68,11 @@ def test_lungs_that_the_second_network_finds_take_the_place_of_the_first_s(
     rough = ndimage.binary_erosion(lungs, np.ones((1, 3, 3)), iterations=2)
     given: list[np.ndarray] = []
 
-    def predict(stage: object, axial: np.ndarray, spacing: object, known: np.ndarray | None, *rest: object) -> object:
+    def predict(stage: object, scan: AxialScan, known: np.ndarray | None, *rest: object) -> object:
         if known is None:
-            return {"lungs": rough * np.uint8(255)}
+            return Probabilities(lungs=rough * np.uint8(255))
         given.append(known)
-        return {"lungs": lungs * np.uint8(255), "infection": np.zeros(axial.shape, np.uint8)}
+        return Probabilities(lungs * np.uint8(255), np.zeros(scan.shape, np.uint8))
 
     monkeypatch.setattr(pipeline, "predict", predict)
     found = segment(phantom.volume, models.find())
@@ -83,10 +84,10 @@ def test_no_lung_is_found_where_there_is_no_image(phantom: Phantom, monkeypatch:
     array = phantom.volume.array.copy()
     array[:, :, :12] = -1024
 
-    def predict(stage: object, axial: np.ndarray, *rest: object) -> object:
+    def predict(stage: object, scan: AxialScan, *rest: object) -> object:
         lungs = phantom.lungs > 0
         lungs[:, 5:-5, 2:8] = True
-        return {"lungs": lungs * np.uint8(255), "infection": np.zeros(axial.shape, np.uint8)}
+        return Probabilities(lungs * np.uint8(255), np.zeros(scan.shape, np.uint8))
 
     monkeypatch.setattr(pipeline, "predict", predict)
     found = segment(Volume(array, COARSE), models.find()).lungs > 0

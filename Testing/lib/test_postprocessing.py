@@ -5,8 +5,9 @@ import pytest
 
 from CovidSegLib.phantom import make_phantom
 from CovidSegLib.postprocessing import VESSEL_MM2, infection_in_lungs, lungs_from_probability
+from CovidSegLib.volume import AxialSpacing
 
-SPACING = (2.0, 1.0, 1.0)
+SPACING = AxialSpacing(2.0, 1.0, 1.0)
 
 
 def two_lungs(touching: bool = False) -> np.ndarray:
@@ -41,7 +42,7 @@ def test_a_thin_layer_is_one_lung_on_its_side(columns: slice, side: int) -> None
     """Worn away, nothing is left of it; it went wrong with what an untrained network marks."""
     mask = np.zeros((60, 120, 160), dtype=bool)
     mask[10:50, 30:32, columns] = True
-    lungs = lungs_from_probability((mask * 255).astype(np.uint8), (8.0, 4.0, 4.0))
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), AxialSpacing(8.0, 4.0, 4.0))
     np.testing.assert_array_equal(lungs, np.where(mask, side, 0))
 
 
@@ -84,7 +85,7 @@ def test_nothing_gives_nothing() -> None:
 def test_truth_of_the_phantom_survives() -> None:
     phantom = make_phantom(seed=3)
     between, rows, columns = phantom.volume.grid.spacing[::-1]
-    lungs = lungs_from_probability(((phantom.lungs > 0) * 255).astype(np.uint8), (between, rows, columns))
+    lungs = lungs_from_probability(((phantom.lungs > 0) * 255).astype(np.uint8), AxialSpacing(between, rows, columns))
     assert (lungs == phantom.lungs).mean() > 0.9995
 
 

@@ -12,13 +12,13 @@ import SimpleITK as sitk
 from support.tiny_case import chest_case
 
 CHEST = chest_case()
-NONE = np.zeros(CHEST.axial.shape, np.uint8)
+NONE = np.zeros(CHEST.scan.hu.shape, np.uint8)
 LUNGS = CHEST.lungs.astype(np.uint8)
 #: 1 on the one side and 2 on the other, as the two lungs are numbered.
 SIDES = LUNGS * np.where(np.arange(48) < 24, 2, 1).astype(np.uint8)
 INFECTION = CHEST.infection.astype(np.uint8)
 #: The chest as an eight-bit picture of -1250 to 250 HU, and the HU that are put back from it.
-GREY = np.clip(np.rint((CHEST.axial + 1250.0) * 255 / 1500), 0, 255).astype(np.uint8)
+GREY = np.clip(np.rint((CHEST.scan.hu + 1250.0) * 255 / 1500), 0, 255).astype(np.uint8)
 PUT_BACK = np.rint(GREY * np.float32(1500 / 255) - 1250)
 
 
@@ -36,7 +36,7 @@ def write(
 
 def covid19_ct_seg_hu(folder: Path) -> None:
     for name in ("radiopaedia_29_86490_1_run0", "coronacases_001_run0"):
-        for kind, array in (("ct", CHEST.axial), ("lung", LUNGS), ("infection", INFECTION)):
+        for kind, array in (("ct", CHEST.scan.hu), ("lung", LUNGS), ("infection", INFECTION)):
             write(folder / f"{name}_{kind}.nii.gz", array)
     index = [
         {"name": "radiopaedia_29_86490_1_run0", "patient": "radiopaedia_29_86490_1", "slices": 12},
@@ -47,19 +47,19 @@ def covid19_ct_seg_hu(folder: Path) -> None:
 
 def zenodo(folder: Path) -> None:
     for name in ("coronacases_001", "radiopaedia_10_85902_1", "radiopaedia_10_85902_3"):
-        write(folder / "COVID-19-CT-Seg_20cases" / f"{name}.nii.gz", CHEST.axial if name[0] == "c" else GREY)
+        write(folder / "COVID-19-CT-Seg_20cases" / f"{name}.nii.gz", CHEST.scan.hu if name[0] == "c" else GREY)
         write(folder / "Lung_Mask" / f"{name}.nii.gz", SIDES)
         write(folder / "Infection_Mask" / f"{name}.nii.gz", INFECTION)
 
 
 def zenodo_in_one(folder: Path) -> None:
-    write(folder / "COVID-19-CT-Seg_20cases" / "coronacases_001.nii.gz", CHEST.axial)
+    write(folder / "COVID-19-CT-Seg_20cases" / "coronacases_001.nii.gz", CHEST.scan.hu)
     write(folder / "Lung_and_Infection_Mask" / "coronacases_001.nii.gz", np.where(INFECTION, 3, SIDES).astype(np.uint8))
 
 
 def kaggle(folder: Path) -> None:
     rows = [
-        ("coronacases_org_001.nii", "coronacases_001.nii", CHEST.axial),
+        ("coronacases_org_001.nii", "coronacases_001.nii", CHEST.scan.hu),
         ("radiopaedia_org_covid-19-pneumonia-10_85902_0-dcm.nii", "radiopaedia_10_85902_0.nii", GREY),
     ]
     columns = ("ct_scan", "lung_mask", "infection_mask", "lung_and_infection_mask")
@@ -77,7 +77,7 @@ def kaggle(folder: Path) -> None:
 
 
 def medseg(folder: Path) -> None:
-    write(folder / "rp_im" / "1.nii.gz", CHEST.axial)
+    write(folder / "rp_im" / "1.nii.gz", CHEST.scan.hu)
     write(folder / "rp_lung_msk" / "1.nii.gz", LUNGS)
     lesions = INFECTION * np.where(np.arange(48) < 13, 1, 2).astype(np.uint8)
     lesions[0, 0, 0] = 3
@@ -86,25 +86,25 @@ def medseg(folder: Path) -> None:
 
 def msd_lung(folder: Path) -> None:
     for name in ("lung_001", "._lung_001"):
-        write(folder / "imagesTr" / f"{name}.nii.gz", CHEST.axial)
+        write(folder / "imagesTr" / f"{name}.nii.gz", CHEST.scan.hu)
         write(folder / "labelsTr" / f"{name}.nii.gz", INFECTION)
-    write(folder / "imagesTs" / "lung_002.nii.gz", CHEST.axial)
+    write(folder / "imagesTs" / "lung_002.nii.gz", CHEST.scan.hu)
     (folder / "dataset.json").write_text(json.dumps({"name": "Lung", "labels": {"0": "background", "1": "cancer"}}))
 
 
 def covid_19_20(folder: Path) -> None:
-    write(folder / "volume-covid19-A-0003_ct.nii.gz", CHEST.axial)
+    write(folder / "volume-covid19-A-0003_ct.nii.gz", CHEST.scan.hu)
     write(folder / "volume-covid19-A-0003_seg.nii.gz", INFECTION)
 
 
 def mosmed(folder: Path) -> None:
-    write(folder / "studies" / "CT-1" / "study_0255.nii.gz", CHEST.axial)
-    write(folder / "studies" / "CT-0" / "study_0001.nii.gz", CHEST.axial)
+    write(folder / "studies" / "CT-1" / "study_0255.nii.gz", CHEST.scan.hu)
+    write(folder / "studies" / "CT-0" / "study_0001.nii.gz", CHEST.scan.hu)
     write(folder / "masks" / "study_0255_mask.nii.gz", INFECTION)
 
 
 def nnunet(folder: Path) -> None:
-    write(folder / "imagesTr" / "covid_007_0000.nii.gz", CHEST.axial.astype(np.float32))
+    write(folder / "imagesTr" / "covid_007_0000.nii.gz", CHEST.scan.hu.astype(np.float32))
     write(folder / "labelsTr" / "covid_007.nii.gz", np.where(INFECTION, 3, SIDES).astype(np.uint8))
     labels = {"background": 0, "left lung": 1, "right lung": 2, "COVID infection": 3, "heart": 4}
     (folder / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT"}, "labels": labels}))
@@ -117,12 +117,12 @@ def nnunet_of_old(folder: Path) -> None:
 
 
 def pairs(folder: Path) -> None:
-    write(folder / "images" / "a.nrrd", CHEST.axial)
+    write(folder / "images" / "a.nrrd", CHEST.scan.hu)
     write(folder / "masks" / "a.nii.gz", INFECTION * np.uint8(255))
 
 
 def pairs_in_one(folder: Path) -> None:
-    write(folder / "a.nii.gz", CHEST.axial)
+    write(folder / "a.nii.gz", CHEST.scan.hu)
     write(folder / "a_infection.nii.gz", INFECTION)
     write(folder / "a_lung.nii.gz", LUNGS)
 

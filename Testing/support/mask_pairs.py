@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from CovidSegLib.volume import AxialSpacing
+
 #: mm along (z, y, x).
-SPACING = (5.0, 0.7, 0.9)
+SPACING = AxialSpacing(5.0, 0.7, 0.9)
 EMPTY = np.zeros((3, 4, 5), dtype=bool)
 #: A block of six voxels in the middle slice.
 BLOCK = EMPTY.copy()

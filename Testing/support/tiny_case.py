@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from CovidSegLib.data.case import Case
+from CovidSegLib.volume import AxialScan, AxialSpacing
 
 
 def chest_case(name: str = "a", slices: int = 12, eight_bit: bool = True) -> Case:
@@ -17,6 +18,5 @@ def chest_case(name: str = "a", slices: int = 12, eight_bit: bool = True) -> Cas
     axial = np.where(infection, -300, np.where(lungs, -850, 40)) + noise
     known = np.ones(slices, dtype=bool)
     masks = {"lungs": lungs, "infection": infection}
-    return Case(
-        name, name, axial.astype(np.int16), (3.0, 7.0, 7.0), masks, dict.fromkeys(masks, known), eight_bit=eight_bit
-    )
+    scan = AxialScan(axial.astype(np.int16), AxialSpacing(3.0, 7.0, 7.0))
+    return Case(name, name, scan, masks, dict.fromkeys(masks, known), eight_bit=eight_bit)

@@ -58,9 +58,9 @@ def write_recipe(folder: Path, text: str = RECIPE) -> Path:
 
 def write_case(folder: Path, name: str, case: Case) -> None:
     """Its three files, stored from head to feet, as the view must not keep them."""
-    for kind, array in (("ct", case.axial), ("lung", case.lungs), ("infection", case.infection)):
+    for kind, array in (("ct", case.scan.hu), ("lung", case.lungs), ("infection", case.infection)):
         image = sitk.GetImageFromArray(np.ascontiguousarray(array[::-1]).astype(np.int16))
-        image.SetSpacing(case.spacing[::-1])
+        image.SetSpacing(case.scan.spacing[::-1])
         image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
         sitk.WriteImage(image, str(folder / f"{name}_{kind}.nii.gz"))
 

@@ -46,16 +46,15 @@ def clean_slices(scan: Path, beside: int = 4) -> Case:
         InputError: The scan cannot be read.
     """
     volume = read_volume(scan)
-    view = AxialView.of(volume.grid)
-    axial, spacing = view.apply(volume.array), view.spacing(volume.grid)
+    axial = AxialView.of(volume.grid).scan(volume)
     infected = np.zeros(len(axial), dtype=bool)
     for from_head in infected_slices(scan):
         at = len(axial) - 1 - from_head
         infected[max(0, at - beside) : at + beside + 1] = True
-    lungs = threshold_lungs(axial, spacing)
+    lungs = threshold_lungs(axial)
     masks = {"lungs": lungs, "infection": np.zeros_like(lungs)}
     known = {"lungs": ~infected, "infection": ~infected & lungs.any(axis=(1, 2))}
-    return Case(scan.name, scan.name, axial, spacing, masks, known)
+    return Case(scan.name, scan.name, axial, masks, known)
 
 
 def infected_slices(scan: Path) -> list[int]:

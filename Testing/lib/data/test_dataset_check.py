@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def with_nan() -> np.ndarray:
-    axial = written.CHEST.axial.astype(np.float32)
+    axial = written.CHEST.scan.hu.astype(np.float32)
     axial[3, 3, 3] = np.nan
     return axial
 
@@ -41,9 +41,9 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "labels": (INFECTION, lambda file: write(file, written.INFECTION * np.uint8(7)), "the values 0, 7 where"),
     "fractions": (LUNG, lambda file: write(file, written.LUNGS * 0.5), "the values 0, 0.5 where a mask of this layout"),
     "NaN": (CT, lambda file: write(file, with_nan()), "not numbers"),
-    "no rescaling": (CT, lambda file: write(file, written.CHEST.axial + np.int16(1024)), "cannot be the Hounsfield"),
+    "no rescaling": (CT, lambda file: write(file, written.CHEST.scan.hu + np.int16(1024)), "cannot be the Hounsfield"),
     "grey": (CT, lambda file: write(file, written.GREY), "cannot be the Hounsfield units of a chest"),
-    "all air": (CT, lambda file: write(file, written.CHEST.axial * 0 - np.int16(1000)), "cannot be the Hounsfield"),
+    "all air": (CT, lambda file: write(file, written.CHEST.scan.hu * 0 - np.int16(1000)), "cannot be the Hounsfield"),
     "no CT": (CT, Path.unlink, "is missing"),
     "not an image": (CT, lambda file: file.write_text("no"), "damaged"),
     "cut off": (CT, lambda file: file.write_bytes(file.read_bytes()[:-200]), "incomplete"),
@@ -97,11 +97,11 @@ def test_all_findings_of_all_files_are_told(folder: Path, capsys: pytest.Capture
     for kind in ("no rescaling", "labels", "place"):
         name, harm, _ = BAD[kind]
         harm(folder / name)
-    write(folder / "b.nii.gz", written.CHEST.axial)
+    write(folder / "b.nii.gz", written.CHEST.scan.hu)
     write(folder / "b_mask.nii.gz", written.INFECTION[:, :-1] * np.uint8(9))
-    write(folder / "c.nii.gz", written.CHEST.axial)
+    write(folder / "c.nii.gz", written.CHEST.scan.hu)
     write(folder / "c_mask.nii.gz", written.INFECTION)
-    write(folder / "d.nii.gz", written.CHEST.axial)
+    write(folder / "d.nii.gz", written.CHEST.scan.hu)
     assert cli.main(["data", "check", str(folder)]) == cli.UNUSABLE
     said = capsys.readouterr()
     *told, counts = said.out.splitlines()

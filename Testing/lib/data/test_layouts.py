@@ -37,10 +37,10 @@ def test_a_layout_is_read_back_exactly(tmp_path: Path, writer: Callable[[Path], 
     assert [case.name for case in cases] == list(patients)
     for case in cases:
         grey = case.name.startswith("radiopaedia") and layout in ("zenodo", "kaggle")
-        np.testing.assert_array_equal(case.axial, written.PUT_BACK if grey else written.CHEST.axial)
-        assert case.axial.dtype == np.int16
+        np.testing.assert_array_equal(case.scan.hu, written.PUT_BACK if grey else written.CHEST.scan.hu)
+        assert case.scan.hu.dtype == np.int16
         assert case.eight_bit == (grey or layout == "covid19_ct_seg_hu")
-        assert case.spacing == pytest.approx((3.0, 7.0, 7.0))
+        assert case.scan.spacing == pytest.approx((3.0, 7.0, 7.0))
         assert {*case.masks} == structures
         for structure, mask in case.masks.items():
             assert mask.dtype == bool

@@ -9,11 +9,11 @@ from support.phantoms import dice, phantom_on
 
 from CovidSegLib.data.threshold_lungs import threshold_lungs
 from CovidSegLib.phantom import Phantom, default_grid
-from CovidSegLib.volume import Grid
+from CovidSegLib.volume import AxialScan, AxialSpacing, Grid
 
 #: Thin enough for the main bronchi to be followed.
 CLEAN = Grid((90, 163, 163), (2.2, 2.2, 3.5), default_grid().origin)
-SPACING = CLEAN.spacing[::-1]
+SPACING = AxialSpacing(*CLEAN.spacing[::-1])
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def clean() -> Phantom:
 
 @pytest.fixture(scope="module")
 def lungs(clean: Phantom) -> np.ndarray:
-    return threshold_lungs(clean.volume.array, SPACING)
+    return threshold_lungs(AxialScan(clean.volume.array, SPACING))
 
 
 def test_clean_lungs_are_found(clean: Phantom, lungs: np.ndarray) -> None:
@@ -56,4 +56,4 @@ def test_the_trachea_and_the_air_around_the_body_are_no_lungs(clean: Phantom, lu
 def test_without_lungs_nothing_is_found() -> None:
     rows, columns = np.mgrid[:60, :60]
     water = np.repeat(np.where(np.hypot(rows - 30, columns - 30) < 20, 30, -1000)[None], 6, axis=0)
-    assert not threshold_lungs(water.astype(np.int16), (5.0, 5.0, 5.0)).any()
+    assert not threshold_lungs(AxialScan(water.astype(np.int16), AxialSpacing(5.0, 5.0, 5.0))).any()

@@ -19,9 +19,10 @@ from CovidSegLib.inference.patches import count_windows
 from CovidSegLib.inference.structures import structure_maps
 from CovidSegLib.progress import silent
 from CovidSegLib.recipe import Intensity, Stage
+from CovidSegLib.volume import AxialScan, AxialSpacing
 
 STAGE = slice_stage(count=3, step_mm=2.0)
-SPACING = (1.0, 2.0, 2.0)
+SPACING = AxialSpacing(1.0, 2.0, 2.0)
 
 
 class Neighbour(nn.Module):
@@ -46,7 +47,7 @@ def axial() -> np.ndarray:
 
 def run(axial: np.ndarray, lungs: np.ndarray | None = None, stage: Stage = STAGE) -> np.ndarray:
     loaded = LoadedStage(stage, Neighbour())
-    return predict(loaded, axial, SPACING, lungs, silent, "Finding")["infection"]
+    return predict(loaded, AxialScan(axial, SPACING), lungs, silent, "Finding").of("infection")
 
 
 def in_slices(wanted: list[int]) -> np.ndarray:
@@ -80,7 +81,9 @@ def test_what_is_far_from_the_lungs_is_not_seen(axial: np.ndarray) -> None:
 @pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
 def test_progress_goes_to_the_end(axial: np.ndarray, stage: Stage) -> None:
     fractions: list[float] = []
-    predict(LoadedStage(stage, Neighbour()), axial, SPACING, None, lambda _, f: fractions.append(f), "Finding")
+    predict(
+        LoadedStage(stage, Neighbour()), AxialScan(axial, SPACING), None, lambda _, f: fractions.append(f), "Finding"
+    )
     assert len(fractions) > 2
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
     assert fractions == sorted(fractions)
@@ -127,7 +130,9 @@ def test_patches_are_seen_at_the_recipe_s_voxel_size(axial: np.ndarray) -> None:
             return super().forward(image)
 
     stage = patch_stage(size=(20, 24, 24), patches={"spacing_mm": (2.0, 4.0, 4.0)})
-    found = predict(LoadedStage(stage, Watched()), ball, SPACING, None, silent, "Finding")["infection"] > 127
+    found = (
+        predict(LoadedStage(stage, Watched()), AxialScan(ball, SPACING), None, silent, "Finding").of("infection") > 127
+    )
     assert seen == [(20, 24, 24)]
     assert 2 * (found & (ball > 0)).sum() / (found.sum() + (ball > 0).sum()) > 0.93
     np.testing.assert_allclose(np.argwhere(found).mean(0), np.argwhere(ball > 0).mean(0), atol=0.02)
@@ -185,7 +190,9 @@ def test_the_temperature_of_a_stage_reaches_its_probabilities(axial: np.ndarray,
     network = Neighbour()
     network.scale.data /= 100  # logits of 1 and -1
     plain, warm = (
-        predict(LoadedStage(stage, network, by), axial, SPACING, None, silent, "Finding")["infection"].max()
+        predict(LoadedStage(stage, network, by), AxialScan(axial, SPACING), None, silent, "Finding")
+        .of("infection")
+        .max()
         for by in (1.0, 4.0)
     )
     assert plain == pytest.approx(255 / (1 + np.exp(-1)), abs=1) and warm == pytest.approx(
@@ -200,8 +207,8 @@ def test_a_stage_that_finds_the_lungs_looks_beyond_those_that_are_known(axial: n
 
     known = in_slices([9, 10])
     stage = slice_stage(count=3, step_mm=2.0, labels=("lungs", "infection"), region="lungs")
-    found = predict(LoadedStage(stage, Both()), axial, SPACING, known, silent, "Finding")
-    assert np.flatnonzero(found["lungs"].any(axis=(1, 2))).tolist() == list(range(3, 17))  # 6 mm
+    found = predict(LoadedStage(stage, Both()), AxialScan(axial, SPACING), known, silent, "Finding")
+    assert np.flatnonzero(found.of("lungs").any(axis=(1, 2))).tolist() == list(range(3, 17))  # 6 mm
 
 
 def test_grey_levels_and_z_score_reach_the_network(axial: np.ndarray) -> None:
@@ -216,7 +223,7 @@ def test_grey_levels_and_z_score_reach_the_network(axial: np.ndarray) -> None:
                 return super().forward(image)
 
         wanted = stage(intensity=Intensity((-1000.0, 1000.0), grey_levels=16, zscore=True))
-        predict(LoadedStage(wanted, Watched()), noise, SPACING, None, silent, "Finding")
+        predict(LoadedStage(wanted, Watched()), AxialScan(noise, SPACING), None, silent, "Finding")
         values = torch.cat(seen)
         assert len(values.unique()) <= 16
         assert float(values.mean()) == pytest.approx(0, abs=0.15)

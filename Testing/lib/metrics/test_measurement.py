@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from support.mask_pairs import BLOCK, EMPTY, SPACING, random_pair
 
 from CovidSegLib.metrics.measurement import METRICS, Measurement, metrics_for
+from CovidSegLib.volume import AxialSpacing
 
 
 def values(prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return Measurement.of(prediction, target, (10.0, 10.0, 10.0)).values()
+        return Measurement.of(prediction, target, AxialSpacing(10.0, 10.0, 10.0)).values()
 
 
 def test_empty_masks_have_the_documented_values() -> None:
@@ -60,10 +61,10 @@ def test_no_prediction_scores_better_than_the_target_itself(seed: int) -> None:
 def test_volumes_and_their_error() -> None:
     prediction = BLOCK.copy()
     prediction[1, 1, 1:3] = False
-    measurement = Measurement.of(prediction, BLOCK, (10.0, 10.0, 5.0))
+    measurement = Measurement.of(prediction, BLOCK, AxialSpacing(10.0, 10.0, 5.0))
     assert (measurement.prediction_ml, measurement.target_ml) == pytest.approx((2.0, 3.0))
     assert measurement.volume_error_percent == pytest.approx(100 / 3)
-    assert Measurement.of(BLOCK, prediction, (10.0, 10.0, 5.0)).volume_error_percent == pytest.approx(50)
+    assert Measurement.of(BLOCK, prediction, AxialSpacing(10.0, 10.0, 5.0)).volume_error_percent == pytest.approx(50)
 
 
 def test_a_case_of_two_slice_ranges() -> None:

@@ -96,7 +96,7 @@ def test_neighbours_are_as_far_apart_as_wanted_and_stay_in_the_scan() -> None:
 
 def test_body_without_table() -> None:
     phantom = make_phantom(default_grid(), seed=1)
-    mask = body_mask(phantom.volume.array, phantom.volume.grid.spacing[1::-1])
+    mask = body_mask(AxialView.of(phantom.volume.grid).scan(phantom.volume))
     assert mask[phantom.lungs.any(axis=0)].all()
     rows = np.flatnonzero(mask.any(axis=1))
     spine_to_back_mm = (rows[-1] - np.flatnonzero(phantom.lungs.any(axis=(0, 2)))[-1]) * phantom.volume.grid.spacing[1]

@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from support.grids import ball, chest, grid_of, grids, middle, positions
 from vtk.util.numpy_support import vtk_to_numpy
 
-from CovidSegLib import surfaces
 from CovidSegLib.outputs.writing import write_surface
 from CovidSegLib.segmentation import Segmentation
-from CovidSegLib.surfaces import closed_surface, surfaces_of
+from CovidSegLib.surfaces import closed_surface, closed_surfaces, surfaces_of
 from CovidSegLib.surfaces.meshes import (
     corners_of,
     enclosed_mm3,
@@ -74,7 +73,7 @@ def test_smoothing_does_not_shrink_small_lesions(spacing, ml):
     radius = (ml * 1000 * 3 / 4 / np.pi) ** (1 / 3)
     grid = grid_of([int(2 * radius / step) + 6 for step in reversed(spacing)], spacing, (7, 8, 9))
     mask = ball(grid, middle(grid), radius)
-    surface = closed_surface(mask, grid, surfaces.INFECTION_MM)
+    surface = closed_surface(mask, grid, closed_surfaces.INFECTION_MM)
     assert enclosed_mm3(surface) == pytest.approx(mm3(mask, grid), rel=0.005)
 
 
@@ -115,7 +114,7 @@ def test_a_simplified_surface_is_still_closed_and_as_large(monkeypatch):
     grid = grid_of((40, 50, 60), (1, 1, 1), angles=(10, 20, 30), flips=(1, -1, 1))
     mask = ball(grid, middle(grid), 18)
     whole = closed_surface(mask, grid)
-    monkeypatch.setattr(surfaces, "MANY_TRIANGLES", 100)
+    monkeypatch.setattr(closed_surfaces, "MANY_TRIANGLES", 100)
     simple = closed_surface(mask, grid)
     assert simple.GetNumberOfPolys() == pytest.approx(whole.GetNumberOfPolys() / 2, rel=0.01)
     assert is_closed(simple)
@@ -124,11 +123,11 @@ def test_a_simplified_surface_is_still_closed_and_as_large(monkeypatch):
 
 def test_simplifying_that_opens_the_surface_is_undone(monkeypatch):
     grid = grid_of((30, 30, 30))
-    monkeypatch.setattr(surfaces, "MANY_TRIANGLES", 100)
-    monkeypatch.setattr(surfaces, "is_closed", lambda surface: False)
+    monkeypatch.setattr(closed_surfaces, "MANY_TRIANGLES", 100)
+    monkeypatch.setattr(closed_surfaces, "is_closed", lambda surface: False)
     mask = ball(grid, middle(grid), 9)
     triangles = closed_surface(mask, grid).GetNumberOfPolys()
-    monkeypatch.setattr(surfaces, "MANY_TRIANGLES", 10**9)
+    monkeypatch.setattr(closed_surfaces, "MANY_TRIANGLES", 10**9)
     assert closed_surface(mask, grid).GetNumberOfPolys() == triangles
 
 

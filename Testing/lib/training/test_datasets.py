@@ -21,7 +21,7 @@ from CovidSegLib.recipe import Augmentation, Intensity, Stage
 from CovidSegLib.training.patch_dataset import PatchDataset
 from CovidSegLib.training.slice_dataset import SliceDataset
 from CovidSegLib.training.targets import known_slices, lung_sides, target_mask
-from CovidSegLib.volume import Grid, Volume
+from CovidSegLib.volume import AxialScan, AxialSpacing, Grid, Volume
 
 STAGE = slice_stage(window=(-1000.0, 200.0))
 #: What the default recipe does to its slices.
@@ -39,8 +39,9 @@ def test_cases_are_read_as_axial_slices_from_feet_to_head(tmp_path: Path) -> Non
         write_case(tmp_path, str(entry["name"]), written)
     first, second = open_data(tmp_path).cases()
     assert (first.name, second.name, first.patient) == ("p1_run0", "p1_run1", "p1")
-    assert first.spacing == pytest.approx(written.spacing)
-    for name in ("axial", "lungs", "infection"):
+    assert first.scan.spacing == pytest.approx(written.scan.spacing)
+    np.testing.assert_array_equal(first.scan.hu, written.scan.hu)
+    for name in ("lungs", "infection"):
         np.testing.assert_array_equal(getattr(first, name), getattr(written, name))
     assert first.lungs.dtype == first.infection.dtype == bool
     assert first.eight_bit
@@ -51,12 +52,12 @@ def test_cases_are_read_as_axial_slices_from_feet_to_head(tmp_path: Path) -> Non
 def test_of_whole_scans_only_clean_slices_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The labels count from the head, and the scan is stored from head to feet."""
     chest = chest_case(slices=20)
-    grid = Grid(chest.axial.shape, chest.spacing[::-1], direction=(1, 0, 0, 0, 1, 0, 0, 0, -1))
-    volume = Volume(np.ascontiguousarray(chest.axial[::-1]), grid)
+    grid = Grid(chest.scan.hu.shape, chest.scan.spacing[::-1], direction=(1, 0, 0, 0, 1, 0, 0, 0, -1))
+    volume = Volume(np.ascontiguousarray(chest.scan.hu[::-1]), grid)
     (tmp_path / "labels.json").write_text(json.dumps({"cases": {"p9": {"infected_slices": [3, 4]}}}))
     monkeypatch.setattr(covid_ct_md, "read_volume", {tmp_path / "p9": volume}.__getitem__)
     case = covid_ct_md.clean_slices(tmp_path / "p9", beside=2)
-    np.testing.assert_array_equal(case.axial, chest.axial)
+    np.testing.assert_array_equal(case.scan.hu, chest.scan.hu)
     # Slices 1 to 6 from the head are 13 to 18 from the feet.
     assert np.flatnonzero(~case.lungs_known).tolist() == list(range(13, 19))
     assert not case.infection.any()
@@ -89,7 +90,7 @@ def test_slices_to_measure_on_are_as_at_inference() -> None:
     data = SliceDataset([case], stage, "lungs", False, CHEST_CT)
     image, mask = data[0]
     np.testing.assert_array_equal(mask[0].numpy() > 0, case.lungs[0])
-    expected = np.clip((case.axial[[0, 0, 1]] + 1000) / 1200, 0, 1)  # the lowest slice stands for the one below it
+    expected = np.clip((case.scan.hu[[0, 0, 1]] + 1000) / 1200, 0, 1)  # the lowest slice stands for the one below it
     np.testing.assert_allclose(image.numpy(), expected, atol=1e-3)
     torch.testing.assert_close(data[0][0], image, rtol=0, atol=0)
 
@@ -161,7 +162,8 @@ def test_other_labels_are_questions_of_their_own() -> None:
 def test_sides_of_little_lung_are_told_by_the_middle() -> None:
     """And no voxel of the lungs is left out, however small its piece."""
     tiny = chest_case(slices=1)
-    sides = lung_sides(replace(tiny, masks={"lungs": tiny.lungs & (np.arange(48) % 7 == 0)}, spacing=(1.0, 1.0, 1.0)))
+    scan = AxialScan(tiny.scan.hu, AxialSpacing(1.0, 1.0, 1.0))
+    sides = lung_sides(replace(tiny, masks={"lungs": tiny.lungs & (np.arange(48) % 7 == 0)}, scan=scan))
     assert set(np.unique(sides[..., :24])) == {0, 1} and set(np.unique(sides[..., 24:])) == {0, 2}
     speck = chest_case()
     speck.lungs[0, 2:4, 2:4] = True

@@ -27,7 +27,7 @@ SEEDS = range(12)
 
 def slices(stage: Stage) -> dict[str, torch.Tensor]:
     """Three slices of the case, in HU + 1024, with the middle one's mask."""
-    image = torch.from_numpy(CASE.axial[4:7].astype("float32")) - AIR_HU
+    image = torch.from_numpy(CASE.scan.hu[4:7].astype("float32")) - AIR_HU
     return {IMAGE: image, MASK: torch.from_numpy(target_mask(CASE, stage)[:, 5]).float()}
 
 

@@ -11,15 +11,15 @@ from support.tiny_case import chest_case
 from torch import nn
 
 from CovidSegLib.data.case import Case
-from CovidSegLib.inference.loaded_stage import LoadedStage
+from CovidSegLib.inference import LoadedStage, Probabilities
 from CovidSegLib.training import validation
 from CovidSegLib.training.validation import validate
 
 
 def everywhere(monkeypatch: pytest.MonkeyPatch, case: Case) -> float:
     """Dice of a network that finds infection wherever it looks."""
-    full = np.full(case.axial.shape, 255, dtype=np.uint8)
-    monkeypatch.setattr(validation, "predict", lambda *given: {"infection": full})
+    full = np.full(case.scan.shape, 255, dtype=np.uint8)
+    monkeypatch.setattr(validation, "predict", lambda *given: Probabilities(infection=full))
     return validate("infection", LoadedStage(slice_stage(), nn.Identity()), [case])[0]
 
 
@@ -33,4 +33,4 @@ def test_where_nobody_drew_the_lungs_all_counts(monkeypatch: pytest.MonkeyPatch)
     case = chest_case()
     case = replace(case, masks={"infection": case.infection})
     infected = int(case.infection.sum())
-    assert everywhere(monkeypatch, case) == pytest.approx(2 * infected / (infected + case.axial.size))
+    assert everywhere(monkeypatch, case) == pytest.approx(2 * infected / (infected + case.scan.hu.size))

@@ -1,0 +1,41 @@
+"""The prediction of a stage for a whole scan."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ..errors import InputError
+from ..progress import Progress
+from ..volume import AxialScan
+from .loaded_stage import LoadedStage
+from .patches import predict_patches
+from .probabilities import Probabilities
+from .slices import predict_slices
+
+
+def predict(
+    loaded: LoadedStage, scan: AxialScan, lungs: np.ndarray | None, progress: Progress, name: str
+) -> Probabilities:
+    """Predict the structures that a stage finds, on the scan's own voxels.
+
+    Args:
+        loaded: The stage and its network.
+        scan: The CT as axial slices.
+        lungs: Boolean mask of the scan's shape if the lungs are known already; parts of the scan without lungs are then
+            skipped.
+        progress: Receives `name` and the fraction done.
+        name: The stage in plain words.
+
+    Raises:
+        InputError: The GPU has too little memory.
+    """
+    progress(name, 0.0)
+    run = predict_slices if loaded.stage.slices is not None else predict_patches
+    try:
+        maps = run(loaded, scan, lungs, lambda fraction: progress(name, min(1.0, fraction)))
+    except torch.OutOfMemoryError as error:
+        raise InputError(
+            'The GPU has too little free memory. Choose the device "cpu", or close other programs.'
+        ) from error
+    return Probabilities(**maps)

@@ -1,0 +1,31 @@
+"""What a stage's network predicts for a whole scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """Probability maps of the structures that a stage finds.
+
+    Attributes:
+        lungs: uint8 of the scan's shape, 0 to 255 for 0 to 1; None if the stage does not find the lungs.
+        infection: The same for the infection.
+    """
+
+    lungs: np.ndarray | None = None
+    infection: np.ndarray | None = None
+
+    def of(self, structure: str) -> np.ndarray:
+        """The map of a structure that the stage finds, "lungs" or "infection".
+
+        Raises:
+            KeyError: The stage does not find this structure.
+        """
+        probability = {"lungs": self.lungs, "infection": self.infection}[structure]
+        if probability is None:
+            raise KeyError(structure)
+        return probability

@@ -1,0 +1,79 @@
+"""How a result was made: model, settings, device, versions and durations."""
+
+from __future__ import annotations
+
+import platform
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from . import __version__
+from .inference import choose_precision
+from .models import Model
+from .models.loading import recipe_of
+
+
+class Stopwatch:
+    """Measures how long the steps of a run take.
+
+    Attributes:
+        seconds: Duration of each step in seconds, by its name.
+    """
+
+    def __init__(self) -> None:
+        self._started = self._last = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """End the step of this name; the next step starts now."""
+        now = time.monotonic()
+        self.seconds[name] = round(now - self._last, 2)
+        self._last = now
+
+    @property
+    def total(self) -> float:
+        """Seconds since the stopwatch was made."""
+        return round(time.monotonic() - self._started, 2)
+
+
+def provenance_of(
+    model: Model, lung_model: Model, device: torch.device, settings: dict[str, float], stopwatch: Stopwatch
+) -> dict[str, Any]:
+    """Everything needed to reproduce a result, as JSON values.
+
+    Args:
+        model: The model that predicted the infection.
+        lung_model: The model that predicted the lungs; often the same one.
+        device: Where the networks ran.
+        settings: Threshold and other settings by name.
+        stopwatch: Durations of the steps so far.
+    """
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "model": _identity(model),
+        **({} if lung_model is model else {"lungs_model": _identity(lung_model)}),
+        "settings": settings,
+        "device": str(device),
+        "precision": str(choose_precision(device)).removeprefix("torch."),
+        "versions": {
+            "covidseg": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,  # names the build too, which the package's metadata may omit
+            **{package: version(package) for package in ("monai", "SimpleITK", "numpy")},
+        },
+        "seconds": {**stopwatch.seconds, "total": stopwatch.total},
+    }
+
+
+def _identity(model: Model) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "title": model.title,
+        "recipe": recipe_of(model).name,
+        "trained": model.trained,
+        "sha256": model.card["sha256"],
+        "licence": model.card.get("licence"),
+    }
