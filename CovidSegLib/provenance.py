@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 import torch
 
-from . import __version__
 from .inference import choose_precision
 from .models import Model
 from .models.loading import recipe_of
+from .versions import package_versions
 
 
 class Stopwatch:
@@ -58,12 +56,7 @@ def provenance_of(
         "settings": settings,
         "device": str(device),
         "precision": str(choose_precision(device)).removeprefix("torch."),
-        "versions": {
-            "covidseg": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,  # names the build too, which the package's metadata may omit
-            **{package: version(package) for package in ("monai", "SimpleITK", "numpy")},
-        },
+        "versions": package_versions(),
         "seconds": {**stopwatch.seconds, "total": stopwatch.total},
     }
 

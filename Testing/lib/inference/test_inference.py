@@ -100,7 +100,7 @@ def test_too_little_gpu_memory_is_told(axial: np.ndarray, monkeypatch: pytest.Mo
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Neighbour, "forward", full)
-    with pytest.raises(InputError, match="too little free memory; choose the device “cpu”"):
+    with pytest.raises(InputError, match=r'too little free memory\. Choose the device "cpu"'):
         run(axial, None, stage)
 
 
