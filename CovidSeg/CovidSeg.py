@@ -29,7 +29,7 @@ if importlib.util.find_spec("CovidSegLib") is None:
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from CovidSegLib.errors import InputError
-from CovidSegLib.models import find, installed
+from CovidSegLib.models import find_model, installed
 from CovidSegLib.volume import Grid
 from CovidSegModule import scene, tables, words
 from CovidSegModule.choices import Choices
@@ -392,7 +392,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         """What is known of a model, as Markdown; raises InputError where it is not there any more."""
         from CovidSegLib.models.description import describe  # loads scipy
 
-        return describe(find(name))
+        return describe(find_model(name))
 
     def start(self, ct, model="", device="auto") -> Run:
         """Start to segment a CT; call `poll` of what is returned until it has `finished`."""

@@ -1,6 +1,43 @@
-"""Lungs and COVID-19 infection in chest CT: segmentation, quantification, training and evaluation.
+"""Segment lungs and COVID-19 infection in chest CT, and measure, train and evaluate.
 
-For research; not for diagnosis. Arrays are (z, y, x); coordinates are in the patient's LPS millimetres.
+For research. Not for diagnosis. Arrays are (z, y, x); coordinates are LPS millimetres.
+
+Example:
+    >>> import CovidSegLib as cs
+    >>> volume = cs.read_volume("ct/")  # doctest: +SKIP
+    >>> result = cs.segment(volume)  # doctest: +SKIP
+    >>> report = cs.quantify(volume, result)  # doctest: +SKIP
+    >>> report["lungs"]["both"]["involvement_percent"]  # doctest: +SKIP
+    4.2
 """
 
+import importlib
+
 __version__ = "0.1.0"
+
+#: The public names and the modules that define them. They are imported on first use, so that programs which need only a
+#: few of them, such as 3D Slicer, load neither torch nor VTK.
+_HOME = {
+    "Grid": "volume",
+    "Segmentation": "segmentation",
+    "Volume": "volume",
+    "find_model": "models",
+    "open_data": "data",
+    "quantify": "quantification",
+    "read_volume": "reading",
+    "segment": "pipeline",
+    "surfaces_of": "surfaces",
+    "write_results": "outputs",
+}
+
+__all__ = [*_HOME, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -61,7 +61,7 @@ def segment(
     progress("Checking the CT", 0.0)
     warnings = [*volume.warnings, *check_volume(volume)]
     progress("Loading the model", 0.02)
-    system = _System.load(model or models.find(), device)
+    system = _System.load(model or models.find_model(), device)
     stopwatch.lap("load")
     view = AxialView.of(volume.grid)
     scan = view.scan(volume).contiguous()
@@ -121,7 +121,7 @@ class _System:
         where = choose_device(device)
         stages = load_stages(model, where)
         name = recipe_of(model).lungs_from
-        lung_model = model if name is None else models.find(name)
+        lung_model = model if name is None else models.find_model(name)
         return cls(model, lung_model, where, stages["infection"], stages.get("lungs"))
 
 

@@ -141,7 +141,7 @@ def _pooled(
 ) -> None:
     """Runs of one recipe, each on the patients that it has not seen; they are trained here, or were before."""
     runs = _found(options.runs) if options.runs else []
-    of = models.find(options.card_of) if options.card_of else None
+    of = models.find_model(options.card_of) if options.card_of else None
     with held():
         from ..evaluation.pooling import (
             assign_patients,
@@ -208,7 +208,7 @@ def _pooled(
 
 def _found(wanted: Sequence[str | None]) -> list[Model]:
     """The models, which tables tell apart by their names."""
-    chosen = [models.find(name) for name in wanted]
+    chosen = [models.find_model(name) for name in wanted]
     names = [model.name for model in chosen]
     if again := next((name for name in names if names.count(name) > 1), None):
         raise InputError(f"Two of the models are called “{again}”; give each only once, and rename one of two folders.")

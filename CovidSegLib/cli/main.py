@@ -271,7 +271,7 @@ def _chosen_model(options: argparse.Namespace) -> models.Model:
     if options.ablation is not None and options.recipe is None:
         raise InputError("An ablation is of a recipe: give --recipe with --ablation.")
     if options.recipe is None:
-        return models.find(options.model)
+        return models.find_model(options.model)
     from ..models.untrained import untrained_model
 
     return untrained_model(options.recipe, options.ablation)

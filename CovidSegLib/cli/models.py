@@ -76,7 +76,7 @@ def run(options: argparse.Namespace, held: Held) -> None:
 def _list(options: argparse.Namespace, held: Held) -> None:
     for name in models.names():
         try:
-            model = models.find(name)
+            model = models.find_model(name)
             size = f"{model.weights.stat().st_size / 1e6:.1f} MB" if model.weights.is_file() else "missing"
         except InputError as error:
             print(f"{name}: {error}")
@@ -91,14 +91,14 @@ def _show(options: argparse.Namespace, held: Held) -> None:
     with held():
         from ..models.description import describe
 
-    print(describe(models.find(options.name)), end="", flush=True)
+    print(describe(models.find_model(options.name)), end="", flush=True)
 
 
 def _verify(options: argparse.Namespace, held: Held) -> None:
     wrong = []
     for name in options.names or models.names():
         try:
-            models.find(name).verified_weights()
+            models.find_model(name).verified_weights()
         except InputError as error:
             wrong.append(name)
             print(f"{name}: {error}", flush=True)
@@ -126,7 +126,7 @@ def _calibrate(options: argparse.Namespace, held: Held) -> None:
         from ..evaluation.temperature import calibrate_model
 
     for name in options.names:
-        model = calibrate_model(models.find(name), options.by)
+        model = calibrate_model(models.find_model(name), options.by)
         patients = len(model.card["calibrated_on"])
         print(f"{model.name}: temperature {model.temperature:g}, threshold {model.threshold:g}, by {patients} patients")
 
@@ -150,7 +150,7 @@ def _export(options: argparse.Namespace, held: Held) -> None:
     with held():
         from ..models.archives import export
 
-        export(models.find(options.name), options.output, overwrite=options.overwrite)
+        export(models.find_model(options.name), options.output, overwrite=options.overwrite)
     print(f"Written: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB.")
 
 

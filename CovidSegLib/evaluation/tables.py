@@ -10,7 +10,7 @@ from .. import recipes
 from ..markdown import table
 from ..metrics.measurement import METRICS, OVERLAP_METRICS, STRUCTURES, metrics_for
 from ..metrics.statistics import limits_of_agreement, paired_test, summarise
-from ..models import Model, find
+from ..models import Model, find_model
 from ..models.loading import recipe_of
 from .patients import PatientResult
 
@@ -102,7 +102,7 @@ def _lungs_seen(models: Sequence[Model], everyone: Mapping[str, Sequence[Patient
     told = []
     for model in models:
         name = recipe_of(model).lungs_from
-        seen = {result.patient for result in everyone[model.name]} & find(name).seen if name else set()
+        seen = {result.patient for result in everyone[model.name]} & find_model(name).seen if name else set()
         if name and seen:
             told.append(
                 f"The lungs of {model.name} are those of {name}, which has seen {', '.join(sorted(seen))} in training: "

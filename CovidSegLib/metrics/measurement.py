@@ -70,7 +70,7 @@ class Measurement:
         >>> target = np.zeros((10, 20, 20), dtype=bool)
         >>> target[2:6, 4:14, 4:14] = True
         >>> prediction = np.roll(target, 1, axis=1)
-        >>> measurement = Measurement.of(prediction, target, (5.0, 0.8, 0.8))
+        >>> measurement = Measurement.of(prediction, target, AxialSpacing(5.0, 0.8, 0.8))
         >>> measurement.voxels.dice
         0.9
         >>> measurement.target_ml

@@ -6,7 +6,7 @@ It comes with CovidSeg, is one of the user's own, or is a finished training run 
 
 from __future__ import annotations
 
-from .catalogue import DEFAULT, find, installed, names
+from .catalogue import DEFAULT, find_model, installed, names
 from .folders import CARD_FILE, FILES, RECIPE_FILE, WEIGHTS, WEIGHTS_FILE, user_folder
 from .model import Model, open_model
 
@@ -18,7 +18,7 @@ __all__ = [
     "WEIGHTS",
     "WEIGHTS_FILE",
     "Model",
-    "find",
+    "find_model",
     "installed",
     "names",
     "open_model",

@@ -26,11 +26,11 @@ def installed() -> list[Model]:
     usable = []
     for name in names():
         with contextlib.suppress(InputError):
-            usable.append(find(name))
+            usable.append(find_model(name))
     return usable
 
 
-def find(name: str | Path | None = None) -> Model:
+def find_model(name: str | Path | None = None) -> Model:
     """Find a model.
 
     Args:
@@ -41,7 +41,7 @@ def find(name: str | Path | None = None) -> Model:
         InputError: There is no such model, or its card cannot be used.
 
     Example:
-        >>> find().name == DEFAULT
+        >>> find_model().name == DEFAULT
         True
     """
     name = str(name or DEFAULT)

@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..inference.loaded_stage import LoadedStage
 from ..networks.weights import load_unique_state
 from ..recipe import STAGES, Recipe
-from .catalogue import find
+from .catalogue import find_model
 from .model import Model
 
 
@@ -51,7 +51,7 @@ def load_stages(model: Model, device: torch.device, wanted: Sequence[str] = STAG
         )
     loaded: dict[str, LoadedStage] = {}
     if recipe.lungs_from is not None and "lungs" in wanted:
-        loaded |= load_stages(find(recipe.lungs_from), device, ["lungs"])
+        loaded |= load_stages(find_model(recipe.lungs_from), device, ["lungs"])
     if not model.trained:
         torch.manual_seed(0)
         tensors: dict[str, torch.Tensor] | None = None

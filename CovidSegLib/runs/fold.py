@@ -72,7 +72,7 @@ def _start(recipe: Recipe, test: Sequence[str]) -> Path | None:
             f"The recipe “{recipe.name}” starts from trained weights of “{name}”: install a model of that name, or "
             "take a recipe that is like it, without “training.starts_from”."
         )
-    model = models.find(name)
+    model = models.find_model(name)
     if seen := [patient for patient in sorted(test) if was_seen(patient, model.seen)]:
         raise InputError(
             f"The model “{name}”, from which the recipe “{recipe.name}” starts, has seen the patient “{seen[0]}”, who "

@@ -101,7 +101,7 @@ def main() -> None:
     parser.add_argument("scan", type=Path, nargs="?", default=DATA / "covid_ct_md" / "P001")
     parser.add_argument("--model")
     options = parser.parse_args()
-    volume, model = read_volume(options.scan), models.find(options.model)
+    volume, model = read_volume(options.scan), models.find_model(options.model)
     plain = segment(volume, model)
 
     def row(name: str, lungs: np.ndarray, infection: np.ndarray) -> None:

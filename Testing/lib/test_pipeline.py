@@ -40,13 +40,14 @@ def told() -> list[tuple[str, float]]:
 
 @pytest.fixture(scope="module")
 def found(phantom: Phantom, told: list[tuple[str, float]]) -> Segmentation:
-    return segment(phantom.volume, models.find(), progress=lambda stage, fraction: told.append((stage, fraction)))
+    return segment(phantom.volume, progress=lambda stage, fraction: told.append((stage, fraction)))
 
 
 @pytest.fixture(scope="module")
 def at_thresholds() -> dict[float, Segmentation]:
     return {
-        threshold: segment(phantom_on(UPPER).volume, models.find(), threshold=threshold) for threshold in (0.2, 0.8)
+        threshold: segment(phantom_on(UPPER).volume, models.find_model(), threshold=threshold)
+        for threshold in (0.2, 0.8)
     }
 
 
@@ -75,7 +76,7 @@ def test_lungs_that_the_second_network_finds_take_the_place_of_the_first_s(
         return Probabilities(lungs * np.uint8(255), np.zeros(scan.shape, np.uint8))
 
     monkeypatch.setattr(pipeline, "predict", predict)
-    found = segment(phantom.volume, models.find())
+    found = segment(phantom.volume, models.find_model())
     assert dice(given[0], rough) > 0.97 > dice(rough, lungs)
     assert dice(found.lungs > 0, phantom.lungs > 0) > 0.99
 
@@ -90,7 +91,7 @@ def test_no_lung_is_found_where_there_is_no_image(phantom: Phantom, monkeypatch:
         return Probabilities(lungs * np.uint8(255), np.zeros(scan.shape, np.uint8))
 
     monkeypatch.setattr(pipeline, "predict", predict)
-    found = segment(Volume(array, COARSE), models.find()).lungs > 0
+    found = segment(Volume(array, COARSE), models.find_model()).lungs > 0
     assert not found[:, :, :12].any() and dice(found, phantom.lungs > 0) > 0.97
 
 
@@ -99,14 +100,14 @@ def test_infection_is_found(found: Segmentation, phantom: Phantom) -> None:
 
 
 def test_healthy_lungs_have_hardly_any_infection() -> None:
-    healthy = segment(phantom_on(UPPER, infected=False).volume, models.find())
+    healthy = segment(phantom_on(UPPER, infected=False).volume, models.find_model())
     assert 100 * healthy.infection.sum() / (healthy.lungs > 0).sum() < HEALTHY_PERCENT
 
 
 def test_infection_and_its_probability_lie_within_the_lungs(found: Segmentation) -> None:
     assert not found.probability[found.lungs == 0].any()
     assert not found.infection[found.lungs == 0].any()
-    assert (found.probability[found.infection] >= round(models.find().threshold * 255)).all()
+    assert (found.probability[found.infection] >= round(models.find_model().threshold * 255)).all()
     assert found.probability.max() > 128
 
 
@@ -124,7 +125,7 @@ def test_a_turned_array_gives_the_same_masks(found: Segmentation, phantom: Phant
     turned = sitk.DICOMOrient(phantom.volume.to_image(), code)
     askew = rotation(9, -7, 12) @ np.reshape(turned.GetDirection(), (3, 3))
     turned.SetDirection(askew.ravel().tolist())
-    again = segment(Volume.of_image(turned), models.find())
+    again = segment(Volume.of_image(turned), models.find_model())
     for name in ("lungs", "infection", "probability"):
         expected = sitk.DICOMOrient(found.grid.to_image(getattr(found, name).astype(np.uint8)), code)
         np.testing.assert_array_equal(getattr(again, name), sitk.GetArrayFromImage(expected))
@@ -168,7 +169,7 @@ def test_progress_goes_from_nothing_to_all_in_plain_words(found: Segmentation, t
 
 
 def test_provenance_says_what_made_the_result(found: Segmentation) -> None:
-    model, provenance = models.find(), found.provenance
+    model, provenance = models.find_model(), found.provenance
     assert json.loads(json.dumps(provenance, allow_nan=False)) == provenance
     assert provenance["model"]["name"] == model.name
     assert provenance["model"]["sha256"] == model.card["sha256"]
@@ -193,7 +194,7 @@ def test_it_stops_where_progress_is_told_to(at: str) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        segment(phantom_on(UPPER).volume, models.find(), progress=progress)
+        segment(phantom_on(UPPER).volume, models.find_model(), progress=progress)
     assert stages[-1] == at
     assert stages.count(at) == 1
 
@@ -203,20 +204,20 @@ def test_an_image_without_lungs_is_told() -> None:
     water = np.where(np.hypot(rows - 40, columns - 40) < 30, 30, -1000) + np.arange(80) % 7
     volume = Volume(np.repeat(water[None], 12, axis=0).astype(np.int16), Grid((12, 80, 80), (4.0, 4.0, 5.0)))
     with pytest.raises(InputError, match="There are no lungs found"):
-        segment(volume, models.find())
+        segment(volume, models.find_model())
 
 
 def test_what_is_no_ct_is_told_before_anything_is_loaded(phantom: Phantom) -> None:
     labels = Volume(phantom.lungs.astype(np.int16), COARSE)
     stages: list[str] = []
     with pytest.raises(InputError, match="is a segmentation"):
-        segment(labels, models.find(), progress=lambda stage, fraction: stages.append(stage))
+        segment(labels, models.find_model(), progress=lambda stage, fraction: stages.append(stage))
     assert stages == ["Checking the CT"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_gpu_gives_nearly_the_same_masks(phantom: Phantom) -> None:
-    gpu, cpu = (segment(phantom.volume, models.find(), device=device) for device in ("cuda", "cpu"))
+    gpu, cpu = (segment(phantom.volume, models.find_model(), device=device) for device in ("cuda", "cpu"))
     assert (gpu.provenance["device"], gpu.provenance["precision"]) == ("cuda", "float16")
     assert dice(gpu.lungs > 0, cpu.lungs > 0) > 0.995
     assert dice(gpu.infection, cpu.infection) > 0.97

@@ -22,7 +22,7 @@ CONSOLIDATION = np.s_[98:103, 400:420, 150:170]
 
 @pytest.fixture(scope="module")
 def by_scan(shared_data: Path) -> dict[str, dict]:
-    return evaluate_whole_scans(shared_data / "covid_ct_md", models.find(), ["P001", "normal001"])
+    return evaluate_whole_scans(shared_data / "covid_ct_md", models.find_model(), ["P001", "normal001"])
 
 
 def test_infected_slices_are_found_and_clean_ones_left_clean(by_scan: dict[str, dict]) -> None:
@@ -44,7 +44,7 @@ def test_lungs_hold_no_air_outside_the_chest_and_no_bowel(shared_data: Path) -> 
     """From apex to base of normal001 each lung is one piece, on its own side."""
     volume = read_volume(shared_data / "covid_ct_md" / "normal001")
     view = AxialView.of(volume.grid)
-    lungs = view.apply(segment(volume, models.find()).lungs)
+    lungs = view.apply(segment(volume, models.find_model()).lungs)
     from_head = np.flatnonzero(np.flip((lungs > 0).any(axis=(1, 2))))
     # The thinnest ends of the recesses, a few mm of a few voxels, may be missing.
     assert from_head[0] == pytest.approx(9, abs=3) and from_head[-1] == pytest.approx(143, abs=6)

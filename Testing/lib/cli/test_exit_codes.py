@@ -109,7 +109,7 @@ def test_arguments_that_are_none_are_told(arguments: tuple[str, ...]) -> None:
 def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a copy of the default model, which is used in its place."""
     folder = tmp_path / "models" / models.DEFAULT
-    shutil.copytree(models.find().folder, folder)
+    shutil.copytree(models.find_model().folder, folder)
     monkeypatch.setattr(models.folders, "WEIGHTS", folder.parent)
     return folder
 

@@ -112,7 +112,7 @@ def test_segments_labels_and_probabilities_agree(run: Run) -> None:
     np.testing.assert_array_equal(masks["left_lung"] & ~masks["infection"], labels == 2)
     assert not (masks["infection"] & ~masks["right_lung"] & ~masks["left_lung"]).any()
     assert not probability[labels == 0].any()
-    assert probability[labels == 3].min() >= round(models.find().threshold * 255)
+    assert probability[labels == 3].min() >= round(models.find_model().threshold * 255)
 
 
 def test_the_report_measures_the_label_map(run: Run, report: dict[str, Any]) -> None:
@@ -126,7 +126,7 @@ def test_the_report_measures_the_label_map(run: Run, report: dict[str, Any]) -> 
 
 
 def test_the_report_says_how_it_was_made(report: dict[str, Any]) -> None:
-    provenance, model = report["provenance"], models.find()
+    provenance, model = report["provenance"], models.find_model()
     assert provenance["model"]["name"] == model.name
     assert provenance["model"]["sha256"] == hashlib.sha256(model.weights.read_bytes()).hexdigest()
     assert provenance["settings"]["infection_threshold"] == model.threshold

@@ -123,7 +123,7 @@ def test_a_case_that_cannot_be_segmented_is_named(data: Path, monkeypatch: pytes
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two models, which were trained on p1, and on nobody here."""
     for name, trained_on, recipe in (("first", ["p1"], "unet-cascade"), ("second", [], "covid-segnet")):
-        shutil.copytree(models.find().folder, tmp_path / "models" / name, ignore=lambda *_: ["model.safetensors"])
+        shutil.copytree(models.find_model().folder, tmp_path / "models" / name, ignore=lambda *_: ["model.safetensors"])
         card = tmp_path / "models" / name / "card.json"
         changed = {
             **json.loads(card.read_text()),
@@ -279,7 +279,7 @@ def test_lungs_of_another_model_that_has_seen_the_case_are_told(
 def test_the_numbers_go_into_the_card(rows: Callable[..., list[dict[str, str]]], shelf: Path) -> None:
     before = json.loads((shelf / "first" / "card.json").read_text())
     rows("--card")
-    after = models.find("first").card
+    after = models.find_model("first").card
     assert after["results"]["masks"]["p2"]["lungs"] == {"dice": 1.0, "nsd_3mm": 1.0}
     assert {**after, "results": {}} == before
     assert [path.name for path in (shelf / "first").iterdir()] == ["card.json"]
@@ -325,7 +325,7 @@ def test_data_that_is_not_there_is_told(data: Path, tmp_path: Path, capsys: pyte
     assert "There is no folder" in told(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     assert "has none of the layouts that can be read" in told(tmp_path / "empty")
-    card = models.find("first").folder / "card.json"
+    card = models.find_model("first").folder / "card.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "trained_on": ["p1", "p2", "p3"]}))
     assert "name patients with --patients" in told(data)
     index = data / "covid19_ct_seg_hu" / "index.json"

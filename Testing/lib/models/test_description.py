@@ -87,11 +87,11 @@ def test_a_card_of_an_earlier_version() -> None:
 def test_the_page_of_the_default_model_is_its_card_with_pictures() -> None:
     page = Path(CovidSegLib.__file__).parents[1] / "docs" / "model-card.md"
     text = page.read_text(encoding="utf-8")
-    assert text.startswith(describe(models.find()))
+    assert text.startswith(describe(models.find_model()))
     pictures = re.findall(r"!\[.*\]\((.*)\)", text)
     assert len(pictures) == 4 and all((page.parent / name).is_file() for name in pictures)
 
 
 def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["models", "show"]) == cli.DONE
-    assert capsys.readouterr().out == describe(models.find())
+    assert capsys.readouterr().out == describe(models.find_model())

@@ -59,7 +59,7 @@ def test_models_are_listed_with_whose_they_are(do: Callable[..., str], run: Path
     do("pack", run, "--name", "mine")
     for arguments in ([], ["list"]):
         out = do(*arguments)
-        assert out.startswith(f"{models.DEFAULT} (default): {models.find().title}. ")
+        assert out.startswith(f"{models.DEFAULT} (default): {models.find_model().title}. ")
         assert "\nunet-cascade: U-Net cascade. " in out
         assert "\nmine (yours): Tiny. " in out and "    licence: Weights: for research." in out
 
@@ -68,7 +68,7 @@ def test_a_packed_run_is_a_model_of_its_own(do: Callable[..., str], run: Path, o
     (run / "checkpoint.pt").write_bytes(b"large")
     assert "mine: Tiny, " in do("pack", run, "--name", "mine")
     shutil.rmtree(run)
-    found = models.find("mine")
+    found = models.find_model("mine")
     assert found.folder == own_models / "mine" and found.verified_weights()
     assert recipe_of(found).name == "tiny"
     assert sorted(path.name for path in found.folder.iterdir()) == sorted(models.FILES)
@@ -78,7 +78,7 @@ def test_results_in_a_card_are_packed_too(do: Callable[..., str], run: Path) -> 
     card = write_card(run).card
     (run / "card.json").write_text(json.dumps({**card, "results": {"masks": {"b": 0.5}}}))
     do("pack", run, "--name", "mine")
-    assert models.find("mine").card["results"] == {"masks": {"b": 0.5}}
+    assert models.find_model("mine").card["results"] == {"masks": {"b": 0.5}}
 
 
 def test_a_model_is_replaced_only_if_asked(
@@ -90,13 +90,13 @@ def test_a_model_is_replaced_only_if_asked(
         "pack", other, "--name", "mine"
     )
     do("pack", other, "--name", "mine", "--overwrite")
-    assert models.find("mine").card["licence"] == "Weights: another's."
-    assert models.find("mine").verified_weights() == (other / "model.safetensors").read_bytes()
+    assert models.find_model("mine").card["licence"] == "Weights: another's."
+    assert models.find_model("mine").verified_weights() == (other / "model.safetensors").read_bytes()
 
 
 def test_models_can_be_put_into_another_folder(do: Callable[..., str], run: Path, tmp_path: Path) -> None:
     do("pack", run, "--name", "mine", "--into", tmp_path / "else")
-    assert models.find(tmp_path / "else" / "mine").name == "mine"
+    assert models.find_model(tmp_path / "else" / "mine").name == "mine"
     assert "mine" not in models.names()
 
 
@@ -157,8 +157,8 @@ def test_what_is_exported_can_be_installed(
     do: Callable[..., str], archive: Path, run: Path, named: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     do("install", archive, "--sha256", sha256(archive).upper(), *named)
-    found = models.find("other" if named else "tiny")
-    assert found.card == models.find(run).card
+    found = models.find_model("other" if named else "tiny")
+    assert found.card == models.find_model(run).card
     assert found.verified_weights() == (run / "model.safetensors").read_bytes()
     assert recipe_of(found).name == "tiny"
 
@@ -169,14 +169,14 @@ def test_a_folder_can_be_installed(do: Callable[..., str], refused: Callable[...
         "install", run, "--sha256", "0" * 64
     )
     do("install", run, "--sha256", sha256(run / "model.safetensors"))
-    assert models.find("tiny-run").folder != run
+    assert models.find_model("tiny-run").folder != run
 
 
 def test_a_model_of_the_library_takes_its_recipe_along(do: Callable[..., str], tmp_path: Path) -> None:
     do("export", "unet-cascade", "-o", tmp_path / "copy.zip")
     do("install", tmp_path / "copy.zip")
-    assert recipe_of(models.find("copy")) == recipes.load("unet-cascade")
-    assert models.find("copy").recipe == str(models.user_folder() / "copy" / "recipe.toml")
+    assert recipe_of(models.find_model("copy")) == recipes.load("unet-cascade")
+    assert models.find_model("copy").recipe == str(models.user_folder() / "copy" / "recipe.toml")
 
 
 def test_a_file_is_replaced_only_if_asked(do: Callable[..., str], refused: Callable[..., str], archive: Path) -> None:
@@ -285,7 +285,7 @@ def test_a_model_is_installed_from_an_address(
         "install", f"{address}/none.zip", "--sha256", "0" * 64
     )
     do("install", f"{address}/tiny.zip?download=1", "--sha256", sha256(archive))
-    assert models.find("tiny").verified_weights()
+    assert models.find_model("tiny").verified_weights()
 
 
 def test_an_address_where_nobody_answers_is_told(refused: Callable[..., str], address: str) -> None:

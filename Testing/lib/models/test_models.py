@@ -50,18 +50,18 @@ def test_what_is_released_is_whole() -> None:
     released = models.installed()
     assert [model.name for model in released] == models.names()
     assert released[0].name == models.DEFAULT
-    assert models.find() == released[0]
+    assert models.find_model() == released[0]
     for model in released:
         assert hashlib.sha256(model.verified_weights()).hexdigest() == model.card["sha256"]
         assert model.card["limits"]
     weights = [*models.WEIGHTS.rglob("*.safetensors"), *RUNS.rglob("*.safetensors")]
     assert sum(path.stat().st_size for path in weights) < 40e6  # the repository keeps for ever what it once held
-    assert models.find().weights.stat().st_size < 20e6
+    assert models.find_model().weights.stat().st_size < 20e6
 
 
 def test_the_runs_behind_the_default_s_card_are_there_and_each_patient_was_kept_from_one() -> None:
     """So that `covidseg evaluate --runs` makes the card's table again."""
-    default = models.find()
+    default = models.find_model()
     runs = [models.open_model(path.parent) for path in sorted(RUNS.glob("*/card.json"))]
     tests = [set(json.loads((run.folder / "split.json").read_text())["test"]) for run in runs]
     for run, test in zip(runs, tests, strict=True):
@@ -84,23 +84,23 @@ def test_a_model_by_name_and_the_default_first(shelf: Path) -> None:
     for name in ("zeta", models.DEFAULT, "alpha"):
         put(shelf, name, {**CARD, "title": name.upper()})
     assert [model.name for model in models.installed()] == [models.DEFAULT, "alpha", "zeta"]
-    model = models.find("zeta")
+    model = models.find_model("zeta")
     assert (model.title, model.summary, model.recipe) == ("ZETA", "It finds things.", "unet-cascade")
     assert (model.threshold, model.temperature) == (0.4, 1.0)
     assert model.verified_weights() == WEIGHTS
-    assert models.find().name == models.DEFAULT
+    assert models.find_model().name == models.DEFAULT
 
 
 @pytest.mark.parametrize("name", ["beta", "../alpha", "/"])
 def test_an_unknown_model_is_told_with_those_that_are_there(shelf: Path, name: str) -> None:
     put(shelf, "alpha")
     with pytest.raises(InputError, match=r'There is no model ".+"\. Installed models: alpha\.'):
-        models.find(name)
+        models.find_model(name)
 
 
 def test_an_empty_name_is_the_default(shelf: Path) -> None:
     put(shelf, models.DEFAULT)
-    assert models.find("") == models.find()
+    assert models.find_model("") == models.find_model()
 
 
 def test_the_users_own_models_are_found_too(shelf: Path, own_models: Path) -> None:
@@ -114,7 +114,7 @@ def test_the_users_own_models_are_found_too(shelf: Path, own_models: Path) -> No
         ("mine", "A model", False),
     ]
     with pytest.raises(InputError, match="Please install or pack this model again"):
-        models.find("mine").verified_weights()
+        models.find_model("mine").verified_weights()
 
 
 def test_the_users_folder_is_where_the_system_keeps_data(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def test_the_users_folder_is_where_the_system_keeps_data(monkeypatch: pytest.Mon
 def test_no_model_at_all(shelf: Path) -> None:
     assert models.installed() == []
     with pytest.raises(InputError, match=r"Installed models: none\."):
-        models.find()
+        models.find_model()
 
 
 @pytest.mark.parametrize("at", [0, len(WEIGHTS) // 2, -1])
@@ -142,20 +142,20 @@ def test_a_changed_byte_is_noticed(shelf: Path, at: int) -> None:
     changed[at] ^= 1
     put(shelf, "alpha", weights=bytes(changed))
     with pytest.raises(InputError, match=r'"alpha" are not those that its card describes .* install CovidSeg again\.'):
-        models.find("alpha").verified_weights()
+        models.find_model("alpha").verified_weights()
 
 
 @pytest.mark.parametrize("weights", [b"", WEIGHTS[:-1], WEIGHTS + b"\0"])
 def test_weights_of_another_length_are_noticed(shelf: Path, weights: bytes) -> None:
     put(shelf, "alpha", weights=weights)
     with pytest.raises(InputError, match="SHA-256"):
-        models.find("alpha").verified_weights()
+        models.find_model("alpha").verified_weights()
 
 
 def test_missing_weights_are_told(shelf: Path) -> None:
     put(shelf, "alpha", weights=None)
     with pytest.raises(InputError, match=r'weights of the model "alpha" are missing .* install CovidSeg again\.'):
-        models.find("alpha").verified_weights()
+        models.find_model("alpha").verified_weights()
 
 
 BROKEN = {
@@ -180,7 +180,7 @@ def test_a_broken_card_is_told_and_leaves_the_others_usable(shelf: Path, kind: s
     put(shelf, "alpha", card)
     put(shelf, "beta")
     with pytest.raises(InputError) as caught:
-        models.find("alpha")
+        models.find_model("alpha")
     message = str(caught.value)
     assert message.startswith('The card of the model "alpha" ')
     assert told in message
@@ -191,4 +191,4 @@ def test_a_broken_card_is_told_and_leaves_the_others_usable(shelf: Path, kind: s
 def test_a_card_that_is_not_text(shelf: Path) -> None:
     (put(shelf, "alpha") / "card.json").write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(InputError, match='"alpha" cannot be read'):
-        models.find("alpha")
+        models.find_model("alpha")

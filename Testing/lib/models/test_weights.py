@@ -77,15 +77,15 @@ def test_weights_of_another_network_are_told() -> None:
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
 def test_weights_of_a_training_that_diverged_are_not_used(wrong: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = load(models.find().verified_weights())
+    data = load(models.find_model().verified_weights())
     next(tensor for tensor in data.values() if tensor.ndim == 4)[0, 0, 0, 0] = wrong
     monkeypatch.setattr(models.Model, "verified_weights", lambda self: save(data))
     with pytest.raises(InputError, match=f'"{models.DEFAULT}" contain NaN or infinity, as after a training that'):
-        load_stages(models.find(), torch.device("cpu"))
+        load_stages(models.find_model(), torch.device("cpu"))
 
 
 @pytest.mark.parametrize("data", [save({"lungs.x": torch.zeros(1)}), b"\x08\0\0\0\0\0\0\0nonsense", b""])
 def test_a_model_s_weights_that_do_not_fit_its_recipe_are_told(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models.Model, "verified_weights", lambda self: data)
     with pytest.raises(InputError, match=r'do not fit its recipe "unet-cascade"\. Please install CovidSeg again'):
-        load_stages(models.find("unet-cascade"), torch.device("cpu"))
+        load_stages(models.find_model("unet-cascade"), torch.device("cpu"))

@@ -20,14 +20,14 @@ from CovidSegLib.runs.card import ensure_card, write_card
 
 def test_a_run_is_a_model_by_its_path(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = write_card(run)
-    assert models.find(run) == models.find(str(run)) == written
+    assert models.find_model(run) == models.find_model(str(run)) == written
     assert (written.name, written.title, written.threshold) == ("tiny-run", "Tiny", 0.5)
     assert written.recipe == str(run / "recipe.toml") and recipe_of(written).name == written.card["recipe"] == "tiny"
     assert written.card["sha256"] == hashlib.sha256((run / "model.safetensors").read_bytes()).hexdigest()
     monkeypatch.chdir(run.parent)
-    assert models.find("tiny-run") == written
+    assert models.find_model("tiny-run") == written
     monkeypatch.chdir(run)
-    assert models.find(".") == written
+    assert models.find_model(".") == written
     assert "tiny-run" not in models.names()
 
 
@@ -59,7 +59,7 @@ def test_the_card_says_what_is_known_of_the_data_and_no_more(run: Path) -> None:
     known = write_card(run).card
     assert (known["data"], known["licence"], known["validation"]) == (told["data"], "Weights: ours.", ["c"])
     assert known["limits"][-1] == "Only men."
-    assert models.find(run).seen == {"a", "c"}
+    assert models.find_model(run).seen == {"a", "c"}
 
 
 def test_a_card_is_kept_as_long_as_it_is_of_these_weights(run: Path) -> None:
@@ -90,4 +90,4 @@ def test_runs_that_are_no_model_yet_are_told(run: Path, file: str, text: str | N
         write_card(run)
     assert not (run / "card.json").exists()
     with pytest.raises(InputError, match=r"does not contain a model \(card\.json is missing\)\. Give the folder of a"):
-        models.find(run)
+        models.find_model(run)

@@ -293,7 +293,7 @@ def test_a_fold_is_trained_without_the_patients_that_it_leaves_out(recipe: Path,
     cases = [chest_case(name) for name in ("p1", "p2", "p3")]
     run = tmp_path / "run"
     fold_training.make_fold_trainer(cases, {"licence": "Weights: ours."})(recipe, ["p2"], run, seed=1, progress=silent)
-    found = models.find(run)
+    found = models.find_model(run)
     assert (found.card["trained_on"], found.card["validation"]) == (["p3"], ["p1"])
     assert found.card["never_trained_on"] == ["p1", "p2"]
     assert json.loads((run / "split.json").read_text())["test"] == ["p2"]

@@ -59,7 +59,7 @@ def rows(run: Path) -> list[dict[str, str]]:
 
 
 def test_a_run_is_a_model(unbroken: Path) -> None:
-    model = models.find(unbroken)
+    model = models.find_model(unbroken)
     assert model.verified_weights()
     assert recipe_of(model).name == "tiny"
     assert model.card["trained_on"] == ["p1"]

@@ -61,4 +61,4 @@ def test_two_processes_learn_what_one_does(given: list[str], tmp_path: Path) -> 
     assert two.returncode == 0, two.stderr
     assert two.stdout.count("infection: epoch") == 3  # one of them speaks
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-5)
-    assert models.find(tmp_path / "two").verified_weights()
+    assert models.find_model(tmp_path / "two").verified_weights()
