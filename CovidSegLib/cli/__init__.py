@@ -1,1 +1,1 @@
-"""The command `covidseg`, one file for each of its commands."""
+"""The command line `covidseg`: one file for each command."""

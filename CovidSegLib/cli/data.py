@@ -1,126 +1,129 @@
-"""`covidseg data`: data sets are downloaded, checked, looked at and split."""
+"""`covidseg data`: download, check, preview and split data sets."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..errors import InputError
-from ..progress import Progress
-from .reporter import Reporter
+from .session import Session
 
-Held = Callable[[], AbstractContextManager[None]]
+SUMMARY = "download, check, preview and split data sets"
+DESCRIPTION = "Download data sets for training and evaluation, check and preview them, and split them by patient."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+    """Add the actions of `covidseg data` and their arguments."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
 
-    check = actions.add_parser("check", help="say what is wrong with every file, and how much data there is")
-    check.add_argument("data", type=Path, metavar="DIR", help="folder of scans with masks, in any layout")
-    check.set_defaults(act=_check)
+    check = actions.add_parser("check", help="check every file of a data set, and count its scans and slices")
+    check.add_argument("data", type=Path, metavar="DIR", help="folder of scans with masks, in any supported layout")
+    check.set_defaults(action=_check)
 
-    split = actions.add_parser("split", help="draw who is learnt from, validated and tested, by patient")
+    split = actions.add_parser("split", help="divide the patients into training, validation and test patients")
     split.add_argument("data", type=Path, metavar="DIR", help="folder of a data set")
     split.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="split.json; folds become split-1.json, ..."
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="file to write, such as split.json; with --folds split-1.json, split-2.json, ...",
     )
-    split.add_argument("--seed", type=int, default=0, help="another seed draws otherwise (default: 0)")
+    split.add_argument("--seed", type=int, default=0, help="seed of the random split (default: 0)")
     split.add_argument(
-        "--validation", type=float, metavar="N", help="patients, or a share below 1 (default: 0.2; with --folds 1)"
+        "--validation",
+        type=float,
+        metavar="N",
+        help="number of validation patients, or a fraction below 1 (default: 0.2; with --folds 1)",
     )
     number = split.add_mutually_exclusive_group()
-    number.add_argument("--test", type=float, metavar="N", help="patients, or a share below 1 (default: 0.2)")
-    number.add_argument("--folds", type=int, metavar="K", help="K splits, in which each patient is tested once")
+    number.add_argument(
+        "--test", type=float, metavar="N", help="number of test patients, or a fraction below 1 (default: 0.2)"
+    )
+    number.add_argument("--folds", type=int, metavar="K", help="write K splits for cross-validation")
     split.add_argument("--overwrite", action="store_true", help="replace earlier files")
-    split.set_defaults(act=_split)
+    split.set_defaults(action=_split)
 
     preview = actions.add_parser("preview", help="draw some slices of each case with their masks")
     preview.add_argument("data", type=Path, metavar="DIR", help="folder of a data set")
-    preview.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png")
-    preview.add_argument("--patients", nargs="+", metavar="NAME", help="only these (default: the first 24)")
+    preview.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.png", help="picture to write")
+    preview.add_argument("--patients", nargs="+", metavar="NAME", help="only these patients (default: the first 24)")
     preview.add_argument("--overwrite", action="store_true", help="replace the file")
-    preview.set_defaults(act=_preview)
+    preview.set_defaults(action=_preview)
 
-    download = actions.add_parser("download", help="download a public data set, or list those that are known")
-    download.add_argument("name", nargs="?", metavar="NAME", help="which (default: list them)")
-    download.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for its files")
-    download.set_defaults(act=_download)
+    download = actions.add_parser("download", help="download a public data set, or list the known ones")
+    download.add_argument("name", nargs="?", metavar="NAME", help="data set to download (default: list them)")
+    download.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the files")
+    download.set_defaults(action=_download)
 
 
-def run(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
-    """Do it, and say on standard output what was found.
-
-    Args:
-        options: Of `add_arguments`.
-        say: Told warnings.
-        progress: Told the stage; raises Cancelled to stop.
-        held: While libraries load, an interruption waits.
+def run(session: Session) -> None:
+    """Run one action and print what it has done.
 
     Raises:
-        InputError: It cannot be done, or something in the data cannot be used.
-        Cancelled: From `progress`.
+        InputError: The arguments cannot be used, or some of the data cannot be used.
+        Cancelled: The user has stopped the run.
     """
-    options.act(options, say, progress, held)
+    session.options.action(session)
 
 
-def _check(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
-    with held():
+def _check(session: Session) -> None:
+    with session.defer_interrupts():
         from ..data.dataset import open_data
         from ..data.dataset_check import check_data
 
-    data = open_data(options.data)
-    found = check_data(data, progress)
-    for findings in found.values():
+    folder = session.options.data
+    data = open_data(folder)
+    by_scan = check_data(data, session.progress)
+    for findings in by_scan.values():
         for warning in findings.warnings:
-            say.warning(warning)
+            session.reporter.warning(warning)
         for sentence in findings.unusable:
             print(sentence)
-    usable = [entry for entry in data.entries if not found[entry.name].unusable]
-    slices, infected = (
-        sum(getattr(findings, what) for findings in found.values()) for what in ("slices", "infected_slices")
-    )
+    usable = [entry for entry in data.entries if not by_scan[entry.name].unusable]
     patients = len({entry.patient for entry in usable})
+    slices = sum(findings.slices for findings in by_scan.values())
+    infected = sum(findings.infected_slices for findings in by_scan.values())
     print(
         f"{data.layout}: {patients} patients, {len(usable)} scans, {slices} slices, {infected} slices with infection",
         flush=True,
     )
-    if broken := len(found) - len(usable):
-        raise InputError(
-            f"{broken} of {len(found)} scans cannot be used: put right what is said of them, or remove them."
-        )
-    if not found:
-        raise InputError(f'"{options.data}" holds no scans with masks: check that the data set was copied completely.')
+    if unusable := len(by_scan) - len(usable):
+        raise InputError(f"{unusable} of {len(by_scan)} scans cannot be used: correct the files above or remove them.")
+    if not by_scan:
+        raise InputError(f'"{folder}" holds no scans with masks: check that the data set was copied completely.')
 
 
-def _split(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
-    with held():
-        from ..data import split
+def _split(session: Session) -> None:
+    with session.defer_interrupts():
+        from ..data import split as splits
         from ..data.dataset import open_data
 
-    names = open_data(options.data).patients
-    chosen = {} if options.validation is None else {"validation": options.validation}
+    options = session.options
+    patients = open_data(options.data).patients
+    sizes = {} if options.validation is None else {"validation": options.validation}
     if options.folds is None:
         if options.test is not None:
-            chosen["test"] = options.test
-        made = [split.make_split(names, options.seed, **chosen)]
+            sizes["test"] = options.test
+        made = [splits.make_split(patients, options.seed, **sizes)]
         files = [options.output]
-        split.write(options.output, made[0], overwrite=options.overwrite)
+        splits.write(options.output, made[0], overwrite=options.overwrite)
     else:
-        made = split.make_folds(names, options.folds, options.seed, **chosen)
-        files = split.write_folds(options.output, made, overwrite=options.overwrite)
-    for file, each in zip(files, made, strict=True):
+        made = splits.make_folds(patients, options.folds, options.seed, **sizes)
+        files = splits.write_folds(options.output, made, overwrite=options.overwrite)
+    for file, split in zip(files, made, strict=True):
         print(
-            f"{file}: {len(each.train)} to train on, {len(each.validation)} to validate on, {len(each.test)} to test on"
+            f"{file}: {len(split.train)} patients to train, {len(split.validation)} to validate, "
+            f"{len(split.test)} to test"
         )
 
 
-def _preview(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
+def _preview(session: Session) -> None:
+    options = session.options
     if options.output.suffix.lower() != ".png":
-        raise InputError(f'"{options.output}" does not end in .png, which is what is written; give it such a name.')
-    with held():
+        raise InputError(f'The preview is a PNG file: give "{options.output}" a name that ends in .png.')
+    with session.defer_interrupts():
         from ..data import preview
         from ..data.dataset import open_data
 
@@ -128,29 +131,30 @@ def _preview(options: argparse.Namespace, say: Reporter, progress: Progress, hel
     names = options.patients or data.patients
     if unknown := sorted(set(names) - set(data.patients)):
         raise InputError(
-            f'In "{options.data}" there is no patient “{unknown[0]}”; there are: {", ".join(data.patients)}.'
+            f'In "{options.data}" there is no patient "{unknown[0]}"; there are: {", ".join(data.patients)}.'
         )
-    cases = data.cases(names[: preview.MOST])  # a large data set has more than memory holds
+    cases = data.cases(names[: preview.MOST])  # a large data set does not fit into memory
     preview.draw(options.output, cases, overwrite=options.overwrite)
     print(f"Written: {options.output}, {min(len(cases), preview.MOST)} cases.")
     if len(names) > preview.MOST:
-        print(f"Not looked at: {len(names) - preview.MOST} more patients; name them with --patients.")
+        print(f"Not shown: {len(names) - preview.MOST} more patients; select them with --patients.")
 
 
-def _download(options: argparse.Namespace, say: Reporter, progress: Progress, held: Held) -> None:
+def _download(session: Session) -> None:
     from ..data import sources
 
+    options = session.options
     if options.name is None:
-        for each in sources.load().values():
-            print(sources.describe(each))
+        for source in sources.load().values():
+            print(sources.describe(source))
         return
     source = sources.find(options.name)
     if options.output is None:
         raise InputError(f"Give the folder for the data set: covidseg data download {options.name} -o DIR.")
-    options.cancelled = "Cancelled; what came is kept, and the same command goes on from there."
-    print(sources.describe(source), flush=True)  # the terms, before anything is taken
-    with held():
+    session.on_cancel = "Cancelled; the downloaded part is kept. Run the same command again to continue."
+    print(sources.describe(source), flush=True)  # the licence, before anything is downloaded
+    with session.defer_interrupts():
         from ..data.download import download
 
     for folder in download(source, options.output):
-        print(f"There: {folder}", flush=True)
+        print(f"Downloaded: {folder}", flush=True)

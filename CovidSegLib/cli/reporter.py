@@ -1,4 +1,4 @@
-"""What the command line says of a run: a bar for a person, or one JSON object a line for the panel."""
+"""How a command reports: a progress bar for people, or JSON lines for programs such as the Slicer panel."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from ..notices import NOT_FOR_DIAGNOSIS
 
 
 class Reporter:
-    """Takes progress (it is a `progress.Progress`), warnings, the end and errors. This one shows no progress."""
+    """Receives the progress, warnings, errors and the end of a run.
+
+    It is a `progress.Progress`. This one shows no progress, and prints everything else as text.
+    """
 
     def __enter__(self) -> Reporter:
         return self
@@ -25,31 +28,31 @@ class Reporter:
         pass
 
     def __call__(self, stage: str, fraction: float) -> None:
-        """The stage in plain words, and the fraction of the run that is done."""
+        """Show the current stage and the fraction of the run that is done."""
 
     def warning(self, message: str) -> None:
-        """Something that the user should know of the result."""
+        """Report something that the user should know about the result."""
         print(f"Note: {message}", file=sys.stderr)
 
     def line(self, message: str) -> None:
-        """Something that happened, such as an epoch of training."""
+        """Report an event of the run, such as a finished training epoch."""
         print(message, flush=True)
 
     def done(self, output: Path, files: Sequence[Path]) -> None:
-        """All is written."""
+        """Report that all files are written to `output`."""
         print(f"Done: {len(files)} files in {output}. {NOT_FOR_DIAGNOSIS}", flush=True)
 
     def error(self, message: str, exit_code: int) -> None:
-        """The run ends without a result."""
+        """Report why the run ends without a result."""
         print(message, file=sys.stderr)
 
 
-class Bar(Reporter):
-    """A progress bar with the stage and the time left."""
+class ProgressBar(Reporter):
+    """Shows a progress bar with the stage and the time left."""
 
     def __init__(self) -> None:
         shape = "{desc:<28} {percentage:3.0f}% |{bar}| {remaining} left"
-        from tqdm import tqdm  # only here: Slicer, which reads JSON lines, need not have it
+        from tqdm import tqdm  # imported here because Slicer, which uses JsonLines, may not have it
 
         self.bar = tqdm(total=1.0, leave=False, dynamic_ncols=True, bar_format=shape)
 
@@ -57,7 +60,7 @@ class Bar(Reporter):
         self.bar.close()
 
     def __call__(self, stage: str, fraction: float) -> None:
-        self.bar.n = max(self.bar.n, fraction)  # no update(), which shows what it deems enough
+        self.bar.n = max(self.bar.n, fraction)  # not update(), which skips refreshes
         self.bar.set_description_str(stage)
 
     def warning(self, message: str) -> None:
@@ -76,9 +79,10 @@ class Bar(Reporter):
 
 
 class JsonLines(Reporter):
-    """One JSON object a line on standard output: "event" is progress, warning, line, done or error.
+    """Writes one JSON object per line to standard output.
 
-    Nothing else comes there: in a `with` block, what libraries print goes to standard error.
+    The key "event" is "progress", "warning", "line", "done" or "error". Within the `with` block everything else that is
+    printed to standard output, by Python or by libraries written in C, goes to standard error.
     """
 
     def __init__(self) -> None:
@@ -87,7 +91,7 @@ class JsonLines(Reporter):
     def __enter__(self) -> JsonLines:
         sys.stdout.flush()
         self.events = open(os.dup(1), "w", encoding="ascii")  # noqa: PTH123
-        os.dup2(2, 1)  # for what is written in C
+        os.dup2(2, 1)  # libraries written in C write to the file descriptor
         self._python = contextlib.redirect_stdout(sys.stderr)
         self._python.__enter__()
         return self
@@ -100,33 +104,33 @@ class JsonLines(Reporter):
 
     def __call__(self, stage: str, fraction: float) -> None:
         elapsed = time.monotonic() - self.started
-        # Too early a guess would be wild.
+        # An estimate from less of the run is far off.
         left = round(elapsed * (1 - fraction) / fraction, 1) if fraction > 0.12 else None
-        self._say(event="progress", stage=stage, fraction=round(fraction, 4), seconds_left=left)
+        self._emit(event="progress", stage=stage, fraction=round(fraction, 4), seconds_left=left)
 
     def warning(self, message: str) -> None:
-        self._say(event="warning", message=message)
+        self._emit(event="warning", message=message)
 
     def line(self, message: str) -> None:
-        self._say(event="line", message=message)
+        self._emit(event="line", message=message)
 
     def done(self, output: Path, files: Sequence[Path]) -> None:
-        self._say(event="done", output=str(output), files=[file.name for file in files])
+        self._emit(event="done", output=str(output), files=[file.name for file in files])
 
     def error(self, message: str, exit_code: int) -> None:
-        self._say(event="error", message=message, exit_code=exit_code)
+        self._emit(event="error", message=message, exit_code=exit_code)
 
-    def _say(self, **event: Any) -> None:
+    def _emit(self, **event: Any) -> None:
         try:
             print(json.dumps(event), file=self.events, flush=True)
-        except OSError as error:  # Windows has other names for it
+        except OSError as error:  # Windows raises another one for a closed pipe
             raise BrokenPipeError from error
 
 
-def reporter(kind: str | None) -> Reporter:
-    """The reporter for "bar", "json" or "none"; a bar if nothing is said and a person is looking."""
+def make_reporter(kind: str | None) -> Reporter:
+    """Return the reporter for "bar", "json" or "none"; for None, a bar if standard error is a terminal."""
     if kind == "json":
         return JsonLines()
     if kind == "bar" or (kind is None and sys.stderr.isatty()):
-        return Bar()
+        return ProgressBar()
     return Reporter()

@@ -1,170 +1,201 @@
-"""`covidseg train`: recipes and data to runs, each a folder that ends as a model."""
+"""`covidseg train`: train recipes on a data set; each run is a folder that becomes a model."""
 
 from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import models
 from ..errors import InputError
+from ..notices import NOT_FOR_DIAGNOSIS
 from ..progress import Progress, silent, subprogress
-from .reporter import Reporter
+from .options import add_device, add_progress
+from .session import Session
 
 if TYPE_CHECKING:
     from ..data import DataSet
     from ..data.split import Split
     from ..recipe import Recipe
+    from ..runs.run import RunConfig
 
-#: How a training is cancelled.
-KEPT = "Cancelled; the same command with --resume goes on from the last whole epoch."
+SUMMARY = "train recipes"
+DESCRIPTION = f"Train your own models on scans with masks. {NOT_FOR_DIAGNOSIS}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of the command."""
+    """Add the arguments of `covidseg train`."""
     parser.add_argument(
-        "recipe", nargs="+", metavar="RECIPE", help="name of a recipe or path of its .toml; several make several runs"
+        "recipe", nargs="+", metavar="RECIPE", help="name of a recipe, or path of its .toml file; one run for each"
     )
     parser.add_argument("--data", type=Path, required=True, metavar="DATA", help="folder of scans with masks")
     parser.add_argument(
         "-o",
+        "--output",
         "--out",
         type=Path,
         required=True,
         metavar="RUN",
-        help="folder of the run; of all runs of several recipes",
+        help="folder of the run; with several recipes, the folder that holds all runs",
     )
     parser.add_argument("--ablation", metavar="ROW", help="train the networks of this row of the paper's ablation")
-    parser.add_argument("--split", type=Path, metavar="FILE", help="who trains, validates and tests: a file")
-    parser.add_argument("--validation", nargs="+", metavar="PATIENT", help="patients to validate on, for no file")
-    parser.add_argument("--test", nargs="+", metavar="PATIENT", help="patients to leave alone, for no file")
     parser.add_argument(
-        "--whole-scans", nargs="+", default=[], metavar="SCAN", help="scans whose slices without infection are used too"
+        "--split",
+        type=Path,
+        metavar="FILE",
+        help="training, validation and test patients; see `covidseg data split` (default: a random split)",
     )
-    parser.add_argument("--stage", action="append", help="only this stage: lungs or infection (repeatable)")
-    parser.add_argument("--start", type=Path, metavar="RUN", help="finished run whose weights are the start")
-    parser.add_argument("--seed", type=_not_negative, default=0, help="of weights, order and augmentation (default: 0)")
-    parser.add_argument("--epochs", type=_positive, help="of every stage, in place of the recipe's")
+    parser.add_argument("--validation", nargs="+", metavar="PATIENT", help="validation patients, instead of --split")
+    parser.add_argument("--test", nargs="+", metavar="PATIENT", help="test patients to leave out, instead of --split")
     parser.add_argument(
-        "--workers", type=_not_negative, default=2, help="processes that prepare images, or 0 (default: 2)"
+        "--whole-scans",
+        nargs="+",
+        default=[],
+        metavar="SCAN",
+        help="whole scans; their slices without infection are added to the training data",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with runs that were broken off")
-    parser.add_argument("--device", default="auto", help="auto (the default), cpu or cuda")
-    parser.add_argument("--progress", choices=["bar", "json", "none"], help="how to show progress")
+    parser.add_argument("--stage", action="append", help="train only this stage: lungs or infection (repeatable)")
+    parser.add_argument("--start", type=Path, metavar="RUN", help="finished run whose weights initialise the networks")
+    parser.add_argument(
+        "--seed", type=_not_negative, default=0, help="seed of weights, sampling and augmentation (default: 0)"
+    )
+    parser.add_argument("--epochs", type=_positive, help="epochs of every stage (default: as in the recipe)")
+    parser.add_argument(
+        "--workers", type=_not_negative, default=2, help="processes that prepare the images, or 0 (default: 2)"
+    )
+    parser.add_argument("--resume", action="store_true", help="resume interrupted runs")
+    add_device(parser)
+    add_progress(parser)
 
 
-def run(
-    options: argparse.Namespace,
-    say: Reporter,
-    watch: Callable[[Progress], Progress],
-    held: Callable[[], AbstractContextManager[None]],
-) -> None:
-    """Train, and say where the runs are.
-
-    Args:
-        options: Of `add_arguments`.
-        say: Told the epochs and the end.
-        watch: Makes a progress one that raises Cancelled to stop.
-        held: While libraries load, and within a step of training, an interruption waits.
+def run(session: Session) -> None:
+    """Train all recipes, one after the other.
 
     Raises:
         InputError: The arguments or the data cannot be used.
-        Cancelled: The run can be gone on with.
+        Cancelled: The user has stopped the run; it can be resumed.
     """
-    with held():
-        from .. import recipes
+    options, reporter = session.options, session.reporter
+    with session.defer_interrupts():
         from ..data import open_data
         from ..data.licences import terms_of
         from ..inference.devices import choose_device
         from ..runs import run as training
 
-    alone = int(os.environ.get("RANK", "0")) == 0  # of the processes that torchrun started, the first one speaks
+    first = int(os.environ.get("RANK", "0")) == 0  # torchrun starts several processes; only the first one reports
     device = choose_device(options.device)
     data = open_data(options.data)
-    split = _split(options, data)
-    plans = {}
+    split = _find_split(options, data)
+    configs = _run_configs(session, split, first=first)
+    if first:
+        for folder, config in configs.items():
+            training.prepare_run(folder, config, resume=options.resume)
+    session.on_cancel = "Cancelled; run the same command with --resume to continue after the last complete epoch."
+    train_cases = data.cases(split.train) + [data.clean_slices(name) for name in options.whole_scans]
+    validation_cases = data.cases(split.validation)
+    terms = terms_of(data.layout, whole_scans=bool(options.whole_scans))
+    with session.defer_interrupts():  # stops between two optimizer steps, not inside torch or its worker processes
+        for number, (folder, config) in enumerate(configs.items()):
+            if first:
+                patients = len({case.patient for case in train_cases})
+                reporter.line(f"{config.recipe.name}: {patients} patients, seed {config.seed}")
+            progress: Progress = reporter if first else silent
+            training.train_run(
+                folder,
+                config,
+                train_cases,
+                validation_cases,
+                terms=terms,
+                resume=True,
+                device=device,
+                log=reporter.line,
+                arguments=_arguments_to_store(options),
+                progress=session.interrupts.checked(
+                    subprogress(progress, number / len(configs), (number + 1) / len(configs))
+                ),
+            )
+    if first:
+        reporter.done(options.output, [folder / models.WEIGHTS_FILE for folder in configs])
+
+
+def _run_configs(session: Session, split: Split, *, first: bool) -> dict[Path, RunConfig]:
+    """Return what to train, by the folder of the run."""
+    from .. import recipes
+    from ..runs.run import RunConfig
+
+    options = session.options
+    configs = {}
     for name in options.recipe:
         changes = recipes.epoch_changes(name, options.ablation, options.epochs)
         text = recipes.resolved_toml(name, options.ablation, changes)
         recipe = recipes.parse(text, name)
-        plan = training.RunConfig(
-            text,
-            recipe,
-            split,
-            _stages(recipe, options.stage),
-            tuple(options.whole_scans),
-            options.seed,
-            options.start,
-            options.workers,
-        )
-        out = options.out / Path(name).stem if len(options.recipe) > 1 else options.out
-        if alone and recipe.training.starts_from and options.start is None:
-            say.warning(f"The paper starts {recipe.name} from {recipe.training.starts_from}: give its run by --start.")
-        plans[out] = plan
-    if len(plans) < len(options.recipe):
-        raise InputError("Two of the recipes have one and the same name; train them into different folders.")
-    if alone:
-        for out, plan in plans.items():
-            training.prepare_run(out, plan, resume=options.resume)
-    options.cancelled = KEPT
-    train = data.cases(split.train) + [data.clean_slices(name) for name in options.whole_scans]
-    validation = data.cases(split.validation)
-    with held():  # broken off between two steps, and not somewhere within torch or its other processes
-        for number, (out, plan) in enumerate(plans.items()):
-            if alone:
-                say.line(f"{plan.recipe.name}: {len({case.patient for case in train})} patients, seed {plan.seed}")
-            training.train_run(
-                out,
-                plan,
-                train,
-                validation,
-                terms=terms_of(data.layout, whole_scans=bool(options.whole_scans)),
-                resume=True,
-                device=device,
-                log=say.line,
-                arguments={name: value for name, value in vars(options).items() if name not in ("run", "cancelled")},
-                progress=watch(subprogress(say if alone else silent, number / len(plans), (number + 1) / len(plans))),
+        if first and recipe.training.starts_from and options.start is None:
+            session.reporter.warning(
+                f"The paper starts {recipe.name} from {recipe.training.starts_from}: give its run with --start."
             )
-    if alone:
-        say.done(options.out, [out / models.WEIGHTS_FILE for out in plans])
+        folder = options.output / Path(name).stem if len(options.recipe) > 1 else options.output
+        configs[folder] = RunConfig(
+            text=text,
+            recipe=recipe,
+            split=split,
+            stages=_select_stages(recipe, options.stage),
+            whole_scans=tuple(options.whole_scans),
+            seed=options.seed,
+            start=options.start,
+            workers=options.workers,
+        )
+    if len(configs) < len(options.recipe):
+        raise InputError("Two of the recipes have the same name; train them into different folders.")
+    return configs
 
 
-def _split(options: argparse.Namespace, data: DataSet) -> Split:
-    """Who trains: as the file says, as the arguments say, or drawn by the seed."""
+def _find_split(options: argparse.Namespace, data: DataSet) -> Split:
+    """Return the split of the file, of the patients that are named, or a random one."""
     from ..data import split as splits
 
     if unknown := sorted(set(options.whole_scans) - set(data.whole_scans)):
         raise InputError(
-            f"There is no whole scan “{unknown[0]}”; there are: {', '.join(data.whole_scans) or 'none in this data'}."
+            f'There is no whole scan "{unknown[0]}"; there are: {", ".join(data.whole_scans) or "none in this data"}.'
         )
     if options.split is not None:
         if options.validation or options.test:
-            raise InputError("Give the patients by --split, or by --validation and --test, and not by both.")
+            raise InputError("Give the patients either by --split, or by --validation and --test.")
         return splits.read(options.split, data.patients)
     if not options.validation and not options.test:
         return splits.make_split(data.patients, options.seed, validation=0.1, test=0.2)
-    left_out = [*(options.validation or ()), *(options.test or ())]
-    if unknown := sorted(set(left_out) - set(data.patients)):
-        raise InputError(f"There is no patient “{unknown[0]}”; there are: {', '.join(data.patients)}.")
-    if twice := sorted({name for name in left_out if left_out.count(name) > 1}):
-        raise InputError(f"The patient “{twice[0]}” is named twice; a patient validates or tests.")
+    return _named_split(options, data)
+
+
+def _named_split(options: argparse.Namespace, data: DataSet) -> Split:
+    """Return the split with the patients of --validation and --test, trained on all others."""
+    from ..data import split as splits
+
+    held_out = [*(options.validation or ()), *(options.test or ())]
+    if unknown := sorted(set(held_out) - set(data.patients)):
+        raise InputError(f'There is no patient "{unknown[0]}"; there are: {", ".join(data.patients)}.')
+    if repeated := sorted({name for name in held_out if held_out.count(name) > 1}):
+        raise InputError(f'The patient "{repeated[0]}" is named twice; name each patient once, to validate or to test.')
     if not options.validation:
-        raise InputError("Name patients to validate on by --validation, too.")
-    train = tuple(name for name in data.patients if name not in left_out)
+        raise InputError("Name validation patients with --validation, too.")
+    train = tuple(name for name in data.patients if name not in held_out)
     if not train:
-        raise InputError("No patient is left to train on; name fewer to validate and to test.")
+        raise InputError("No patient is left to train on; name fewer patients to validate and to test.")
     split = splits.Split(train, tuple(sorted(options.validation)), tuple(sorted(options.test or ())), options.seed)
     splits.check_people(split, "With these --validation and --test")
     return split
 
 
-def _stages(recipe: Recipe, wanted: list[str] | None) -> tuple[str, ...]:
+def _select_stages(recipe: Recipe, wanted: list[str] | None) -> tuple[str, ...]:
     if unknown := sorted(set(wanted or ()) - set(recipe.stages)):
-        raise InputError(f"The recipe {recipe.name} has no stage “{unknown[0]}”; it has {', '.join(recipe.stages)}.")
+        raise InputError(f'The recipe {recipe.name} has no stage "{unknown[0]}"; it has {", ".join(recipe.stages)}.')
     return tuple(name for name in recipe.stages if wanted is None or name in wanted)
+
+
+def _arguments_to_store(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments for environment.json, where the folder of the run is called "out"."""
+    stored = {name: value for name, value in vars(options).items() if name != "run"}
+    return {"out" if name == "output" else name: value for name, value in stored.items()}
 
 
 def _not_negative(text: str) -> int:

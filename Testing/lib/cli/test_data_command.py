@@ -38,7 +38,7 @@ def test_a_split_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     command = ["data", "split", str(data), "-o", str(out), "--validation", "1", "--test", "0.4"]
     assert cli.main([*command, "--seed", "5"]) == cli.DONE
     assert split.read(out, PATIENTS) == split.make_split(PATIENTS, 5, 1, 2)
-    assert f"{out}: 2 to train on, 1 to validate on, 2 to test on" in capsys.readouterr().out
+    assert f"{out}: 2 patients to train, 1 to validate, 2 to test" in capsys.readouterr().out
     assert cli.main(command) == cli.UNUSABLE
     assert "already holds results" in capsys.readouterr().err
     assert cli.main([*command, "--overwrite"]) == cli.DONE
@@ -66,9 +66,9 @@ def test_a_preview_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_wrong_arguments_are_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["data", "preview", str(data), "-o"]
     assert cli.main([*command, str(tmp_path / "p.jpg")]) == cli.UNUSABLE
-    assert "does not end in .png" in capsys.readouterr().err
+    assert "a name that ends in .png" in capsys.readouterr().err
     assert cli.main([*command, str(tmp_path / "p.png"), "--patients", "a_1", "nobody"]) == cli.UNUSABLE
-    assert "there is no patient “nobody”; there are: a_1, a_2, b_1" in capsys.readouterr().err
+    assert 'there is no patient "nobody"; there are: a_1, a_2, b_1' in capsys.readouterr().err
     assert not list(tmp_path.glob("p.*"))
 
 

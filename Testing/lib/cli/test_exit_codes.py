@@ -90,13 +90,15 @@ def test_an_unknown_model_or_device_is_told(
 @pytest.mark.parametrize(
     "arguments",
     [
-        (),
         ("segment",),
         ("segment", "ct", "-o", "out", "--threshold", "1.5"),
         ("segment", "ct", "-o", "out", "--threshold", "nan"),
         ("segment", "ct", "-o", "out", "--skip", "report"),
         ("segment", "ct", "-o", "out", "--progress", "xml"),
         ("train",),
+        ("data",),
+        ("recipes", "--resolved"),
+        ("recipes", "show"),
     ],
 )
 def test_arguments_that_are_none_are_told(arguments: tuple[str, ...]) -> None:

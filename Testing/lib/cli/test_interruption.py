@@ -17,7 +17,8 @@ from support.grids import chest
 from support.phantoms import UPPER, phantom_on
 
 from CovidSegLib import pipeline
-from CovidSegLib.cli.main import CANCELLED, DONE, Stop, main
+from CovidSegLib.cli.interrupts import Interrupts
+from CovidSegLib.cli.main import CANCELLED, DONE, main
 from CovidSegLib.errors import Cancelled
 from CovidSegLib.outputs import FILES, GROUPS
 from CovidSegLib.progress import silent
@@ -52,7 +53,7 @@ def wait_for(stage: str, process: subprocess.Popen[bytes]) -> None:
 
 @pytest.mark.parametrize(
     ("number", "stage", "later"),
-    [(signal.SIGTERM, "Starting the engine", 0.3), (signal.SIGINT, "Saving the segmentation", 0.0)],
+    [(signal.SIGTERM, "Preparing the segmentation", 0.3), (signal.SIGINT, "Saving the segmentation", 0.0)],
 )
 def test_a_signal_ends_a_run_and_leaves_nothing(
     ct: Path, tmp_path: Path, number: signal.Signals, stage: str, later: float
@@ -130,8 +131,8 @@ def test_a_list_that_nobody_reads_ends_quietly() -> None:
 
 
 def test_a_signal_that_a_library_swallows_still_ends_the_run() -> None:
-    with Stop() as stop:
-        progress = stop.watch(silent)
+    with Interrupts() as interrupts:
+        progress = interrupts.checked(silent)
         progress("Reading", 0.5)
         try:
             signal.raise_signal(signal.SIGINT)
@@ -143,18 +144,18 @@ def test_a_signal_that_a_library_swallows_still_ends_the_run() -> None:
 
 def test_a_signal_while_libraries_load_ends_the_run_when_they_are_loaded() -> None:
     loaded = False
-    with Stop() as stop:
-        with pytest.raises(Cancelled), stop.held():
+    with Interrupts() as interrupts:
+        with pytest.raises(Cancelled), interrupts.defer():
             signal.raise_signal(signal.SIGTERM)
             loaded = True
         with pytest.raises(Cancelled):  # and not only there
-            stop.watch(silent)("Reading", 0.5)
+            interrupts.checked(silent)("Reading", 0.5)
     assert loaded
 
 
 def test_nothing_is_held_where_nobody_asks() -> None:
-    with Stop() as stop:
-        with stop.held():
+    with Interrupts() as interrupts:
+        with interrupts.defer():
             pass
         with pytest.raises(Cancelled):
             signal.raise_signal(signal.SIGINT)
@@ -176,7 +177,7 @@ def test_an_interruption_that_becomes_another_error_is_still_one(
 
 
 def test_the_second_signal_does_not_disturb_the_tidying_up() -> None:
-    with Stop():
+    with Interrupts():
         with pytest.raises(Cancelled):
             signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
@@ -184,18 +185,18 @@ def test_the_second_signal_does_not_disturb_the_tidying_up() -> None:
 
 
 def test_once_the_results_are_put_in_their_place_a_run_is_not_stopped() -> None:
-    with Stop() as stop:
-        stop.watch(silent)("Saving the results", 1.0)
+    with Interrupts() as interrupts:
+        interrupts.checked(silent)("Saving the results", 1.0)
         signal.raise_signal(signal.SIGINT)
-    assert not stop.asked
+    assert not interrupts.requested
 
 
 def test_signals_are_as_before_afterwards_and_ignored_ones_stay_ignored() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
-        with Stop() as stop:
-            assert signal.getsignal(signal.SIGINT) == stop._interrupt
+        with Interrupts() as interrupts:
+            assert signal.getsignal(signal.SIGINT) == interrupts._interrupt
             signal.raise_signal(signal.SIGHUP)
         assert {number: signal.getsignal(number) for number in before} == before
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 import CovidSegLib
-from CovidSegLib.cli import reporter as reporting
-from CovidSegLib.cli.reporter import Bar, JsonLines, Reporter, reporter
+from CovidSegLib.cli.reporter import JsonLines, ProgressBar, Reporter, make_reporter
 
 LIBRARY = Path(CovidSegLib.__file__).parents[1]
 
@@ -23,13 +22,13 @@ def events(text: str) -> list[dict]:
 
 
 def test_json_is_one_object_a_line_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
-    with JsonLines() as say:
+    with JsonLines() as reporter:
         print("a library says something")
         os.write(1, b"so does one written in C\n")
-        say("Reading the CT", 0.25)
-        say.warning("Dünne Schichten\nund zwei Zeilen")
-        say.done(Path("Ergebnis 肺"), [Path("Ergebnis 肺/report.json")])
-        say.error("No lungs.", 2)
+        reporter("Reading the CT", 0.25)
+        reporter.warning("Dünne Schichten\nund zwei Zeilen")
+        reporter.done(Path("Ergebnis 肺"), [Path("Ergebnis 肺/report.json")])
+        reporter.error("No lungs.", 2)
     print("afterwards")
     out, err = capfd.readouterr()
     *said, last = out.splitlines()
@@ -50,10 +49,10 @@ def test_the_time_left_follows_the_time_taken(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    with JsonLines() as say:
+    with JsonLines() as reporter:
         for seconds, fraction in ((1.0, 0.1), (20.0, 0.25), (80.0, 1.0)):
             now[0] = 100.0 + seconds
-            say("Finding the lungs", fraction)
+            reporter("Finding the lungs", fraction)
     left = [event["seconds_left"] for event in events(capfd.readouterr().out)]
     assert left == [None, 60.0, 0.0]  # too early to tell; three quarters are left; done
 
@@ -65,8 +64,8 @@ from CovidSegLib.cli.reporter import JsonLines
 import sys
 sys.stdin.readline()
 try:
-    with JsonLines() as say:
-        say("Reading", 0.1)
+    with JsonLines() as reporter:
+        reporter("Reading", 0.1)
 except BrokenPipeError:
     sys.exit(7)
 """
@@ -90,17 +89,17 @@ def test_the_bar_shows_stage_and_time_left_on_a_terminal() -> None:
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     script = """
 import time
-from CovidSegLib.cli.reporter import Bar, reporter
+from CovidSegLib.cli.reporter import ProgressBar, make_reporter
 from pathlib import Path
-with reporter(None) as say:
-    assert isinstance(say, Bar)
-    say("Reading the CT", 0.1)
+with make_reporter(None) as reporter:
+    assert isinstance(reporter, ProgressBar)
+    reporter("Reading the CT", 0.1)
     time.sleep(0.3)
-    say("Finding the lungs", 0.5)
-    say.warning("The slices are thick.")
+    reporter("Finding the lungs", 0.5)
+    reporter.warning("The slices are thick.")
     time.sleep(0.3)
-    say("Finding the infection", 0.9)
-    say.done(Path("out"), [Path("out/report.json")])
+    reporter("Finding the infection", 0.9)
+    reporter.done(Path("out"), [Path("out/report.json")])
 """
     terminal, inside = pty.openpty()
     termios.tcsetwinsize(inside, (24, 100))
@@ -126,23 +125,23 @@ with reporter(None) as say:
 
 
 def test_the_bar_is_gone_before_an_error_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with Bar() as say:
-        say("Reading the CT", 0.1)
-        say.error("No lungs.", 2)
+    with ProgressBar() as reporter:
+        reporter("Reading the CT", 0.1)
+        reporter.error("No lungs.", 2)
     assert capsys.readouterr().err.splitlines()[-1].split("\r")[-1] == "No lungs."
 
 
 def test_without_a_terminal_only_warnings_and_the_end_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with reporter(None) as say:
-        assert type(say) is Reporter
-        say("Reading the CT", 0.1)
-        say.warning("Thick.")
-        say.done(Path("out"), [])
+    with make_reporter(None) as reporter:
+        assert type(reporter) is Reporter
+        reporter("Reading the CT", 0.1)
+        reporter.warning("Thick.")
+        reporter.done(Path("out"), [])
     out, err = capsys.readouterr()
     assert out == "Done: 0 files in out. Research software. Not for diagnosis.\n"
     assert err == "Note: Thick.\n"
 
 
-@pytest.mark.parametrize(("kind", "expected"), [("bar", Bar), ("json", JsonLines), ("none", Reporter)])
+@pytest.mark.parametrize(("kind", "expected"), [("bar", ProgressBar), ("json", JsonLines), ("none", Reporter)])
 def test_a_reporter_by_name(kind: str, expected: type) -> None:
-    assert type(reporting.reporter(kind)) is expected
+    assert type(make_reporter(kind)) is expected

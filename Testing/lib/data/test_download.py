@@ -225,4 +225,4 @@ def test_the_command(
     monkeypatch.setattr(sources, "load", lambda *path: {"tiny": source(served)})
     assert cli.main(["data", "download", "tiny", "-o", str(tmp_path)]) == cli.DONE
     said = capsys.readouterr().out
-    assert said.index("licence: CC BY 4.0") < said.index(f"There: {tmp_path / 'scans'}")
+    assert said.index("licence: CC BY 4.0") < said.index(f"Downloaded: {tmp_path / 'scans'}")

@@ -115,7 +115,8 @@ def test_no_run_is_calibrated_by_those_it_is_measured_on(
     assert 0 < one.threshold < 1
     assert one.verified_weights() == before
     assert (
-        f"fold: temperature {one.temperature:g}, threshold {one.threshold:g}, by 2 patients" in capsys.readouterr().out
+        f"fold: temperature {one.temperature:g}, threshold {one.threshold:g}, chosen on 2 patients"
+        in capsys.readouterr().out
     )
 
 

@@ -126,14 +126,16 @@ def test_what_is_not_whole_is_found(
     do: Callable[..., str], run: Path, own_models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     do("pack", run, "--name", "mine")
-    assert do("verify") == f"{models.DEFAULT}: whole\nmine: whole\nunet-cascade: whole\n"
+    assert do("verify") == f"{models.DEFAULT}: verified\nmine: verified\nunet-cascade: verified\n"
     weights = own_models / "mine" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
     assert cli.main(["models", "verify"]) == cli.UNUSABLE
     out, err = capsys.readouterr()
-    assert out.startswith(f'{models.DEFAULT}: whole\nmine: The weights of the model "mine" are not those that its card')
-    assert err == "Not to be used: mine; the reasons stand above.\n"
-    assert do("verify", "unet-cascade") == "unet-cascade: whole\n"
+    assert out.startswith(
+        f'{models.DEFAULT}: verified\nmine: The weights of the model "mine" are not those that its card'
+    )
+    assert err == "Do not use mine; the reasons are given above.\n"
+    assert do("verify", "unet-cascade") == "unet-cascade: verified\n"
 
 
 # From one computer to another

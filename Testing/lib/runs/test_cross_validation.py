@@ -137,7 +137,7 @@ def test_it_goes_on_where_it_was_broken_off(
     training.cancelled_at = "fold-2"
     arguments = ["--recipe", str(recipe), "--folds", "3"]
     assert cli.main(["evaluate", str(data), "-o", str(tmp_path / "out"), *arguments]) == cli.CANCELLED
-    assert "what was trained is kept in OUT: the same command goes on from there." in capsys.readouterr().err
+    assert "the trained folds are kept in OUT. Run the same command again to continue." in capsys.readouterr().err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["folds"]
     training.cancelled_at = None
     assert len(evaluate(*arguments)) == 3
@@ -258,7 +258,7 @@ def test_runs_that_do_not_belong_together_are_told(
     (second / "recipe.toml").write_text(RECIPE + "\n[training]\nbatch = 3\n")
     assert "The runs “a” and “b” are of different recipes" in refused(data, tmp_path, capsys, first, second)
     other = split(tmp_path / "deep" / "a", ["p2"])
-    assert "Two of the models are called “a”" in refused(data, tmp_path, capsys, first, other)
+    assert 'Two of the models are called "a"' in refused(data, tmp_path, capsys, first, other)
     (first / "split.json").write_text("{}")
     assert "split.json of the run “a” cannot be read" in refused(
         data, tmp_path, capsys, first, other.rename(tmp_path / "c")

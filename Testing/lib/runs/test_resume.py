@@ -157,7 +157,9 @@ def test_ctrl_c_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == cli.CANCELLED
-    assert errors.decode() == "Cancelled; the same command with --resume goes on from the last whole epoch.\n"
+    assert (
+        errors.decode() == "Cancelled; run the same command with --resume to continue after the last complete epoch.\n"
+    )
 
 
 # Bad input
@@ -194,13 +196,13 @@ def test_a_run_goes_on_from_the_start_that_it_had(
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (["--validation", "p9"], "There is no patient “p9”; there are: p1, p2, p3."),
-        (["--validation", "p2", "--test", "p2"], "The patient “p2” is named twice"),
+        (["--validation", "p9"], 'There is no patient "p9"; there are: p1, p2, p3.'),
+        (["--validation", "p2", "--test", "p2"], 'The patient "p2" is named twice'),
         (["--validation", "p1", "--test", "p2", "p3"], "No patient is left to train on"),
-        (["--test", "p3"], "Name patients to validate on"),
-        (["--whole-scans", "x"], "There is no whole scan “x”"),
-        (["--stage", "lungs", *SPLIT], "The recipe tiny has no stage “lungs”; it has infection."),
-        (["--split", "none.json", *SPLIT], "Give the patients by --split, or by --validation and --test"),
+        (["--test", "p3"], "Name validation patients"),
+        (["--whole-scans", "x"], 'There is no whole scan "x"'),
+        (["--stage", "lungs", *SPLIT], 'The recipe tiny has no stage "lungs"; it has infection.'),
+        (["--split", "none.json", *SPLIT], "Give the patients either by --split, or by --validation and --test"),
         (["--start", "nothing", *SPLIT], "“nothing” is no finished run"),
         (["--ablation", "x", *SPLIT], "has no ablation"),
     ],

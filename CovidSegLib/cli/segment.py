@@ -1,0 +1,124 @@
+"""`covidseg segment`: from a chest CT to masks, surfaces, a report and an overview picture."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import models
+from ..errors import InputError
+from ..notices import NOT_FOR_DIAGNOSIS
+from ..progress import subprogress
+from .options import add_device, add_progress
+from .session import Session
+
+if TYPE_CHECKING:
+    from ..volume import Volume
+
+SUMMARY = "segment a chest CT"
+DESCRIPTION = f"Segment a chest CT and write masks, surfaces and measurements. {NOT_FOR_DIAGNOSIS}"
+#: The keys of `outputs.GROUPS`, repeated here because importing `outputs` takes half a second.
+SKIPPABLE = ("overview", "surfaces")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `covidseg segment`."""
+    parser.add_argument(
+        "input",
+        type=Path,
+        nargs="?",
+        metavar="INPUT",
+        help="DICOM folder, or a .nii, .nii.gz, .nrrd, .mha or .mhd file",
+    )
+    parser.add_argument("--demo", action="store_true", help="segment a synthetic chest CT in place of INPUT")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the results")
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier results in OUT")
+    parser.add_argument("--series", help="DICOM series, given by its number or by the end of its UID")
+    parser.add_argument(
+        "--window", type=float, nargs=2, metavar=("LOW", "HIGH"), help="HU values of 0 and 255 in an 8-bit image"
+    )
+    network = parser.add_mutually_exclusive_group()
+    network.add_argument("--model", help="installed model, or folder of a finished run; see `covidseg models`")
+    network.add_argument(
+        "--recipe", help="recipe to run without trained weights, to see that it runs; see `covidseg recipes`"
+    )
+    parser.add_argument("--ablation", metavar="ROW", help="with --recipe: use the networks of this row of its ablation")
+    add_device(parser)
+    parser.add_argument(
+        "--threshold", type=_probability, help="probability from which a voxel is infection (default: the model's)"
+    )
+    parser.add_argument(
+        "--skip", action="append", default=[], choices=SKIPPABLE, help="do not write these files (repeatable)"
+    )
+    add_progress(parser)
+
+
+def run(session: Session) -> None:
+    """Segment one CT and write all results, or none.
+
+    Raises:
+        InputError: The arguments, the CT, the model or the output folder cannot be used.
+        Cancelled: The user has stopped the run.
+    """
+    options, reporter, progress = session.options, session.reporter, session.progress
+    if options.demo == (options.input is not None):
+        raise InputError("Give either the path of a CT or --demo.")
+    progress("Starting", 0.0)
+    with session.defer_interrupts():
+        from .. import outputs
+
+    outputs.prepare(options.output, overwrite=options.overwrite)
+    model = _find_model(options)
+    progress("Reading the CT", 0.02)
+    volume = _read_volume(session)
+    progress("Preparing the segmentation", 0.06)
+    with session.defer_interrupts():
+        from ..pipeline import segment  # imports torch, which takes seconds: unusable input is reported before
+
+    segmentation = segment(
+        volume, model, device=options.device, threshold=options.threshold, progress=subprogress(progress, 0.1, 0.75)
+    )
+    for warning in dict.fromkeys(segmentation.warnings):
+        reporter.warning(warning)
+    files = outputs.write_results(
+        options.output,
+        volume,
+        segmentation,
+        skip=options.skip,
+        overwrite=options.overwrite,
+        progress=subprogress(progress, 0.75, 1.0),
+    )
+    reporter.done(options.output, files)
+
+
+def _find_model(options: argparse.Namespace) -> models.Model:
+    """Return the model that the arguments name, or the untrained networks of a recipe."""
+    if options.ablation is not None and options.recipe is None:
+        raise InputError("--ablation selects a row of a recipe's ablation: give --recipe with it.")
+    if options.recipe is None:
+        return models.find_model(options.model)
+    from ..models.untrained import untrained_model
+
+    return untrained_model(options.recipe, options.ablation)
+
+
+def _read_volume(session: Session) -> Volume:
+    """Read the CT, or make the synthetic one of --demo."""
+    options = session.options
+    if options.demo:
+        from ..phantom import make_phantom
+
+        session.reporter.warning("This is a synthetic chest CT that CovidSeg has made, not a patient's.")
+        return make_phantom().volume
+    from ..reading import read_volume
+
+    return read_volume(options.input, series=options.series, window=tuple(options.window) if options.window else None)
+
+
+def _probability(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0.0 < float(text) < 1.0:
+            return float(text)
+    raise argparse.ArgumentTypeError("a number between 0 and 1 is needed")
