@@ -73,9 +73,9 @@ def evaluate_patients(
             structure: sum((run.measured[structure] for run in runs), Measurement())
             for structure in ("lungs", "infection")
         }
-        view = max((run.view for run in runs), key=lambda view: view.voxels)
+        view = max((run.view for run in runs), key=lambda view: view.target_pixels)
         failures = {
-            kind: max((run.failures[kind] for run in runs), key=lambda view: view.wrong_mm2(kind)) for kind in FAILURES
+            kind: max((run.failures[kind] for run in runs), key=lambda view: view.error_mm2(kind)) for kind in FAILURES
         }
         seen = was_seen(patient, model.seen)
         results.append(

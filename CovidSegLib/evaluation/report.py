@@ -89,8 +89,8 @@ def write_evaluation(
                 )
             for kind in FAILURES if len(models) == 1 else ():
                 progress("Drawing the pictures", 0.7)
-                wrong = [one.failures[kind] for one in results if one.failures[kind].wrong_mm2(kind)]
-                if worst := sorted(wrong, key=lambda view: -view.wrong_mm2(kind))[:SHOWN]:
+                wrong = [one.failures[kind] for one in results if one.failures[kind].error_mm2(kind)]
+                if worst := sorted(wrong, key=lambda view: -view.error_mm2(kind))[:SHOWN]:
                     draw_failures(folder / f"{kind}.png", kind, worst)
         rows = [
             {"model": model, "scan": scan, **{key: of[key] for key in SCAN_COLUMNS if key in of}}

@@ -1,1 +1,1 @@
-"""Pictures: slices with outlines, 3D renderings, the overview of a result."""
+"""Figures: slices with outlines, 3D renderings, the overview of a result."""

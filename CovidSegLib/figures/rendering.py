@@ -1,7 +1,7 @@
-"""Pictures of surfaces, rendered off screen in a child process.
+"""Off-screen rendering of surfaces in a child process.
 
-A machine without a working OpenGL can end the process that asks for a render window. So a child asks, and where it dies
-there is no picture, and nothing else is lost.
+On a machine without working OpenGL, opening a render window can crash the process. In a child process the crash costs
+no more than the picture.
 """
 
 from __future__ import annotations
@@ -13,34 +13,53 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
 from . import palette
 
-#: What a view is called: where the camera stands in LPS, and the patient's sides on the picture's left and right.
+
+class View(NamedTuple):
+    """A camera position.
+
+    Attributes:
+        camera: Direction from the surfaces to the camera, in LPS.
+        left: Side of the patient on the left of the picture.
+        right: Side of the patient on the right of the picture.
+    """
+
+    camera: tuple[float, float, float]
+    left: str
+    right: str
+
+
 VIEWS = {
-    "From the front": ((0.0, -1.0, 0.0), ("R", "L")),
-    "From the back": ((0.0, 1.0, 0.0), ("L", "R")),
-    "From the right": ((-1.0, 0.0, 0.0), ("P", "A")),
-    "From the left": ((1.0, 0.0, 0.0), ("A", "P")),
+    "From the front": View((0.0, -1.0, 0.0), "R", "L"),
+    "From the back": View((0.0, 1.0, 0.0), "L", "R"),
+    "From the right": View((-1.0, 0.0, 0.0), "P", "A"),
+    "From the left": View((1.0, 0.0, 0.0), "A", "P"),
 }
+#: Colours by name of the surface.
 COLOURS = {
     "lungs": palette.LUNGS,
     "right_lung": palette.RIGHT_LUNG,
     "left_lung": palette.LEFT_LUNG,
     "infection": palette.INFECTION,
 }
-WINDOW = "VTK_DEFAULT_OPENGL_WINDOW"
+#: Environment variable by which VTK chooses the class of render window.
+WINDOW_VARIABLE = "VTK_DEFAULT_OPENGL_WINDOW"
+#: File that the child process writes.
+PICTURES_FILE = "pictures.npy"
 
 
 class Rendering:
-    """Surfaces being rendered in a child process, while the caller does something else.
+    """Renders surfaces in a child process while the caller continues. Call `close` when done, also after an error.
 
     Args:
-        surfaces: Closed surfaces in LPS mm: "infection", and "lungs" or "right_lung" and "left_lung".
-        size: Width and height in pixels of the picture of each view.
+        surfaces: Closed surfaces in LPS mm by name: "infection", and "lungs" or "right_lung" and "left_lung".
+        size: Width and height of each picture in pixels.
     """
 
     def __init__(self, surfaces: Mapping[str, vtkPolyData], size: tuple[int, int]) -> None:
@@ -56,17 +75,20 @@ class Rendering:
                 writer.SetCompressorTypeToNone()
                 writer.SetEncodeAppendedData(False)
                 writer.Write()
-        self._windows = _windows()
+        self._window_classes = _window_classes()
         self._child = self._start()
 
     def pictures(self, timeout: float = 60.0) -> dict[str, np.ndarray] | None:
-        """Wait for the pictures.
+        """Wait for the pictures, and close.
+
+        Args:
+            timeout: Seconds to wait.
 
         Returns:
-            uint8 (height, width, 3) by the names of `VIEWS`, or None if this machine cannot render within `timeout` s.
+            uint8 (height, width, 3) by the names of `VIEWS`; None if this machine cannot render, or not in time.
         """
         deadline = time.monotonic() + timeout
-        result = Path(self._folder.name) / "pictures.npy"
+        result = Path(self._folder.name) / PICTURES_FILE
         try:
             while self._child:
                 try:
@@ -80,7 +102,7 @@ class Rendering:
             self.close()
 
     def close(self) -> None:
-        """End the child if it still runs, and remove its files."""
+        """Stop the child process if it is running, and remove its files."""
         if self._child and self._child.poll() is None:
             self._child.kill()
             self._child.wait()
@@ -88,17 +110,17 @@ class Rendering:
         self._folder.cleanup()
 
     def _start(self) -> subprocess.Popen[bytes] | None:
-        """Start the child with the next kind of window; None when all have been tried."""
-        if not self._windows:
+        """Start a child process with the next class of render window. Return None when all have been tried."""
+        if not self._window_classes:
             return None
-        window = self._windows.pop(0)
+        window = self._window_classes.pop(0)
         root = str(Path(__file__).resolve().parents[2])
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
         if window:
-            environment[WINDOW] = window
+            environment[WINDOW_VARIABLE] = window
         try:
             return subprocess.Popen(
-                command(self._size),
+                render_command(self._size),
                 env=environment,
                 cwd=self._folder.name,
                 stdin=subprocess.DEVNULL,
@@ -109,25 +131,29 @@ class Rendering:
             return None
 
 
-def command(size: tuple[int, int]) -> list[str]:
-    """What renders the surfaces that lie in the folder where it is started."""
+def render_command(size: tuple[int, int]) -> list[str]:
+    """Return the command that renders the surfaces in its working folder."""
     return [sys.executable, "-m", "CovidSegLib.figures.rendering", *map(str, size)]
 
 
-def _windows() -> list[str | None]:
-    """The kinds of render window to try, None for VTK's own choice. EGL needs no display, so none opens anything."""
-    if sys.platform.startswith("linux") and WINDOW not in os.environ:
+def _window_classes() -> list[str | None]:
+    """Return the classes of render window to try; None is VTK's default. EGL is first because it needs no display."""
+    if sys.platform.startswith("linux") and WINDOW_VARIABLE not in os.environ:
         return ["vtkEGLRenderWindow", None]
     return [None]
 
 
 def render(folder: Path, size: tuple[int, int]) -> np.ndarray:
-    """Render the .vtp surfaces of a folder here and now.
+    """Render the .vtp surfaces of a folder in this process.
+
+    Args:
+        folder: Folder with a file for each surface, named by `COLOURS`.
+        size: Width and height of each picture in pixels.
 
     Returns:
         uint8 (views, height, width, 3), in the order of `VIEWS`.
     """
-    import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  registers what draws
+    import vtkmodules.vtkRenderingOpenGL2  # noqa: F401  registers the OpenGL implementations
     from vtkmodules.util.numpy_support import vtk_to_numpy
     from vtkmodules.vtkIOXML import vtkXMLPolyDataReader
     from vtkmodules.vtkRenderingCore import (
@@ -150,10 +176,10 @@ def render(folder: Path, size: tuple[int, int]) -> np.ndarray:
             mapper.ScalarVisibilityOff()
             actor = vtkActor()
             actor.SetMapper(mapper)
-            look = actor.GetProperty()
-            look.SetColor(*_rgb(colour))
-            look.SetSpecular(0.15)
-            look.SetOpacity(1.0 if name == "infection" else 0.22)
+            material = actor.GetProperty()
+            material.SetColor(*_rgb(colour))
+            material.SetSpecular(0.15)
+            material.SetOpacity(1.0 if name == "infection" else 0.22)
             renderer.AddActor(actor)
 
     window = vtkRenderWindow()
@@ -165,31 +191,31 @@ def render(folder: Path, size: tuple[int, int]) -> np.ndarray:
     centre, extent = bounds.mean(1), np.ptp(bounds, axis=1)
     camera = renderer.GetActiveCamera()
     camera.ParallelProjectionOn()
-    # One scale for all views, so that they can be compared.
+    # All views have the same scale.
     camera.SetParallelScale(0.56 * max(extent[2], max(extent[:2]) * size[1] / size[0]))
     pictures = []
-    for side, _ in VIEWS.values():
+    for view in VIEWS.values():
         camera.SetFocalPoint(*centre)
-        camera.SetPosition(*(centre + 1000 * np.asarray(side)))
+        camera.SetPosition(*(centre + 1000 * np.asarray(view.camera)))
         camera.SetViewUp(0, 0, 1)
         renderer.ResetCameraClippingRange()
         window.Render()
-        grab = vtkWindowToImageFilter()
-        grab.SetInput(window)
-        grab.ReadFrontBufferOff()
-        grab.ShouldRerenderOff()
-        grab.Update()
-        pixels = vtk_to_numpy(grab.GetOutput().GetPointData().GetScalars())
+        capture = vtkWindowToImageFilter()
+        capture.SetInput(window)
+        capture.ReadFrontBufferOff()
+        capture.ShouldRerenderOff()
+        capture.Update()
+        pixels = vtk_to_numpy(capture.GetOutput().GetPointData().GetScalars())
         pictures.append(pixels.reshape(size[1], size[0], 3)[::-1])
     return np.stack(pictures)
 
 
 def _rgb(colour: str) -> tuple[float, float, float]:
-    """Red, green and blue from 0 to 1 of "#rrggbb"."""
+    """Convert a colour "#rrggbb" to red, green and blue from 0 to 1."""
     red, green, blue = bytes.fromhex(colour[1:])
     return red / 255, green / 255, blue / 255
 
 
 if __name__ == "__main__":
-    # `-m` runs in the folder that holds the surfaces.
-    np.save("pictures.npy", render(Path.cwd(), (int(sys.argv[1]), int(sys.argv[2]))))
+    # The working folder contains the surfaces.
+    np.save(PICTURES_FILE, render(Path.cwd(), (int(sys.argv[1]), int(sys.argv[2]))))

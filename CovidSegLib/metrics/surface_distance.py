@@ -31,7 +31,7 @@ class SurfaceDistances:
         >>> target = np.zeros((3, 8, 8), dtype=bool)
         >>> target[1, 2:6, 2:6] = True
         >>> prediction = np.roll(target, 1, axis=2)
-        >>> distances = SurfaceDistances.of(prediction, target, (5.0, 0.5, 0.5))
+        >>> distances = SurfaceDistances.of(prediction, target, AxialSpacing(5.0, 0.5, 0.5))
         >>> distances.hausdorff(100)
         0.5
         >>> distances.dice(1.0), distances.dice(0.4)

@@ -81,10 +81,10 @@ def test_the_slices_where_most_is_wrong_are_kept(data: Path) -> None:
     """Found are slices 1, 2 and 3, true 0 and 1 of p1_a and 2 of p1_b; two voxels of 1 cm2 each."""
     cases = [case for case in open_data(data).cases() if case.name in RUNS]
     p1, p2, _ = patients.evaluate_patients(cases, MODEL)
-    assert (p1.failures["missed"].location, p1.failures["missed"].wrong_mm2("missed")) == ("p1_a, slice 1 of 6", 200)
-    assert p1.failures["missed"].wrong_mm2("false") == 0
-    assert (p1.failures["false"].location, p1.failures["false"].wrong_mm2("false")) == ("p1_a, slice 3 of 6", 200)
-    assert p2.failures["false"].wrong_mm2("false") == p2.failures["missed"].wrong_mm2("missed") == 0
+    assert (p1.failures["missed"].location, p1.failures["missed"].error_mm2("missed")) == ("p1_a, slice 1 of 6", 200)
+    assert p1.failures["missed"].error_mm2("false") == 0
+    assert (p1.failures["false"].location, p1.failures["false"].error_mm2("false")) == ("p1_a, slice 3 of 6", 200)
+    assert p2.failures["false"].error_mm2("false") == p2.failures["missed"].error_mm2("missed") == 0
 
 
 @pytest.mark.usefixtures("instant")
