@@ -62,18 +62,28 @@ def load(path: Path = SOURCES) -> dict[str, Source]:
     }
 
 
+def known_source(name: str, path: Path = SOURCES) -> Source:
+    """Return a data set by name, whether or not it can be downloaded.
+
+    Raises:
+        InputError: There is no data set of that name.
+    """
+    known = load(path)
+    if name not in known:
+        raise InputError(f'There is no data set "{name}"; there are: {", ".join(known)}.')
+    return known[name]
+
+
 def find(name: str, path: Path = SOURCES) -> Source:
     """One that can be downloaded.
 
     Raises:
         InputError: There is none of that name, or people have to get it themselves; says where.
     """
-    known = load(path)
-    if name not in known:
-        raise InputError(f"There is no data set “{name}”; there are: {', '.join(known)}.")
-    if not known[name].files:
-        raise InputError(f"“{name}” has to be got by hand: {known[name].obtain}")
-    return known[name]
+    source = known_source(name, path)
+    if not source.files:
+        raise InputError(f"“{name}” has to be got by hand: {source.obtain}")
+    return source
 
 
 def describe(source: Source) -> str:

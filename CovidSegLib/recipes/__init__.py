@@ -86,7 +86,21 @@ def recipe_title(name: str, ablation: str | None = None) -> str:
     Raises:
         InputError: There is no such recipe or row, or its file says something that a recipe does not have.
     """
-    return str(_table(name, ablation)[0]["name"])
+    return outline(name, ablation).name
+
+
+def outline(name: str, ablation: str | None = None) -> Recipe:
+    """Read a recipe without checking its networks, which would import torch: fast enough to list all recipes.
+
+    Args:
+        name: Name of a recipe, or path of its TOML file.
+        ablation: Row of its ablation; see `load`.
+
+    Raises:
+        InputError: There is no such recipe or row, or a key or the type of a value is wrong.
+    """
+    table, where = _table(name, ablation)
+    return build(Recipe, table, where)
 
 
 def _checked(name: str, ablation: str | None) -> tuple[Recipe, dict[str, Any]]:

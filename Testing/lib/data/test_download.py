@@ -216,7 +216,7 @@ def test_the_command(
     assert "covid19-ct-seg: COVID-19-CT-Seg" in (listed := capsys.readouterr().out)
     assert "by hand: register at https://covid-segmentation.grand-challenge.org" in listed
     for arguments, message in (
-        (["nothing"], "There is no data set “nothing”; there are: covid19-ct-seg, msd-lung"),
+        (["nothing"], 'There is no data set "nothing"; there are: covid19-ct-seg, msd-lung'),
         (["covid-19-20", "-o", "x"], "“covid-19-20” has to be got by hand: register at https://covid"),
         (["msd-lung"], "Give the folder for the data set: covidseg data download msd-lung -o DIR."),
     ):
