@@ -8,6 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
+#: Lowest HU of a volume, and the value that images are padded with. Nothing is less dense than air: lower values, such
+#: as the -2000 or -3024 that scanners write outside the scan circle, are raised to it.
+AIR_HU = -1024
+#: Highest HU of a volume, the limit of int16.
+MAX_HU = int(np.iinfo(np.int16).max)
 #: Flips the first two patient axes: LPS (SimpleITK, DICOM) to RAS (Slicer, NIfTI) and back.
 LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 

@@ -10,10 +10,10 @@ import SimpleITK as sitk
 from ..checks import AIR_BELOW_HU, SOFT_TISSUE_HU, grey_value_of_white
 from ..errors import InputError
 from ..preprocessing import AxialView
-from ..reading import FILE_KINDS, quiet_itk
-from ..reading.hounsfield import MOST_HU, as_hounsfield
+from ..reading.hounsfield import as_hounsfield
+from ..reading.image_file import FILE_KINDS, quiet_itk
 from ..reading.integrity import check_file
-from ..volume import AxialScan, Grid, Volume
+from ..volume import MAX_HU, AxialScan, Grid, Volume
 from .case import Case
 from .entry import Entry, Labels
 
@@ -61,7 +61,7 @@ def hounsfield_of(entry: Entry, values: np.ndarray) -> tuple[np.ndarray, bool]:
     check_hounsfield(values, entry.files["ct"])
     eight_bit = entry.eight_bit or grey
     # HU that were put back go below air as noise does; what scanners write outside their circle does not.
-    kept = np.clip(values, -MOST_HU, MOST_HU) if eight_bit else as_hounsfield(values)
+    kept = np.clip(values, -MAX_HU, MAX_HU) if eight_bit else as_hounsfield(values)
     return np.rint(kept).astype(np.int16), eight_bit
 
 

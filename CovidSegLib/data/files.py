@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..reading import FILE_KINDS
+from ..reading.image_file import FILE_KINDS
 
 
 def stem(name: str) -> str | None:

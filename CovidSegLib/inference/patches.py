@@ -10,9 +10,9 @@ import torch
 from monai.inferers.utils import sliding_window_inference
 from scipy import ndimage
 
-from ..preprocessing import AIR_HU, VolumeFrame, grey_statistics, scale_window, standardise
+from ..preprocessing import VolumeFrame, grey_statistics, scale_window, standardise
 from ..recipe import Stage
-from ..volume import AxialScan
+from ..volume import AIR_HU, AxialScan
 from .devices import choose_precision
 from .loaded_stage import LoadedStage
 from .regions import volume_frame

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .canvas import Canvas, Points, Shape, ellipsoid, path, tube
+from .tissues import AIR, BLOOD, CORTEX, FAT, LIVER, MARROW, MUSCLE
 
 #: The box in LPS mm that holds the rib cage.
 THORAX = (np.array([-150.0, -112.0, -230.0]), np.array([150.0, 112.0, 112.0]))
 APEX = 92.0
-
-AIR, FAT, FLUID, MUSCLE, BLOOD, LIVER, MARROW, CORTEX = -1000.0, -105.0, 10.0, 52.0, 42.0, 60.0, 190.0, 650.0
 
 AIRWAYS = [
     *path((0, -14, 135, 8.5), (0, -8, 85, 8.5), (-1, 4, 20, 8.5), (0, 8, 2, 8.5)),

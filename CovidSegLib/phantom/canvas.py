@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..volume import Grid
+from .tissues import AIR
 
 #: Three float32 arrays of LPS coordinates in mm that broadcast against one another.
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -95,7 +96,7 @@ class Canvas:
     """
 
     def __init__(self, grid: Grid, first: int, last: int) -> None:
-        self.hu = np.full((last - first, *grid.shape[1:]), -1000, np.float32)
+        self.hu = np.full((last - first, *grid.shape[1:]), AIR, np.float32)
         affine = grid.affine_lps
         affine[:3, 3] += first * affine[:3, 2]
         self._inverse = np.linalg.inv(affine)

@@ -2,12 +2,11 @@
 
 from .axial_view import AxialView
 from .body import beyond_image, body_mask
-from .intensity import AIR_HU, grey_statistics, keep_near, scale_window, standardise
+from .intensity import grey_statistics, keep_near, scale_window, standardise
 from .slice_frame import SliceFrame, neighbours
 from .volume_frame import VolumeFrame
 
 __all__ = [
-    "AIR_HU",
     "AxialView",
     "SliceFrame",
     "VolumeFrame",

@@ -6,8 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import clear_border
 
-from ..volume import AxialScan
-from .intensity import AIR_HU
+from ..volume import AIR_HU, AxialScan
 
 #: Between air outside the body (-1000 HU, with its noise) and aerated lung (about -860 HU).
 NOT_AIR_HU = -940

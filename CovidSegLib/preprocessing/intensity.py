@@ -8,9 +8,7 @@ import torch
 from torch.nn import functional
 
 from ..recipe import Intensity
-
-#: Beyond the edge of an image there is air.
-AIR_HU = -1024
+from ..volume import AIR_HU
 
 
 def scale_window(pixels: torch.Tensor, window_hu: Sequence[float]) -> torch.Tensor:

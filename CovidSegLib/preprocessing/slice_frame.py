@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from .intensity import AIR_HU
+from ..volume import AIR_HU
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,7 @@ import numpy as np
 
 from ..checks import grey_value_of_white, is_label_map
 from ..errors import InputError
-
-#: Nothing is less dense than air. What scanners write outside the scan circle (-2000, -3024, ...) is raised to it.
-AIR_HU = -1024
-MOST_HU = int(np.iinfo(np.int16).max)
+from ..volume import AIR_HU, MAX_HU
 
 
 def as_hounsfield(values: np.ndarray) -> np.ndarray:
@@ -24,9 +21,9 @@ def as_hounsfield(values: np.ndarray) -> np.ndarray:
             return values.astype(np.float32)
         if not (values == np.rint(values)).all():
             return np.maximum(values, AIR_HU).astype(np.float32)
-        return np.clip(values, AIR_HU, MOST_HU).astype(np.int16)
+        return np.clip(values, AIR_HU, MAX_HU).astype(np.int16)
     limits = np.iinfo(values.dtype)
-    return np.clip(values, max(AIR_HU, limits.min), min(MOST_HU, limits.max)).astype(np.int16)
+    return np.clip(values, max(AIR_HU, limits.min), min(MAX_HU, limits.max)).astype(np.int16)
 
 
 def from_grey_values(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:

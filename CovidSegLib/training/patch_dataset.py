@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 from ..data.case import Case
 from ..inference.patches import seen_volume
 from ..inference.regions import volume_frame
-from ..preprocessing import AIR_HU, grey_statistics, scale_window, standardise
+from ..preprocessing import grey_statistics, scale_window, standardise
 from ..recipe import Augmentation, Stage
+from ..volume import AIR_HU
 from .augmentation import GREY_AUGMENTATIONS, build_augmentation
 from .slice_dataset import changed
 from .targets import known_slices, target_mask

@@ -14,8 +14,9 @@ from torch.utils.data import Dataset
 
 from ..data.case import Case
 from ..inference import slice_frame
-from ..preprocessing import AIR_HU, grey_statistics, keep_near, neighbours, scale_window, standardise
+from ..preprocessing import grey_statistics, keep_near, neighbours, scale_window, standardise
 from ..recipe import Augmentation, Stage
+from ..volume import AIR_HU
 from .augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, build_augmentation
 from .targets import known_slices, target_mask
 from .transform_keys import IMAGE, MASK

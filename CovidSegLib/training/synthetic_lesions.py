@@ -14,8 +14,8 @@ import torch
 from monai import transforms
 from torch.nn import functional
 
-from ..preprocessing import AIR_HU
 from ..recipe import INFECTION_LABEL, LUNG_LABELS, Stage
+from ..volume import AIR_HU
 from .transform_keys import IMAGE, MASK
 
 #: Radii, as shares of the rows of a slice: in a crop around the lungs of 250 mm, 8 to 45 mm.

@@ -187,7 +187,7 @@ def test_the_demo_says_plainly_that_it_is_synthetic(
         return text(figure, x, y, words, **style)
 
     monkeypatch.setattr(Figure, "text", noted)
-    monkeypatch.setattr("CovidSegLib.phantom.default_grid", lambda: UPPER)
+    monkeypatch.setattr("CovidSegLib.phantom.synthetic_chest.default_grid", lambda: UPPER)
     assert cli.main(["segment", "--demo", "-o", str(tmp_path / "demo"), "--threshold", "0.6"]) == cli.DONE
     assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == sorted(FILES.values())
     out, err = capsys.readouterr()
@@ -249,7 +249,7 @@ def test_a_recipe_runs_without_weights_and_says_so(
     """A recipe of one's own, from its file."""
     small = recipes.find("raiu-net").read_text(encoding="utf-8").replace("256, 256", "64, 64")
     (tmp_path / "mine.toml").write_text(small.replace("out_channels = 1", "out_channels = 1, features = 4"), "utf-8")
-    monkeypatch.setattr("CovidSegLib.phantom.default_grid", lambda: UPPER)
+    monkeypatch.setattr("CovidSegLib.phantom.synthetic_chest.default_grid", lambda: UPPER)
     options = ["--recipe", str(tmp_path / "mine.toml"), "--skip", "surfaces", "--skip", "overview"]
     assert cli.main(["segment", "--demo", "-o", str(tmp_path / "out"), *options]) == cli.DONE
     assert "The networks of “raiu-net” are untrained: what they mark means nothing" in capsys.readouterr().err

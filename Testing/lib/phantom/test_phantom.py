@@ -55,7 +55,7 @@ def test_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
 
 
 def test_slabs_leave_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("CovidSegLib.phantom.SLAB_VOXELS", 90 * 90 * 19)
+    monkeypatch.setattr("CovidSegLib.phantom.synthetic_chest.SLAB_VOXELS", 90 * 90 * 19)
     made = make_phantom(COARSE)
     assert np.array_equal(made.lungs, phantom(COARSE).lungs)
     assert np.abs(made.volume.array.astype(int) - phantom(COARSE).volume.array).max() <= 1

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from CovidSegLib.phantom import default_grid, make_phantom
 from CovidSegLib.preprocessing import (
-    AIR_HU,
     AxialView,
     SliceFrame,
     beyond_image,
@@ -20,7 +19,7 @@ from CovidSegLib.preprocessing import (
     neighbours,
     scale_window,
 )
-from CovidSegLib.volume import Grid, Volume
+from CovidSegLib.volume import AIR_HU, Grid, Volume
 
 ORIENTATIONS = [
     "".join(letters) for axes in itertools.permutations(("RL", "AP", "IS")) for letters in itertools.product(*axes)

@@ -16,12 +16,11 @@ from support.tiny_data import write_case
 from CovidSegLib.data import open_data
 from CovidSegLib.data.layouts import covid_ct_md
 from CovidSegLib.errors import InputError
-from CovidSegLib.preprocessing import AIR_HU
 from CovidSegLib.recipe import Augmentation, Intensity, Stage
 from CovidSegLib.training.patch_dataset import PatchDataset
 from CovidSegLib.training.slice_dataset import SliceDataset
 from CovidSegLib.training.targets import known_slices, lung_sides, target_mask
-from CovidSegLib.volume import AxialScan, AxialSpacing, Grid, Volume
+from CovidSegLib.volume import AIR_HU, AxialScan, AxialSpacing, Grid, Volume
 
 STAGE = slice_stage(window=(-1000.0, 200.0))
 #: What the default recipe does to its slices.

@@ -9,13 +9,13 @@ import torch
 from support.stages import slice_stage
 from support.tiny_case import chest_case
 
-from CovidSegLib.preprocessing import AIR_HU
 from CovidSegLib.recipe import Augmentation, Stage
 from CovidSegLib.training.augmentation import HU_AUGMENTATIONS, build_augmentation
 from CovidSegLib.training.slice_dataset import SliceDataset
 from CovidSegLib.training.synthetic_lesions import CONSOLIDATION_HU, MOST_FILLED, TISSUE_HU, RandSyntheticConsolidationd
 from CovidSegLib.training.targets import target_mask
 from CovidSegLib.training.transform_keys import IMAGE, MASK
+from CovidSegLib.volume import AIR_HU
 
 YES_OR_NO = slice_stage(labels=("lungs", "infection"))
 EXCLUSIVE = slice_stage(labels=("background", "left_lung", "right_lung", "infection"))
