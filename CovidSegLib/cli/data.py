@@ -79,9 +79,9 @@ def _check(session: Session) -> None:
     for findings in by_scan.values():
         for warning in findings.warnings:
             session.reporter.warning(warning)
-        for sentence in findings.unusable:
+        for sentence in findings.errors:
             print(sentence)
-    usable = [entry for entry in data.entries if not by_scan[entry.name].unusable]
+    usable = [entry for entry in data.entries if not by_scan[entry.name].errors]
     patients = len({entry.patient for entry in usable})
     slices = sum(findings.slices for findings in by_scan.values())
     infected = sum(findings.infected_slices for findings in by_scan.values())
@@ -98,6 +98,7 @@ def _check(session: Session) -> None:
 def _split(session: Session) -> None:
     with session.defer_interrupts():
         from ..data import split as splits
+        from ..data import split_files
         from ..data.dataset import open_data
 
     options = session.options
@@ -108,10 +109,10 @@ def _split(session: Session) -> None:
             sizes["test"] = options.test
         made = [splits.make_split(patients, options.seed, **sizes)]
         files = [options.output]
-        splits.write(options.output, made[0], overwrite=options.overwrite)
+        split_files.write_split(options.output, made[0], overwrite=options.overwrite)
     else:
         made = splits.make_folds(patients, options.folds, options.seed, **sizes)
-        files = splits.write_folds(options.output, made, overwrite=options.overwrite)
+        files = split_files.write_folds(options.output, made, overwrite=options.overwrite)
     for file, split in zip(files, made, strict=True):
         print(
             f"{file}: {len(split.train)} patients to train, {len(split.validation)} to validate, "
@@ -133,11 +134,11 @@ def _preview(session: Session) -> None:
         raise InputError(
             f'In "{options.data}" there is no patient "{unknown[0]}"; there are: {", ".join(data.patients)}.'
         )
-    cases = data.cases(names[: preview.MOST])  # a large data set does not fit into memory
-    preview.draw(options.output, cases, overwrite=options.overwrite)
-    print(f"Written: {options.output}, {min(len(cases), preview.MOST)} cases.")
-    if len(names) > preview.MOST:
-        print(f"Not shown: {len(names) - preview.MOST} more patients; select them with --patients.")
+    cases = data.cases(names[: preview.MAX_CASES])  # a large data set does not fit into memory
+    preview.draw_preview(options.output, cases, overwrite=options.overwrite)
+    print(f"Written: {options.output}, {min(len(cases), preview.MAX_CASES)} cases.")
+    if len(names) > preview.MAX_CASES:
+        print(f"Not shown: {len(names) - preview.MAX_CASES} more patients; select them with --patients.")
 
 
 def _download(session: Session) -> None:
@@ -145,14 +146,14 @@ def _download(session: Session) -> None:
 
     options = session.options
     if options.name is None:
-        for source in sources.load().values():
-            print(sources.describe(source))
+        for source in sources.load_sources().values():
+            print(sources.describe_source(source))
         return
-    source = sources.find(options.name)
+    source = sources.find_source(options.name)
     if options.output is None:
         raise InputError(f"Give the folder for the data set: covidseg data download {options.name} -o DIR.")
     session.on_cancel = "Cancelled; the downloaded part is kept. Run the same command again to continue."
-    print(sources.describe(source), flush=True)  # the licence, before anything is downloaded
+    print(sources.describe_source(source), flush=True)  # the licence, before anything is downloaded
     with session.defer_interrupts():
         from ..data.download import download
 

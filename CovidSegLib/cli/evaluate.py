@@ -185,7 +185,7 @@ def _cross_validate(
     options = session.options
     session.on_cancel = "Cancelled; the trained folds are kept in OUT. Run the same command again to continue."
     with session.defer_interrupts():
-        from ..data.licences import terms_of
+        from ..data.licences import card_facts
         from ..runs.cross_validation import cross_validate
         from ..runs.fold import make_fold_trainer
 
@@ -193,7 +193,7 @@ def _cross_validate(
         options.recipe,
         chosen.patients,
         options.output / FOLDS,
-        make_fold_trainer(cases, terms_of(chosen.data.layout), options.device),
+        make_fold_trainer(cases, card_facts(chosen.data.layout), options.device),
         folds=5 if options.folds is None else options.folds,
         seed=options.seed or 0,
         epochs=options.epochs,

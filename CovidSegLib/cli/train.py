@@ -79,7 +79,7 @@ def run(session: Session) -> None:
     options, reporter = session.options, session.reporter
     with session.defer_interrupts():
         from ..data import open_data
-        from ..data.licences import terms_of
+        from ..data.licences import card_facts
         from ..inference.devices import choose_device
         from ..runs import run as training
 
@@ -94,7 +94,7 @@ def run(session: Session) -> None:
     session.on_cancel = "Cancelled; run the same command with --resume to continue after the last complete epoch."
     train_cases = data.cases(split.train) + [data.clean_slices(name) for name in options.whole_scans]
     validation_cases = data.cases(split.validation)
-    terms = terms_of(data.layout, whole_scans=bool(options.whole_scans))
+    terms = card_facts(data.layout, whole_scans=bool(options.whole_scans))
     with session.defer_interrupts():  # stops between two optimizer steps, not inside torch or its worker processes
         for number, (folder, config) in enumerate(configs.items()):
             if first:
@@ -153,6 +153,7 @@ def _run_configs(session: Session, split: Split, *, first: bool) -> dict[Path, R
 def _find_split(options: argparse.Namespace, data: DataSet) -> Split:
     """Return the split of the file, of the patients that are named, or a random one."""
     from ..data import split as splits
+    from ..data import split_files
 
     if unknown := sorted(set(options.whole_scans) - set(data.whole_scans)):
         raise InputError(
@@ -161,7 +162,7 @@ def _find_split(options: argparse.Namespace, data: DataSet) -> Split:
     if options.split is not None:
         if options.validation or options.test:
             raise InputError("Give the patients either by --split, or by --validation and --test.")
-        return splits.read(options.split, data.patients)
+        return split_files.read_split(options.split, data.patients)
     if not options.validation and not options.test:
         return splits.make_split(data.patients, options.seed, validation=0.1, test=0.2)
     return _named_split(options, data)
@@ -182,7 +183,7 @@ def _named_split(options: argparse.Namespace, data: DataSet) -> Split:
     if not train:
         raise InputError("No patient is left to train on; name fewer patients to validate and to test.")
     split = splits.Split(train, tuple(sorted(options.validation)), tuple(sorted(options.test or ())), options.seed)
-    splits.check_people(split, "With these --validation and --test")
+    splits.check_distinct_patients(split, "With these --validation and --test")
     return split
 
 

@@ -1,4 +1,4 @@
-"""The scans that networks learn from and are measured on, in the layouts in which people have them."""
+"""The scans that networks are trained and evaluated on, in the layouts in which people have them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Case", "DataSet", "Entry", "open_data"]
 
-_WHERE = {"Case": "case", "DataSet": "dataset", "Entry": "entry", "open_data": "dataset"}
+_MODULES = {"Case": "case", "DataSet": "dataset", "Entry": "entry", "open_data": "dataset"}
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: the command line, which imports `data.command`, need not wait for torch."""
-    if name not in _WHERE:
+    """Import a public name when it is first used, so that `data.sources` and `data.split` load quickly."""
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -1,4 +1,4 @@
-"""A scan to learn from: axial slices with masks, whatever the layout that it was read from."""
+"""A case: axial slices with masks, independent of the layout from which they were read."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import numpy as np
 
 from ..volume import AxialScan
 
-#: What masks are of. Infection and tumour lie within the lungs.
+#: Structures that masks may show. Infection and tumour lie within the lungs.
 STRUCTURES = ("lungs", "infection", "tumour")
 
 
 @dataclass(frozen=True)
 class Case:
-    """Consecutive axial slices of one scan, with what is known of them.
+    """Consecutive axial slices of one scan with their masks.
 
     Attributes:
-        name: The case.
-        patient: Whom it shows; splits are made by patient.
+        name: Name of the case.
+        patient: Name of the patient. Splits are made by patient.
         scan: int16 HU on axial slices.
-        masks: By structure (`STRUCTURES`), boolean masks of the same shape; a structure that nobody has drawn is not
-            in it.
-        known: By structure, boolean (slices): where the mask may be learnt from.
-        eight_bit: The HU were put back from eight-bit pictures.
+        masks: Boolean masks of the same shape by structure (`STRUCTURES`); without the structures that are not
+            annotated.
+        known: By structure, boolean (slices): where the mask may be used for training and evaluation.
+        eight_bit: The HU were restored from eight-bit images.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Case:
     eight_bit: bool = False
 
     def mask(self, structure: str) -> np.ndarray:
-        """The boolean mask (slices, rows, columns) of a structure, empty where there is none."""
+        """Return the boolean mask (slices, rows, columns) of a structure; empty if it is not annotated."""
         mask = self.masks.get(structure)
         return np.zeros(self.scan.shape, dtype=bool) if mask is None else mask
 
     def known_slices(self, structure: str) -> np.ndarray:
-        """Boolean (slices): where a structure is known; nowhere if there is no mask of it."""
+        """Return boolean (slices): where a structure is known; nowhere if it is not annotated."""
         known = self.known.get(structure) if structure in self.masks else None
         return np.zeros(len(self.scan), dtype=bool) if known is None else known
 

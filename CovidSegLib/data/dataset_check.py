@@ -1,8 +1,11 @@
-"""Whether the scans of a data set can be used: everything that is wrong with every file, and how much there is."""
+"""Checks of a whole data set: every problem of every file, and the number of slices."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -12,89 +15,100 @@ from ..progress import Progress, silent
 from ..reading import read_volume
 from ..volume import Volume
 from .dataset import DataSet
-from .entry import Entry
-from .entry_reader import check_grid, check_labels, hounsfield_of, read_image
+from .entry import Entry, Labels
+from .entry_reader import check_grid, check_labels, read_image, to_hounsfield
 from .layouts import covid_ct_md
 
 
 @dataclass
 class Findings:
-    """What was found in one scan, or in all of them together.
+    """What the check of one scan found.
 
     Attributes:
-        unusable: Sentences about what must be put right.
-        warnings: Sentences about what is odd.
-        slices: Axial slices of usable scans.
-        infected_slices: Those of them that hold infection, by their masks or their list.
+        errors: Sentences on what must be corrected before the scan can be used.
+        warnings: Sentences on what is unusual.
+        slices: Number of axial slices; 0 if there are errors.
+        infected_slices: Number of slices with infection, from the masks or the list of the data set; 0 if there are
+            errors.
     """
 
-    unusable: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     slices: int = 0
     infected_slices: int = 0
 
 
 def check_data(data: DataSet, progress: Progress = silent) -> dict[str, Findings]:
-    """Read everything, and go on after what cannot be used.
+    """Read and check every file of a data set.
 
     Args:
         data: The data set.
-        progress: Told the scan and the fraction that is done.
+        progress: Receives the name of the scan and the completed fraction.
 
     Returns:
-        What was found, by scan.
+        Findings by scan.
 
     Raises:
         Cancelled: From `progress`.
     """
-    found = {}
+    all_findings = {}
     for number, entry in enumerate(data.entries):
         progress(f"Checking {entry.name}", number / len(data.entries))
-        findings = found[entry.name] = Findings()
+        findings = all_findings[entry.name] = Findings()
         if "dicom" in entry.files:
             _check_whole_scan(entry, findings)
         else:
             _check_masked(entry, findings)
-        if findings.unusable:
+        if findings.errors:
             findings.slices = findings.infected_slices = 0
-    return found
+    return all_findings
+
+
+@contextmanager
+def _collect_errors(findings: Findings) -> Iterator[None]:
+    """Note an `InputError` and continue."""
+    try:
+        yield
+    except InputError as error:
+        findings.errors.append(str(error))
 
 
 def _check_masked(entry: Entry, findings: Findings) -> None:
     ct: Volume | None = None
-    try:
+    with _collect_errors(findings):
         ct = read_image(entry.files["ct"])
-        hounsfield_of(entry, ct.array)
+        to_hounsfield(entry, ct.array)
         findings.slices = AxialView.of(ct.grid).apply(ct.array).shape[0]
-    except InputError as error:
-        findings.unusable.append(str(error))
     infection: np.ndarray | None = None
     for role, labels in entry.labels.items():
-        file = entry.files[role]
-        try:
-            mask = read_image(file)
-        except InputError as error:
-            findings.unusable.append(str(error))
-            continue
-        before = len(findings.unusable)
-        try:
-            if ct is not None:
-                check_grid(mask.grid, ct.grid, file)
-        except InputError as error:
-            findings.unusable.append(str(error))
-        try:
-            check_labels(mask.array, labels, file)
-        except InputError as error:
-            findings.unusable.append(str(error))
-        of = [value for value, structures in labels.items() if "infection" in structures]
-        if of and len(findings.unusable) == before:
-            here = np.isin(np.rint(mask.array), of)
-            if not here.any():
-                findings.warnings.append(f'"{file}" is empty: right only if nothing of this scan is infected.')
-            elif ct is not None:
-                infection = here if infection is None else infection | here
+        infected = _check_mask(entry.files[role], labels, ct, findings)
+        if infected is not None:
+            infection = infected if infection is None else infection | infected
     if infection is not None and ct is not None:
         findings.infected_slices = int(AxialView.of(ct.grid).apply(infection).any(axis=(1, 2)).sum())
+
+
+def _check_mask(file: Path, labels: Labels, ct: Volume | None, findings: Findings) -> np.ndarray | None:
+    """Check one mask; return its infection if the mask has no error, contains any and the CT could be read."""
+    mask: Volume | None = None
+    before = len(findings.errors)
+    with _collect_errors(findings):
+        mask = read_image(file)
+    if mask is None:
+        return None
+    if ct is not None:
+        with _collect_errors(findings):
+            check_grid(mask.grid, ct.grid, file)
+    with _collect_errors(findings):
+        check_labels(mask.array, labels, file)
+    infection_labels = [value for value, structures in labels.items() if "infection" in structures]
+    if not infection_labels or len(findings.errors) > before:
+        return None
+    infected = np.isin(np.rint(mask.array), infection_labels)
+    if not infected.any():
+        findings.warnings.append(f'"{file}" is empty. This is right only if the scan shows no infection.')
+        return None
+    return None if ct is None else infected
 
 
 def _check_whole_scan(entry: Entry, findings: Findings) -> None:
@@ -103,12 +117,12 @@ def _check_whole_scan(entry: Entry, findings: Findings) -> None:
         volume = read_volume(scan)
         infected = covid_ct_md.infected_slices(scan)
     except InputError as error:
-        findings.unusable.append(f'"{scan}": {error}')
+        findings.errors.append(f'"{scan}": {error}')
         return
     findings.slices = AxialView.of(volume.grid).apply(volume.array).shape[0]
     findings.infected_slices = len(infected)
     if not all(0 <= number < findings.slices for number in infected):
-        findings.unusable.append(
-            f'"{scan.parent / covid_ct_md.LABELS}" lists infected slices up to {max(infected)} of “{entry.name}”, '
-            f"which has {findings.slices} (from 0): copy the scan again, or correct the list."
+        findings.errors.append(
+            f'"{scan.parent / covid_ct_md.LABELS}" lists infected slices up to {max(infected)} of "{entry.name}", '
+            f"which has {findings.slices} slices, counted from 0. Copy the scan again, or correct the list."
         )

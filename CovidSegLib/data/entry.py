@@ -1,4 +1,4 @@
-"""A scan that a folder holds, before its images are read: where its files are, and what the numbers in them mean."""
+"""The entries of a data set: where the files of a scan are and what their labels mean, before any image is read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: What a label of a mask stands for: one or several of `case.STRUCTURES`, or nothing that is learnt here.
+#: The structures of `case.STRUCTURES` that each label of a mask means; none for structures that are not used.
 Labels = Mapping[int, tuple[str, ...]]
 
 LUNGS: tuple[str, ...] = ("lungs",)
@@ -14,9 +14,9 @@ INFECTION: tuple[str, ...] = ("infection",)
 ONE_LUNGS: Labels = {1: LUNGS}
 BOTH_LUNGS: Labels = {1: LUNGS, 2: LUNGS}
 ONE_INFECTION: Labels = {1: INFECTION}
-#: COVID-19-CT-Seg's labels where one file holds all: left lung, right lung, and the infection within them.
+#: Labels of COVID-19-CT-Seg where one file has all structures: left lung, right lung, and infection within the lungs.
 LUNGS_AND_INFECTION: Labels = {1: LUNGS, 2: LUNGS, 3: LUNGS + INFECTION}
-#: HU that 0 and 255 mean in the eight-bit half of COVID-19-CT-Seg.
+#: HU of the grey values 0 and 255 in the eight-bit half of COVID-19-CT-Seg.
 GREY_WINDOW = (-1250.0, 250.0)
 
 
@@ -25,14 +25,14 @@ class Entry:
     """One scan of a data set.
 
     Attributes:
-        name: The scan.
-        patient: Whom it shows; splits are made by patient.
-        files: "ct" and masks by a name of their own, or "dicom", the folder of a whole scan without masks. They may
-            be missing: that is told when they are read.
-        labels: Of each mask, what its numbers mean; 0 is always nothing.
-        slices: Number of slices, where a list of the data set tells it.
-        eight_bit: The HU were put back from eight-bit pictures.
-        grey_window: HU that 0 and 255 mean, where CTs may be eight-bit pictures; None where that is an error.
+        name: Name of the scan.
+        patient: Name of the patient. Splits are made by patient.
+        files: Paths of "ct" and of masks, each by a name of its own; or of "dicom", the folder of a whole scan without
+            masks. Files may be missing: reading the entry reports it.
+        labels: What the labels of each mask mean; 0 is always background.
+        slices: Number of slices, if a list of the data set states it.
+        eight_bit: The HU in the file were restored from eight-bit images.
+        grey_window: HU of the grey values 0 and 255 if the CT may be an eight-bit image; None if that is an error.
     """
 
     name: str
@@ -45,20 +45,20 @@ class Entry:
 
     @property
     def structures(self) -> frozenset[str]:
-        """What the masks are of, of `case.STRUCTURES`."""
+        """The structures in the masks, see `case.STRUCTURES`."""
         return frozenset(name for labels in self.labels.values() for names in labels.values() for name in names)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A way in which people lay out scans with masks.
+    """A way in which people arrange scans with masks in a folder.
 
     Attributes:
-        name: As shown.
-        looks_like: By what it is recognised, in a few words.
-        find: From a folder to its entries, without reading images; None for a folder of another layout.
+        name: Name for display.
+        description: The files by which the layout is recognised, in a few words.
+        find: Returns the entries of a folder without reading images, or None if the folder has another layout.
     """
 
     name: str
-    looks_like: str
+    description: str
     find: Callable[[Path], list[Entry] | None]

@@ -1,4 +1,4 @@
-"""An entry's images, checked and turned to axial slices. Every error names its file."""
+"""Read the images of an entry, check them and turn them to axial slices. Every error names its file."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ..volume import MAX_HU, AxialScan, Grid, Volume
 from .case import Case
 from .entry import Entry, Labels
 
-#: Parts of a voxel by which the corners of a mask may lie beside those of its CT: headers round.
+#: Largest distance between the corners of a mask and its CT, in voxels. Headers are rounded.
 ROUNDING = 0.1
 
 
 def read_entry(entry: Entry) -> Case:
-    """The case of an entry that has masks.
+    """Read an entry with masks.
 
     Raises:
-        InputError: A file is missing, cannot be read, or holds what it cannot hold; names it.
+        InputError: A file is missing, cannot be read or has impossible values; the message names it.
     """
     ct = read_image(entry.files["ct"])
-    hounsfield, eight_bit = hounsfield_of(entry, ct.array)
+    hounsfield, eight_bit = to_hounsfield(entry, ct.array)
     view = AxialView.of(ct.grid)
     masks = {structure: np.zeros(ct.array.shape, dtype=bool) for structure in sorted(entry.structures)}
     for role, labels in entry.labels.items():
@@ -44,15 +44,18 @@ def read_entry(entry: Entry) -> Case:
     return Case(entry.name, entry.patient, scan, masks, known, eight_bit)
 
 
-def hounsfield_of(entry: Entry, values: np.ndarray) -> tuple[np.ndarray, bool]:
-    """The HU of an entry's CT as int16, and whether it came as an eight-bit picture.
+def to_hounsfield(entry: Entry, values: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Convert the stored values of an entry's CT to HU.
 
     Args:
-        entry: Says whether it may have.
-        values: As they are stored, of any shape.
+        entry: The entry, which states whether the CT may be an eight-bit image.
+        values: The stored values, of any shape.
+
+    Returns:
+        int16 HU of the same shape, and whether they were restored from an eight-bit image.
 
     Raises:
-        InputError: They cannot be HU of a chest; names the file.
+        InputError: The values cannot be HU of a chest; the message names the file.
     """
     grey = False
     if entry.grey_window is not None and grey_value_of_white(values) == 255:
@@ -60,22 +63,22 @@ def hounsfield_of(entry: Entry, values: np.ndarray) -> tuple[np.ndarray, bool]:
         values, grey = low + values.astype(np.float32) * np.float32((high - low) / 255), True
     check_hounsfield(values, entry.files["ct"])
     eight_bit = entry.eight_bit or grey
-    # HU that were put back go below air as noise does; what scanners write outside their circle does not.
+    # Restored HU below air are noise and are kept; those of scanners are padding outside the field of view.
     kept = np.clip(values, -MAX_HU, MAX_HU) if eight_bit else as_hounsfield(values)
     return np.rint(kept).astype(np.int16), eight_bit
 
 
 def read_image(file: Path) -> Volume:
-    """One image as it is stored; a single slice will do.
+    """Read an image with its stored values. Unlike in `reading.read_volume`, it may be a single slice.
 
     Raises:
-        InputError: Missing, unreadable, or no three-dimensional image of one value a voxel.
+        InputError: The file is missing or cannot be read, or is not a three-dimensional image with one value per voxel.
     """
     if not file.is_file():
-        raise InputError(f'"{file}" is missing: put it there, or take the other files of its scan away.')
+        raise InputError(f'"{file}" is missing. Put it there, or remove the other files of its scan.')
     kind, image_io = next((kind for ending, kind in FILE_KINDS.items() if file.name.lower().endswith(ending)), ("", ""))
     if not kind:
-        raise InputError(f'"{file}" is no image that can be read: save it as .nii.gz.')
+        raise InputError(f'"{file}" is not an image in a known format. Save it as .nii.gz.')
     try:
         check_file(file, kind)
         with quiet_itk():
@@ -83,60 +86,61 @@ def read_image(file: Path) -> Volume:
     except InputError as error:
         raise InputError(f"{file.parent.name}: {error}") from error
     except (OSError, RuntimeError) as error:
-        raise InputError(f'"{file}" is damaged or may not be read: copy or export it again.') from error
+        raise InputError(f'"{file}" is damaged or cannot be read. Copy or export it again.') from error
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise InputError(f'"{file}" is no three-dimensional image with one value a voxel: export it as one.')
+        raise InputError(f'"{file}" is not a three-dimensional image with one value per voxel. Export it as one.')
     return Volume.of_image(image)
 
 
 def check_grid(mask: Grid, ct: Grid, file: Path) -> None:
-    """Whether a mask lies on its CT's voxels.
+    """Check that a mask and its CT have the same voxels.
 
     Raises:
-        InputError: It does not.
+        InputError: They differ in size or position.
     """
     if mask.shape != ct.shape:
         sizes = [" × ".join(map(str, reversed(grid.shape))) for grid in (mask, ct)]
         raise InputError(
-            f'"{file}" has {sizes[0]} voxels and its CT {sizes[1]}: resample the mask to the CT, or take the right one.'
+            f'"{file}" has {sizes[0]} voxels but its CT has {sizes[1]}. Resample the mask to the CT, or use the right '
+            "mask."
         )
     corners = np.array([(x, y, z, 1) for x in (0, 1) for y in (0, 1) for z in (0, 1)], dtype=float)
     corners[:, :3] *= np.array(ct.shape[::-1]) - 1
-    apart = np.abs(corners @ (mask.affine_lps - ct.affine_lps).T).max()
-    if apart > ROUNDING * min(ct.spacing):
+    distance = np.abs(corners @ (mask.affine_lps - ct.affine_lps).T).max()
+    if distance > ROUNDING * min(ct.spacing):
         raise InputError(
-            f'"{file}" lies {apart:.3g} mm beside its CT, as the headers have it: resample the mask to the CT, or copy '
-            "the CT's header if only that is wrong."
+            f'"{file}" is {distance:.3g} mm away from its CT according to the headers. Resample the mask to the CT, or '
+            "copy the CT's header if only the header is wrong."
         )
 
 
 def check_labels(mask: np.ndarray, labels: Labels, file: Path) -> None:
-    """Whether a mask holds only the numbers that have a meaning.
+    """Check that a mask has no labels without a meaning.
 
     Raises:
-        InputError: It holds others.
+        InputError: It has.
     """
-    found = np.unique(mask)
+    values = np.unique(mask)
     allowed = [0, *sorted(labels)]
-    if not np.isin(np.rint(found), allowed).all() or np.abs(found - np.rint(found)).max() > 1e-3:
-        shown = [f"{value:.4g}" for value in found[:8]] + ["..."] * (len(found) > 8)
+    if not np.isin(np.rint(values), allowed).all() or np.abs(values - np.rint(values)).max() > 1e-3:
+        shown = [f"{value:.4g}" for value in values[:8]] + ["..."] * (len(values) > 8)
         raise InputError(
-            f'"{file}" holds the values {", ".join(shown)} where a mask of this layout may hold '
-            f"{', '.join(map(str, allowed))}: take the right file, or number its labels so."
+            f'"{file}" has the values {", ".join(shown)}, but a mask of this layout may only have '
+            f"{', '.join(map(str, allowed))}. Use the right file, or renumber its labels."
         )
 
 
 def check_hounsfield(values: np.ndarray, file: Path) -> None:
-    """Whether values can be Hounsfield units of a chest.
+    """Check that values can be Hounsfield units of a chest.
 
     Raises:
         InputError: They cannot.
     """
     if not np.isfinite(values).all():
-        raise InputError(f'"{file}" holds values that are not numbers (NaN or infinite): export the CT again.')
+        raise InputError(f'"{file}" has values that are not numbers (NaN or infinite). Export the CT again.')
     low, high = float(values.min()), float(values.max())
     if low > AIR_BELOW_HU or high < SOFT_TISSUE_HU[0]:
         raise InputError(
-            f'"{file}" holds values from {low:g} to {high:g}, which cannot be the Hounsfield units of a chest: export '
-            "the CT again with its rescaling to HU."
+            f'"{file}" has values from {low:g} to {high:g}, which cannot be Hounsfield units of a chest. Export the CT '
+            "again with rescaling to HU."
         )

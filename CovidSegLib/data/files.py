@@ -1,4 +1,4 @@
-"""Image files by their names, and the files that belong together."""
+"""Image files found by name, and files that belong to the same scan."""
 
 from __future__ import annotations
 
@@ -11,56 +11,62 @@ from ..errors import InputError
 from ..reading.image_file import FILE_KINDS
 
 
-def stem(name: str) -> str | None:
-    """A file's name without the ending of an image; None for other files and for macOS's `._` companions."""
+def image_stem(name: str) -> str | None:
+    """Return a file's name without its image extension; None for other files and for macOS's `._` companions.
+
+    Example:
+        >>> image_stem("case.nii.gz")
+        'case'
+    """
     ending = next((ending for ending in FILE_KINDS if name.lower().endswith(ending)), None)
     return None if ending is None or name.startswith(".") else name[: -len(ending)]
 
 
-def images(folder: Path, suffix: str = "") -> dict[str, Path]:
-    """The images of a folder whose names end in `suffix`, by their names without it, in order."""
-    found = {}
+def find_images(folder: Path, suffix: str = "") -> dict[str, Path]:
+    """Return the images of a folder whose names end in `suffix`, sorted, by their names without it."""
+    images = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        name = stem(path.name)
+        name = image_stem(path.name)
         if name and name.endswith(suffix) and len(name) > len(suffix):
-            found[name.removesuffix(suffix)] = path
-    return found
+            images[name.removesuffix(suffix)] = path
+    return images
 
 
-def partners(where: Mapping[str, tuple[Path, str]]) -> dict[str, dict[str, Path]]:
-    """Files that belong together by their names.
+def match_files(locations: Mapping[str, tuple[Path, str]]) -> dict[str, dict[str, Path]]:
+    """Match the files of each scan by name.
 
     Args:
-        where: By what the files are, their folder and the suffix of their names.
+        locations: Folder and suffix of the file names, by role, such as "ct".
 
     Returns:
-        By scan, a path for each; one that is missing is where it should be, for the reading to tell.
+        By scan, a path for each role. For a missing file it is the expected path, which reading reports.
     """
-    found = {role: images(folder, suffix) for role, (folder, suffix) in where.items()}
+    images = {role: find_images(folder, suffix) for role, (folder, suffix) in locations.items()}
     return {
         name: {
-            role: found[role].get(name, folder / f"{name}{suffix}.nii.gz") for role, (folder, suffix) in where.items()
+            role: images[role].get(name, folder / f"{name}{suffix}.nii.gz")
+            for role, (folder, suffix) in locations.items()
         }
-        for name in sorted({name for files in found.values() for name in files})
+        for name in sorted({name for files in images.values() for name in files})
     }
 
 
-def read_json(path: Path, what: str) -> Any:
-    """What a JSON file holds.
+def read_json(path: Path, purpose: str) -> Any:
+    """Read a JSON file of a data set.
 
     Args:
         path: The file.
-        what: What it does, for the error: "lists the runs of slices".
+        purpose: What the file does, for the error message, such as "lists the runs of slices".
 
     Raises:
-        InputError: Missing or damaged.
+        InputError: The file is missing or damaged.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise unreadable(path, what) from error
+        raise unreadable(path, purpose) from error
 
 
-def unreadable(path: Path, what: str) -> InputError:
-    """That a list of a data set is no use."""
-    return InputError(f'"{path}", which {what}, is missing or cannot be read: copy the data set again.')
+def unreadable(path: Path, purpose: str) -> InputError:
+    """Return the error for a list of a data set that cannot be used."""
+    return InputError(f'"{path}", which {purpose}, is missing or cannot be read. Copy the data set again.')

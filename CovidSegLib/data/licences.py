@@ -1,4 +1,4 @@
-"""What the card of a model must say of the data that it was trained on: whose they are, and under which terms."""
+"""What a model card must state about training data: origin, licence and limits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 _SLICES = "Ma et al. 2020, CT slices with lung and infection masks, CC BY-NC-SA"
 _SLICES_LICENCE = "Weights: CC BY-NC-SA 4.0, for research, not for commercial use (the training data's licence)."
-_EIGHT_BIT = "Trained on 8-bit pictures put back on a HU scale: on other scanners and kernels it may err."
+_EIGHT_BIT = "Trained on 8-bit images converted back to HU: it may fail on other scanners and kernels."
 _CLEAN = "Afshar et al. 2021, clean slices of whole scans, lungs outlined by thresholding"
-#: By layout; the terms of other data are not known here, and their card says so.
-_TERMS: dict[str, dict[str, Any]] = {
+#: By layout. Cards of models trained on other data state that the licence is not known.
+_FACTS: dict[str, dict[str, Any]] = {
     "covid19_ct_seg_hu": {
         "data": {"COVID-19-CT-Seg": _SLICES},
         "licence": _SLICES_LICENCE,
@@ -20,18 +20,18 @@ _TERMS: dict[str, dict[str, Any]] = {
 }
 
 
-def terms_of(layout: str, *, whole_scans: bool = False) -> dict[str, Any]:
-    """Facts for `training.json`: "data", "licence" and "limits", as `training.pack.write_card` takes them.
+def card_facts(layout: str, *, whole_scans: bool = False) -> dict[str, Any]:
+    """Return "data", "licence" and "limits" for `training.json`, from which `runs.card.write_card` makes the card.
 
     Args:
-        layout: Of a `DataSet`, perhaps several names with " + " between them.
+        layout: `DataSet.layout`, which may be several names joined by " + ".
         whole_scans: Whether clean slices of COVID-CT-MD were used too.
 
     Returns:
-        What is known; nothing where any of the layouts has terms that are not known.
+        The facts; empty if those of any layout are not known.
     """
     names = [name for name in layout.split(" + ") if name != "covid_ct_md"]
-    if not names or not all(name in _TERMS for name in names):
+    if not names or not all(name in _FACTS for name in names):
         return {}
-    facts = {key: value for name in names for key, value in _TERMS[name].items()}
+    facts = {key: value for name in names for key, value in _FACTS[name].items()}
     return {**facts, "data": {**facts["data"], **({"COVID-CT-MD": _CLEAN} if whole_scans else {})}}

@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off, as large ones do on any line."""
+"""Downloads that resume where they were interrupted."""
 
 from __future__ import annotations
 
@@ -10,88 +10,92 @@ from typing import Any
 import requests
 from tqdm import tqdm
 
-#: Seconds without an answer after which a connection counts as broken, and before it is tried again.
-PATIENCE, PAUSE = 30, 2
-#: Bytes that are read at once, and lost with a connection.
+#: Seconds without an answer after which a connection has failed, and seconds before the next attempt.
+TIMEOUT, PAUSE = 30, 2
+#: Bytes read at once; a failed connection loses at most this many.
 CHUNK = 1 << 14
-BROKEN = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+CONNECTION_ERRORS = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 class ResumingDownloader:
-    """A downloader for pooch that collects a file in `part`, and asks only for what is missing there.
+    """A downloader for pooch that collects a file in `part` and requests only the missing bytes.
 
-    Beside it lies NAME.part.tag, by which the server knows its version of the file: where that has changed meanwhile,
-    the server sends all of it, and it is begun anew. A broken connection is taken up again as long as each brings the
-    file further than any before.
+    NAME.part.tag beside it identifies the server's version of the file. If that has changed, the server sends the whole
+    file and the download starts again. A failed connection is retried as long as each attempt extends the file.
 
-    Attributes:
-        part: The file so far; moved away when it is whole.
+    Args:
+        part: The file while it is incomplete; moved away when it is complete.
     """
 
     def __init__(self, part: Path) -> None:
         self.part, self.tag = part, part.with_name(f"{part.name}.tag")
 
     def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
-        """Download `url` to `output_file`; raises requests.RequestException, and keeps what came by then."""
-        furthest = self.size
+        """Download `url` to `output_file`.
+
+        Raises:
+            requests.RequestException: The download failed; what has arrived is kept.
+        """
+        largest = self.size
         while True:
             try:
-                self._go_on(url)
+                self._resume(url)
                 break
-            except BROKEN:
-                if self.size <= furthest:
+            except CONNECTION_ERRORS:
+                if self.size <= largest:
                     raise
-                furthest = self.size
+                largest = self.size
                 time.sleep(PAUSE)
         self.part.replace(output_file)
         self.tag.unlink(missing_ok=True)
 
     @property
     def size(self) -> int:
-        """Bytes that are there."""
+        """Number of bytes that have arrived."""
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def _go_on(self, url: str) -> None:
-        there = self.size
-        headers = {"Accept-Encoding": "identity"}  # compressed on its way, bytes could not be counted
+    def _resume(self, url: str) -> None:
+        size = self.size
+        headers = {"Accept-Encoding": "identity"}  # byte ranges of compressed transfers would not match the file
         tag = self.tag.read_text(encoding="utf-8") if self.tag.exists() else ""
-        if there and tag:
-            headers |= {"Range": f"bytes={there}-", "If-Range": tag}
-        with requests.get(url, headers=headers, stream=True, timeout=PATIENCE) as answer:
-            rest, total = _range(answer)
-            if answer.status_code == 416 and total == there:
-                return  # broke off after the last byte
-            if answer.status_code == 416 or (answer.status_code == 206 and rest != there):
+        if size and tag:
+            headers |= {"Range": f"bytes={size}-", "If-Range": tag}
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            first, total = _content_range(response)
+            if response.status_code == 416 and total == size:
+                return  # interrupted after the last byte
+            if response.status_code == 416 or (response.status_code == 206 and first != size):
                 self.part.unlink()
-                raise requests.ConnectionError(f"{url}: the server has another file than before", response=answer)
-            answer.raise_for_status()
-            if answer.status_code != 206:
-                there = 0
-                total = int(answer.headers.get("Content-Length", 0)) or None
-                self.tag.write_text(_version(answer), encoding="utf-8")
-            self._collect(answer, there, total)
+                raise requests.ConnectionError(f"{url}: the file on the server has changed", response=response)
+            response.raise_for_status()
+            if response.status_code != 206:
+                size = 0
+                total = int(response.headers.get("Content-Length", 0)) or None
+                self.tag.write_text(_version(response), encoding="utf-8")
+            self._collect(response, size, total)
 
-    def _collect(self, answer: requests.Response, there: int, total: int | None) -> None:
-        shown: dict[str, Any] = {"unit": "B", "unit_scale": True, "desc": self.part.stem, "disable": None}
+    def _collect(self, response: requests.Response, size: int, total: int | None) -> None:
+        # disable=None: no progress bar unless the output is a terminal
+        options: dict[str, Any] = {"unit": "B", "unit_scale": True, "desc": self.part.stem, "disable": None}
         with (
-            self.part.open("ab" if there else "wb") as file,
-            tqdm(total=total, initial=there, leave=False, **shown) as bar,  # not where no person is looking
+            self.part.open("ab" if size else "wb") as file,
+            tqdm(total=total, initial=size, leave=False, **options) as bar,
         ):
-            for chunk in answer.iter_content(CHUNK):
+            for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
                 bar.update(len(chunk))
         if total is not None and self.size != total:
-            raise requests.ConnectionError(f"{self.size} bytes of {total} came", response=answer)
+            raise requests.ConnectionError(f"only {self.size} of {total} bytes arrived", response=response)
 
 
-def _version(answer: requests.Response) -> str:
-    """What If-Range may name: a strong ETag, or else the date; empty if the server tells neither."""
-    tag = answer.headers.get("ETag", "")
-    return tag if tag.startswith('"') else answer.headers.get("Last-Modified", "")
+def _version(response: requests.Response) -> str:
+    """Return a value for If-Range: a strong ETag, otherwise the date; empty if the server sends neither."""
+    tag = response.headers.get("ETag", "")
+    return tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
 
 
-def _range(answer: requests.Response) -> tuple[int | None, int | None]:
-    """Of Content-Range: the first byte that comes, and the size of the whole file; None where not told."""
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", answer.headers.get("Content-Range", ""))
-    first, total = found.groups() if found else (None, None)
+def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
+    """Return the first byte and the size of the whole file from Content-Range; None for what it does not state."""
+    match = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", response.headers.get("Content-Range", ""))
+    first, total = match.groups() if match else (None, None)
     return (None if first is None else int(first)), (None if total is None else int(total))

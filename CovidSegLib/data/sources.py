@@ -1,4 +1,4 @@
-"""The public data sets that are known, from sources.toml: whose they are, under which terms, and where they lie."""
+"""Public data sets, from sources.toml: their licence, citation and addresses."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ SOURCES = Path(__file__).with_name("sources.toml")
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """An archive, .zip or .tar, at an address.
+    """An archive (.zip or .tar) to download.
 
     Attributes:
-        url: Where.
+        url: Its address.
         checksum: "md5:" or "sha256:" and hexadecimal digits, as its host publishes it; empty if it does not.
     """
 
@@ -26,7 +26,7 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
-        """Of the file."""
+        """Name of the file."""
         return PurePosixPath(unquote(urlsplit(self.url).path)).name
 
 
@@ -35,13 +35,13 @@ class Source:
     """A public data set.
 
     Attributes:
-        name: By which it is downloaded.
-        title: What it is.
-        licence: The terms.
-        citation: Whom to cite.
-        page: Where people read about it.
-        files: What is downloaded; none where people have to get it themselves.
-        obtain: How they do.
+        name: Name for `covidseg data download`.
+        title: What it contains.
+        licence: Its licence.
+        citation: The publication to cite.
+        page: Address of its web page.
+        files: The files to download; empty if users have to obtain them themselves.
+        obtain: How users obtain it.
     """
 
     name: str
@@ -53,12 +53,12 @@ class Source:
     obtain: str = ""
 
 
-def load(path: Path = SOURCES) -> dict[str, Source]:
-    """All data sets by name, in the order of the file."""
-    held = tomllib.loads(path.read_text(encoding="utf-8"))
+def load_sources(path: Path = SOURCES) -> dict[str, Source]:
+    """Return all data sets by name, in the order of the file."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
     return {
         name: Source(name, **{**entry, "files": tuple(RemoteFile(**file) for file in entry.get("files", ()))})
-        for name, entry in held.items()
+        for name, entry in table.items()
     }
 
 
@@ -68,26 +68,26 @@ def known_source(name: str, path: Path = SOURCES) -> Source:
     Raises:
         InputError: There is no data set of that name.
     """
-    known = load(path)
-    if name not in known:
-        raise InputError(f'There is no data set "{name}"; there are: {", ".join(known)}.')
-    return known[name]
+    sources = load_sources(path)
+    if name not in sources:
+        raise InputError(f'There is no data set "{name}". Data sets: {", ".join(sources)}.')
+    return sources[name]
 
 
-def find(name: str, path: Path = SOURCES) -> Source:
-    """One that can be downloaded.
+def find_source(name: str, path: Path = SOURCES) -> Source:
+    """Return a data set that can be downloaded.
 
     Raises:
-        InputError: There is none of that name, or people have to get it themselves; says where.
+        InputError: There is no such data set, or users have to obtain it themselves; the message tells how.
     """
     source = known_source(name, path)
     if not source.files:
-        raise InputError(f"“{name}” has to be got by hand: {source.obtain}")
+        raise InputError(f'"{name}" has to be obtained by hand: {source.obtain}')
     return source
 
 
-def describe(source: Source) -> str:
-    """A few lines for a person."""
+def describe_source(source: Source) -> str:
+    """Return a few lines of text about a data set."""
     lines = [f"{source.name}: {source.title}", f"    licence: {source.licence}", f"    cite: {source.citation}"]
     how = ", ".join(file.name for file in source.files) if source.files else f"by hand: {source.obtain}"
     return "\n".join([*lines, f"    page: {source.page}", f"    files: {how}"])

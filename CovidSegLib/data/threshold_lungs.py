@@ -1,7 +1,7 @@
-"""Lung masks by classical means, for scans that nobody has outlined: good in clean lungs, not in consolidation.
+"""Lung masks by thresholds and morphology, for scans without annotations. They are good except in consolidation.
 
-They teach the lung network what apices, bases and whole slices look like; only slices without infection are used, and
-a person has looked at them.
+From them the lung network learns apices, bases and whole slices. Only slices without infection are used, and a person
+has inspected them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from ..postprocessing import fill_holes
 from ..preprocessing import body_mask
 from ..volume import AxialScan, AxialSpacing
 
-#: Between aerated lung (-850 HU) and soft tissue (40 HU); half-way also where a voxel holds both.
+#: Half-way between aerated lung (-850 HU) and soft tissue (40 HU), which is right for voxels that contain both.
 LUNG_BELOW_HU = -400
 
 
 def threshold_lungs(scan: AxialScan) -> np.ndarray:
-    """Both lungs, vessels in them included, trachea and main bronchi not.
+    """Segment both lungs, with their vessels and without trachea and main bronchi.
 
     Args:
         scan: The CT as axial slices.
@@ -27,20 +27,20 @@ def threshold_lungs(scan: AxialScan) -> np.ndarray:
         Boolean mask of the same shape.
     """
     inside = _not_touching_edge(scan.hu < LUNG_BELOW_HU)
-    inside &= body_mask(scan)  # a table may hold air that touches no edge
+    inside &= body_mask(scan)  # a table may contain air that touches no edge
     inside &= ~_airways(scan, inside)
     labels, _ = ndimage.label(ndimage.binary_opening(inside, iterations=1))
     sizes = np.bincount(labels.ravel())
     sizes[0] = 0
     largest = sizes.argsort()[::-1][:2]
-    # A second piece is the other lung and not bowel if it is of the same order of size.
-    lungs = np.isin(labels, [piece for piece in largest if sizes[piece] > 0.2 * sizes.max()])
+    # A second component of the same order of size is the other lung; a smaller one is bowel.
+    lungs = np.isin(labels, [component for component in largest if sizes[component] > 0.2 * sizes.max()])
     lungs = ndimage.binary_dilation(lungs, iterations=1) & inside
     return _fill(lungs, scan.spacing)
 
 
 def _not_touching_edge(air: np.ndarray) -> np.ndarray:
-    """Air that is not connected to the four sides of its slice: lungs, airways, bowel."""
+    """Return air that is not connected to the edges of its slice: lungs, airways, bowel."""
     inside = np.empty_like(air)
     for z, section in enumerate(air):
         labels, _ = ndimage.label(section)
@@ -50,7 +50,7 @@ def _not_touching_edge(air: np.ndarray) -> np.ndarray:
 
 
 def _airways(scan: AxialScan, inside: np.ndarray) -> np.ndarray:
-    """Trachea and main bronchi: followed downwards from the topmost slices while the air stays compact and dark."""
+    """Segment trachea and main bronchi by following compact, dark air downwards from the topmost slice."""
     pixel_mm2 = scan.spacing.rows * scan.spacing.columns
     dark = inside & (scan.hu < -920)
     airways = np.zeros_like(inside)
@@ -59,13 +59,13 @@ def _airways(scan: AxialScan, inside: np.ndarray) -> np.ndarray:
         labels, count = ndimage.label(dark[z])
         keep = np.zeros_like(inside[z])
         for label in range(1, count + 1):
-            piece = labels == label
-            area = piece.sum() * pixel_mm2
+            component = labels == label
+            area = component.sum() * pixel_mm2
             if above is None and not 30 < area < 700:
                 continue
-            if above is not None and not (10 < area < 900 and (piece & above).any()):
+            if above is not None and not (10 < area < 900 and (component & above).any()):
                 continue
-            keep |= piece
+            keep |= component
         if keep.any():
             above = airways[z] = keep
         elif above is not None:
@@ -75,7 +75,7 @@ def _airways(scan: AxialScan, inside: np.ndarray) -> np.ndarray:
 
 
 def _fill(lungs: np.ndarray, spacing: AxialSpacing) -> np.ndarray:
-    """Vessels and small lesions closed over, in each slice, by discs of 6 mm; holes filled, but for the diaphragm's."""
+    """Close over vessels and small lesions with discs of 6 mm in each slice, and fill holes, except the diaphragm's."""
     radius = max(1, round(6.0 / spacing.rows))
     disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
     closed = np.empty_like(lungs)

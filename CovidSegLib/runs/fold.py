@@ -26,7 +26,7 @@ def make_fold_trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: s
 
     Args:
         cases: Of all patients, those that are left out too.
-        terms: What a card must say of the data, of `data.terms.terms_of`.
+        terms: What a card must say of the data, from `data.licences.card_facts`.
         device: As of `pipeline.segment`.
     """
 

@@ -140,7 +140,7 @@ def train_run(
         plan: What is done.
         cases: Scans to learn from.
         validation: Scans of other patients.
-        terms: What the card must say of the data, of `data.terms.terms_of`.
+        terms: What the card must say of the data, from `data.licences.card_facts`.
         resume: Go on with the run that the folder holds, if it holds one.
         device: Where; a GPU if there is one.
         say: Takes sentences for the user.

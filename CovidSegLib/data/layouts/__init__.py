@@ -1,4 +1,4 @@
-"""The layouts in which people have scans with masks, one file each; the first that fits a folder is taken."""
+"""The layouts of data sets that can be read, one file each. The first one that fits a folder is used."""
 
 from __future__ import annotations
 

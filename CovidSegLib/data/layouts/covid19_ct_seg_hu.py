@@ -1,6 +1,6 @@
-"""Runs of slices of COVID-19-CT-Seg on a HU scale: NAME_ct, NAME_lung and NAME_infection .nii.gz, and index.json.
+"""Runs of slices of COVID-19-CT-Seg in HU: NAME_ct, NAME_lung and NAME_infection .nii.gz, and index.json.
 
-Patients are those that index.json names.
+index.json names the patients.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from pathlib import Path
 from ..entry import ONE_INFECTION, ONE_LUNGS, Entry, Layout
 from ..files import read_json, unreadable
 
-NAME, INDEX, WHAT = "covid19_ct_seg_hu", "index.json", "lists the runs of slices"
+NAME, INDEX, PURPOSE = "covid19_ct_seg_hu", "index.json", "lists the runs of slices"
 
 
 def find(folder: Path) -> list[Entry] | None:
-    """The runs of slices, in the order of the index."""
+    """Return the runs of slices, in the order of the index."""
     index = folder / INDEX
     if folder.name != NAME and not index.is_file():
         return None
@@ -28,10 +28,10 @@ def find(folder: Path) -> list[Entry] | None:
                 slices=int(entry["slices"]),
                 eight_bit=True,
             )
-            for entry in read_json(index, WHAT)
+            for entry in read_json(index, PURPOSE)
         ]
     except (TypeError, KeyError, ValueError) as error:
-        raise unreadable(index, WHAT) from error
+        raise unreadable(index, PURPOSE) from error
 
 
 LAYOUT = Layout(NAME, "index.json; NAME_ct, NAME_lung, NAME_infection", find)

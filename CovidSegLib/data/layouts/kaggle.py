@@ -1,7 +1,7 @@
-"""COVID-19-CT-Seg as Kaggle has it ("covid19-ct-scans"): CTs and masks of different names, told by metadata.csv.
+"""COVID-19-CT-Seg from Kaggle ("covid19-ct-scans"), where metadata.csv states which CT and masks belong together.
 
-Its columns ct_scan, lung_mask and infection_mask hold paths, of which the last parts are the files. The Radiopaedia
-half comes as eight-bit pictures. Cases go by the names of their masks, and patients are `patient_of` those.
+Its columns ct_scan, lung_mask and infection_mask have paths whose last parts are the names of the files. The
+Radiopaedia half consists of eight-bit images. Cases have the names of their masks, and `patient_of` gives the patients.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import csv
 from pathlib import Path, PureWindowsPath
 
 from ..entry import BOTH_LUNGS, GREY_WINDOW, ONE_INFECTION, Entry, Layout
-from ..files import stem, unreadable
+from ..files import image_stem, unreadable
 from ..patients import patient_of
 
-METADATA, WHAT = "metadata.csv", "says which CT and masks belong together"
-#: Column of the table: folder.
+METADATA, PURPOSE = "metadata.csv", "states which CT and masks belong together"
+#: Folders by column of the table.
 FOLDERS = {"ct_scan": "ct_scans", "lung_mask": "lung_mask", "infection_mask": "infection_mask"}
 
 
 def find(folder: Path) -> list[Entry] | None:
-    """The rows of the table, in its order."""
+    """Return the rows of the table, in its order."""
     if not all((folder / name).is_dir() for name in FOLDERS.values()):
         return None
     metadata = folder / METADATA
@@ -27,9 +27,9 @@ def find(folder: Path) -> list[Entry] | None:
     try:
         with metadata.open(encoding="utf-8-sig", newline="") as file:
             for row in csv.DictReader(file):
-                # A Windows path may hold both kinds of slashes.
+                # A Windows path may have both kinds of slashes.
                 of = {column: folder / FOLDERS[column] / PureWindowsPath(row[column]).name for column in FOLDERS}
-                name = stem(of["lung_mask"].name) or of["lung_mask"].name
+                name = image_stem(of["lung_mask"].name) or of["lung_mask"].name
                 entries.append(
                     Entry(
                         name,
@@ -40,7 +40,7 @@ def find(folder: Path) -> list[Entry] | None:
                     )
                 )
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise unreadable(metadata, WHAT) from error
+        raise unreadable(metadata, PURPOSE) from error
     return entries
 
 

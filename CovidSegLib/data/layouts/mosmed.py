@@ -1,6 +1,6 @@
-"""MosMedData: `studies/CT-*/study_XXXX.nii.gz`, and `masks/study_XXXX_mask.nii.gz` of some fifty of them.
+"""MosMedData: `studies/CT-*/study_XXXX.nii.gz`, and `masks/study_XXXX_mask.nii.gz` for about fifty of them.
 
-Studies without a mask are left out, and lungs are not outlined. A study is a patient.
+Studies without a mask are left out, and lungs are not annotated. Each study is a patient.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..entry import ONE_INFECTION, Entry, Layout
-from ..files import images
+from ..files import find_images
 
 
 def find(folder: Path) -> list[Entry] | None:
-    """The studies with masks."""
+    """Return the studies with masks."""
     studies = folder / "studies"
     if not (studies.is_dir() and (folder / "masks").is_dir()):
         return None
-    cts = {name: path for grade in sorted(studies.iterdir()) for name, path in images(grade).items()}
+    cts = {name: path for grade in sorted(studies.iterdir()) for name, path in find_images(grade).items()}
     return [
         Entry(
             name,
@@ -24,7 +24,7 @@ def find(folder: Path) -> list[Entry] | None:
             {"ct": cts.get(name, studies / f"{name}.nii.gz"), "infection": mask},
             {"infection": ONE_INFECTION},
         )
-        for name, mask in images(folder / "masks", "_mask").items()
+        for name, mask in find_images(folder / "masks", "_mask").items()
     ]
 
 

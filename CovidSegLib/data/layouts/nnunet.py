@@ -1,7 +1,7 @@
 """nnU-Net's raw data: dataset.json with labels, `imagesTr/NAME_0000.nii.gz` and `labelsTr/NAME.nii.gz`.
 
-Labels are told by their names, in English; others are read past. As they exclude each other, infection and tumour count
-as lung too where the lungs are outlined. Patients are `patient_of` the names.
+Labels are recognised by their English names; other labels are ignored. As labels exclude each other, infection and
+tumour also count as lung if the lungs are annotated. `patient_of` gives the patients.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Any
 
 from ...errors import InputError
 from ..entry import Entry, Layout
-from ..files import partners, read_json, unreadable
+from ..files import match_files, read_json, unreadable
 from ..patients import patient_of
 
-DESCRIPTION, WHAT = "dataset.json", "describes the data set and its labels"
-#: Words in a label's name: what it is. The first that fits is taken, so that a lung tumour is a tumour.
-WORDS = {
+DESCRIPTION, PURPOSE = "dataset.json", "describes the data set and its labels"
+#: Structures by words in a label's name. The first word that occurs decides, so that a lung tumour is a tumour.
+STRUCTURE_WORDS = {
     "tumour": "tumour",
     "tumor": "tumour",
     "cancer": "tumour",
@@ -28,36 +28,36 @@ WORDS = {
 
 
 def find(folder: Path) -> list[Entry] | None:
-    """The CTs with masks."""
-    where = {"ct": (folder / "imagesTr", "_0000"), "labels": (folder / "labelsTr", "")}
-    if not ((folder / DESCRIPTION).is_file() and all(place.is_dir() for place, _ in where.values())):
+    """Return the CTs with masks."""
+    locations = {"ct": (folder / "imagesTr", "_0000"), "labels": (folder / "labelsTr", "")}
+    if not ((folder / DESCRIPTION).is_file() and all(place.is_dir() for place, _ in locations.values())):
         return None
     labels = _labels(folder / DESCRIPTION)
-    return [Entry(name, patient_of(name), files, {"labels": labels}) for name, files in partners(where).items()]
+    return [Entry(name, patient_of(name), files, {"labels": labels}) for name, files in match_files(locations).items()]
 
 
 def _labels(path: Path) -> dict[int, tuple[str, ...]]:
-    """What numbers mean: {"lung": 1}, or {"lung": [1, 2]}, of nnU-Net's second version; {"1": "lung"} of its first."""
+    """Read the labels: {"lung": 1} or {"lung": [1, 2]} in nnU-Net's second version, {"1": "lung"} in its first."""
     structures: dict[int, set[str]] = {}
     try:
-        given: dict[str, Any] = read_json(path, WHAT)["labels"]
+        given: dict[str, Any] = read_json(path, PURPOSE)["labels"]
         for key, value in given.items():
             name, numbers = (str(value), [key]) if key.isdigit() else (key, value)
             name = name.lower()
             if name == "ignore":
-                raise InputError(f'"{path}" has a label “ignore”, which cannot be learnt from: export without it.')
-            found = next((structure for word, structure in WORDS.items() if word in name), None)
+                raise InputError(
+                    f'"{path}" has a label "ignore", which is not supported. Export the data set without it.'
+                )
+            structure = next((each for word, each in STRUCTURE_WORDS.items() if word in name), None)
             for number in numbers if isinstance(numbers, list) else [numbers]:
-                structures.setdefault(int(number), set()).update({found} if found else ())
+                structures.setdefault(int(number), set()).update({structure} if structure else ())
     except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise unreadable(path, WHAT) from error
+        raise unreadable(path, PURPOSE) from error
     structures.pop(0, None)
     everything = set().union(*structures.values())
     if not everything:
         names = ", ".join(map(str, given))
-        raise InputError(
-            f'"{path}" has labels ({names}) of which none is called lung, infection or tumour: rename them.'
-        )
+        raise InputError(f'"{path}" has no label named lung, infection or tumour, only {names}. Rename the labels.')
     within = {"lungs"} & everything
     return {number: tuple(sorted(found | within if found else found)) for number, found in sorted(structures.items())}
 

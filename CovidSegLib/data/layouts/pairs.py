@@ -1,7 +1,7 @@
 """A plain folder: `images` and `masks` with the same names, or NAME with NAME_infection, NAME_lung or NAME_mask.
 
-Masks hold 1 (or 255) for what they are of; plain masks are of infection, and lungs may have 1 and 2 for the sides.
-Patients are `patient_of` the names, so that elsewhere every scan is taken for a patient of its own.
+The label is 1 or 255; plain masks show infection, and lung masks may have 1 and 2 for the two sides. `patient_of` gives
+the patients, so that scans from other data sets each count as a patient.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..entry import INFECTION, LUNGS, Entry, Labels, Layout
-from ..files import images, partners
+from ..files import find_images, match_files
 from ..patients import patient_of
 
-#: Suffix of a mask: its labels.
+#: Labels by suffix of a mask's name.
 LABELS: dict[str, Labels] = {
     "_infection": {1: INFECTION, 255: INFECTION},
     "_mask": {1: INFECTION, 255: INFECTION},
@@ -21,13 +21,13 @@ LABELS: dict[str, Labels] = {
 
 
 def find(folder: Path) -> list[Entry] | None:
-    """The CTs with masks."""
+    """Return the CTs with masks."""
     if (folder / "images").is_dir() and (folder / "masks").is_dir():
-        where = {"ct": (folder / "images", ""), "_mask": (folder / "masks", "")}
-        of = partners(where)
-        return [Entry(name, patient_of(name), files, {"_mask": LABELS["_mask"]}) for name, files in of.items()]
-    masks = {suffix: images(folder, suffix) for suffix in LABELS}
-    cts = {name: path for name, path in images(folder).items() if not name.endswith(tuple(LABELS))}
+        locations = {"ct": (folder / "images", ""), "_mask": (folder / "masks", "")}
+        matched = match_files(locations)
+        return [Entry(name, patient_of(name), files, {"_mask": LABELS["_mask"]}) for name, files in matched.items()]
+    masks = {suffix: find_images(folder, suffix) for suffix in LABELS}
+    cts = {name: path for name, path in find_images(folder).items() if not name.endswith(tuple(LABELS))}
     if not any(masks.values()):
         return None
     entries = []

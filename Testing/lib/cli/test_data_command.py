@@ -13,7 +13,7 @@ from support.tiny_case import chest_case
 from support.tiny_data import write_case
 
 from CovidSegLib.cli import main as cli
-from CovidSegLib.data import preview, split
+from CovidSegLib.data import preview, split, split_files
 
 PATIENTS = ["a_1", "a_2", "b_1", "b_2", "b_3"]
 
@@ -37,17 +37,17 @@ def test_a_split_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     out = tmp_path / "split.json"
     command = ["data", "split", str(data), "-o", str(out), "--validation", "1", "--test", "0.4"]
     assert cli.main([*command, "--seed", "5"]) == cli.DONE
-    assert split.read(out, PATIENTS) == split.make_split(PATIENTS, 5, 1, 2)
+    assert split_files.read_split(out, PATIENTS) == split.make_split(PATIENTS, 5, 1, 2)
     assert f"{out}: 2 patients to train, 1 to validate, 2 to test" in capsys.readouterr().out
     assert cli.main(command) == cli.UNUSABLE
     assert "already holds results" in capsys.readouterr().err
     assert cli.main([*command, "--overwrite"]) == cli.DONE
-    assert split.read(out, PATIENTS).seed == 0
+    assert split_files.read_split(out, PATIENTS).seed == 0
 
 
 def test_folds_are_drawn(data: Path, tmp_path: Path) -> None:
     assert cli.main(["data", "split", str(data), "-o", str(tmp_path / "cv.json"), "--folds", "5"]) == cli.DONE
-    folds = [split.read(tmp_path / f"cv-{number}.json", PATIENTS) for number in range(1, 6)]
+    folds = [split_files.read_split(tmp_path / f"cv-{number}.json", PATIENTS) for number in range(1, 6)]
     assert folds == split.make_folds(PATIENTS, 5, 0)
 
 
@@ -87,7 +87,7 @@ def test_the_slices_that_tell_most_are_shown() -> None:
 
 
 def test_a_sheet_stays_of_a_size_that_can_be_seen(tmp_path: Path) -> None:
-    cases = [chest_case(str(number), slices=1) for number in range(preview.MOST + 5)]
-    preview.draw(tmp_path / "p.png", cases)
+    cases = [chest_case(str(number), slices=1) for number in range(preview.MAX_CASES + 5)]
+    preview.draw_preview(tmp_path / "p.png", cases)
     width, height = Image.open(tmp_path / "p.png").size
     assert width < 1600 and height < 3200

@@ -35,15 +35,15 @@ def with_nan() -> np.ndarray:
 
 #: Bad file, what does it harm, and what is told.
 BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "shape": (INFECTION, lambda file: write(file, written.INFECTION[:-1]), "has 48 × 48 × 11 voxels and its CT 48"),
-    "place": (LUNG, lambda file: write(file, written.LUNGS, at=8.0), "lies 3 mm beside its CT"),
-    "spacing": (LUNG, lambda file: write(file, written.LUNGS, (7.0, 7.0, 4.0)), "mm beside its CT"),
-    "labels": (INFECTION, lambda file: write(file, written.INFECTION * np.uint8(7)), "the values 0, 7 where"),
-    "fractions": (LUNG, lambda file: write(file, written.LUNGS * 0.5), "the values 0, 0.5 where a mask of this layout"),
+    "shape": (INFECTION, lambda file: write(file, written.INFECTION[:-1]), "has 48 × 48 × 11 voxels but its CT has 48"),
+    "place": (LUNG, lambda file: write(file, written.LUNGS, at=8.0), "is 3 mm away from its CT"),
+    "spacing": (LUNG, lambda file: write(file, written.LUNGS, (7.0, 7.0, 4.0)), "mm away from its CT"),
+    "labels": (INFECTION, lambda file: write(file, written.INFECTION * np.uint8(7)), "the values 0, 7, but"),
+    "fractions": (LUNG, lambda file: write(file, written.LUNGS * 0.5), "the values 0, 0.5, but a mask of this layout"),
     "NaN": (CT, lambda file: write(file, with_nan()), "not numbers"),
-    "no rescaling": (CT, lambda file: write(file, written.CHEST.scan.hu + np.int16(1024)), "cannot be the Hounsfield"),
-    "grey": (CT, lambda file: write(file, written.GREY), "cannot be the Hounsfield units of a chest"),
-    "all air": (CT, lambda file: write(file, written.CHEST.scan.hu * 0 - np.int16(1000)), "cannot be the Hounsfield"),
+    "no rescaling": (CT, lambda file: write(file, written.CHEST.scan.hu + np.int16(1024)), "cannot be Hounsfield"),
+    "grey": (CT, lambda file: write(file, written.GREY), "cannot be Hounsfield units of a chest"),
+    "all air": (CT, lambda file: write(file, written.CHEST.scan.hu * 0 - np.int16(1000)), "cannot be Hounsfield"),
     "no CT": (CT, Path.unlink, "is missing"),
     "not an image": (CT, lambda file: file.write_text("no"), "damaged"),
     "cut off": (CT, lambda file: file.write_bytes(file.read_bytes()[:-200]), "incomplete"),
@@ -59,14 +59,14 @@ def test_a_file_that_cannot_be_used_is_named(folder: Path, kind: str) -> None:
         data.cases()
     sentence = str(error.value)
     assert told in sentence and name in sentence and sentence.endswith(".") and "\n" not in sentence
-    assert sentence in check.check_data(data)["a"].unusable
+    assert sentence in check.check_data(data)["a"].errors
 
 
 def test_a_mask_that_is_missing_is_told(tmp_path: Path) -> None:
     written.zenodo(tmp_path)
     missing = tmp_path / "Infection_Mask" / "coronacases_001.nii.gz"
     missing.unlink()
-    with pytest.raises(InputError, match="is missing: put it there") as error:
+    with pytest.raises(InputError, match=r"is missing\. Put it there") as error:
         open_data(tmp_path).cases(["coronacases_001"])
     assert str(missing) in str(error.value)
     assert len(open_data(tmp_path).cases(["radiopaedia_10"])) == 2
@@ -124,14 +124,14 @@ def test_whole_scans_are_checked_against_their_list(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(check, "read_volume", read)
     found = check.check_data(open_data(tmp_path))
-    assert (found["good"].slices, found["good"].infected_slices, found["good"].unusable) == (6, 2, [])
-    assert "lists infected slices up to 6 of “short”, which has 6" in found["short"].unusable[0]
-    assert found["none"].unusable == [f'"{tmp_path / "none"}": There is nothing.']
+    assert (found["good"].slices, found["good"].infected_slices, found["good"].errors) == (6, 2, [])
+    assert 'lists infected slices up to 6 of "short", which has 6' in found["short"].errors[0]
+    assert found["none"].errors == [f'"{tmp_path / "none"}": There is nothing.']
 
 
 def test_a_folder_without_scans_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["data", "check", str(tmp_path)]) == cli.UNUSABLE
-    assert "has none of the layouts" in capsys.readouterr().err
+    assert "has a known layout" in capsys.readouterr().err
     (tmp_path / "index.json").write_text("[]")
     assert cli.main(["data", "check", str(tmp_path)]) == cli.UNUSABLE
     assert "holds no scans with masks" in capsys.readouterr().err

@@ -73,7 +73,7 @@ def test_a_broken_download_goes_on(served: Served, tmp_path: Path) -> None:
 
 def test_a_broken_download_goes_on_the_next_time(served: Served, tmp_path: Path) -> None:
     served.break_after = [100_000, 0]
-    with pytest.raises(InputError, match=r"0\.1 MB came: run the command again, it goes on from there"):
+    with pytest.raises(InputError, match=r"0\.1 MB have arrived: run the command again to continue from there"):
         download(source(served), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scans.zip.part", "scans.zip.part.tag"]
     download(source(served), tmp_path)
@@ -101,7 +101,7 @@ def test_a_download_that_broke_after_its_last_byte_is_whole(served: Served, tmp_
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
 def test_another_file_is_refused_and_removed(served: Served, tmp_path: Path, algorithm: str) -> None:
     wrong = f"{algorithm}:{'0' * (32 if algorithm == 'md5' else 64)}"
-    with pytest.raises(InputError, match=r"not the one whose checksum its host publishes, and was removed"):
+    with pytest.raises(InputError, match=r"does not have the checksum that its host publishes, and was removed"):
         download(source(served, wrong), tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -115,19 +115,21 @@ def test_the_first_download_is_what_later_ones_are_compared_with(served: Served,
     assert (tmp_path / "scans.zip").read_bytes() == served.content
     (tmp_path / "scans.zip").unlink()
     served.content, served.tag = zipped(other=b"file"), '"2"'
-    with pytest.raises(InputError, match=r"not the one whose checksum “downloads.json” has of the first download"):
+    with pytest.raises(
+        InputError, match=r'does not have the checksum that "downloads.json" has from the first download'
+    ):
         download(source(served), tmp_path)
     assert not (tmp_path / "scans.zip").exists()
 
 
 def test_what_cannot_be_reached_is_told(served: Served, tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"none.zip\?download=1 cannot be downloaded \(Not Found\); check the connection"
+        InputError, match=r"none.zip\?download=1 cannot be downloaded \(Not Found\)\. Check the connection"
     ):
         download(source(served, name="none.zip"), tmp_path)
     gone = replace(served, address="http://127.0.0.1:1")
     with pytest.raises(
-        InputError, match=r"cannot be downloaded \(ConnectionError\); .* get it by hand from https://exa"
+        InputError, match=r"cannot be downloaded \(ConnectionError\)\. .* download it by hand from https://exa"
     ):
         download(source(gone), tmp_path)
     assert not list(tmp_path.iterdir())
@@ -135,7 +137,7 @@ def test_what_cannot_be_reached_is_told(served: Served, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"cannot be written, because it or .* is a file\. Choose another folder"):
         download(source(served), tmp_path / "file")
     (tmp_path / RECORD).write_text("[")
-    with pytest.raises(InputError, match="cannot be read; remove it"):
+    with pytest.raises(InputError, match=r"cannot be read\. Remove it"):
         download(source(served), tmp_path)
 
 
@@ -161,7 +163,9 @@ def test_a_zip_file_that_would_write_elsewhere_is_refused(served: Served, tmp_pa
     """And nothing of it stays, nor its checksum, so that it is not taken for the right one the next time."""
     served.content = zipped(**{"good": b"", name: b""})
     out = tmp_path / "out"
-    with pytest.raises(InputError, match=r"holds a file that would be written elsewhere .*; it is not used"):
+    with pytest.raises(
+        InputError, match=r"contains a file that would be written outside its folder .*, and is not used"
+    ):
         download(source(served), out)
     assert [path.name for path in out.iterdir()] == [RECORD] and json.loads((out / RECORD).read_text()) == {}
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -170,7 +174,7 @@ def test_a_zip_file_that_would_write_elsewhere_is_refused(served: Served, tmp_pa
 @pytest.mark.parametrize("member", [tarfile.TarInfo("../escaped"), linked("link", "../../x"), linked("link", "/etc")])
 def test_a_tar_file_that_would_write_elsewhere_is_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
     archive = tarred(tmp_path / "scans.tar", tarfile.TarInfo("good"), member)
-    with pytest.raises(InputError, match="would be written elsewhere"):
+    with pytest.raises(InputError, match="would be written outside its folder"):
         unpack(archive)
     assert [path.name for path in tmp_path.iterdir()] == ["scans.tar"]
 
@@ -182,7 +186,7 @@ def test_a_folder_of_the_archive_s_name_is_not_doubled(tmp_path: Path) -> None:
 
 def test_what_is_no_archive_is_refused_and_removed(served: Served, tmp_path: Path) -> None:
     served.content = b"<html>Log in</html>"
-    with pytest.raises(InputError, match=r"“scans.zip” is no archive that can be read"):
+    with pytest.raises(InputError, match=r'"scans.zip" is not a readable archive'):
         download(source(served), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [RECORD]
 
@@ -191,7 +195,7 @@ def test_what_is_no_archive_is_refused_and_removed(served: Served, tmp_path: Pat
 
 
 def test_the_list_of_data_sets_is_complete() -> None:
-    known = sources.load()
+    known = sources.load_sources()
     assert {"covid19-ct-seg", "msd-lung"} <= set(known)
     for each in known.values():
         assert each.title and each.licence and each.citation and each.page
@@ -204,7 +208,7 @@ def test_the_list_of_data_sets_is_complete() -> None:
 def test_the_lung_task_has_the_checksum_that_monai_has() -> None:
     from monai.apps import DecathlonDataset
 
-    (file,) = sources.find("msd-lung").files
+    (file,) = sources.find_source("msd-lung").files
     assert file.url == DecathlonDataset.resource["Task06_Lung"]
     assert file.checksum == f"md5:{DecathlonDataset.md5['Task06_Lung']}"
 
@@ -216,13 +220,13 @@ def test_the_command(
     assert "covid19-ct-seg: COVID-19-CT-Seg" in (listed := capsys.readouterr().out)
     assert "by hand: register at https://covid-segmentation.grand-challenge.org" in listed
     for arguments, message in (
-        (["nothing"], 'There is no data set "nothing"; there are: covid19-ct-seg, msd-lung'),
-        (["covid-19-20", "-o", "x"], "“covid-19-20” has to be got by hand: register at https://covid"),
+        (["nothing"], 'There is no data set "nothing". Data sets: covid19-ct-seg, msd-lung'),
+        (["covid-19-20", "-o", "x"], '"covid-19-20" has to be obtained by hand: register at https://covid'),
         (["msd-lung"], "Give the folder for the data set: covidseg data download msd-lung -o DIR."),
     ):
         assert cli.main(["data", "download", *arguments]) == cli.UNUSABLE
         assert message in capsys.readouterr().err
-    monkeypatch.setattr(sources, "load", lambda *path: {"tiny": source(served)})
+    monkeypatch.setattr(sources, "load_sources", lambda *path: {"tiny": source(served)})
     assert cli.main(["data", "download", "tiny", "-o", str(tmp_path)]) == cli.DONE
     said = capsys.readouterr().out
     assert said.index("licence: CC BY 4.0") < said.index(f"Downloaded: {tmp_path / 'scans'}")

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from CovidSegLib.data import split as splits
-from CovidSegLib.data.split import PARTS, Split, make_folds, make_split, source
+from CovidSegLib.data import split_files
+from CovidSegLib.data.split import PARTS, Split, make_folds, make_split, source_of
 from CovidSegLib.errors import InputError
 
 PATIENTS = [f"coronacases_{number:03}" for number in range(10)] + [f"radiopaedia_{number}_1" for number in range(10)]
@@ -47,8 +47,8 @@ def test_everybody_is_in_one_list(patients: list[str], seed: int, validation: in
 @given(names, seeds, st.integers(1, 3))
 def test_each_source_is_tested_by_its_share(patients: list[str], seed: int, test: int) -> None:
     split = make_split(patients, seed, 1, test)
-    drawn = Counter(map(source, split.test))
-    for each, number in Counter(map(source, patients)).items():
+    drawn = Counter(map(source_of, split.test))
+    for each, number in Counter(map(source_of, patients)).items():
         assert abs(drawn[each] - test * number / len(patients)) < 1
 
 
@@ -58,8 +58,8 @@ def test_each_patient_is_tested_once(patients: list[str], seed: int, folds: int,
     assert len(made) == folds
     assert sorted(name for fold in made for name in fold.test) == sorted(patients)
     assert all(together(fold) == sorted(patients) and fold.train for fold in made)
-    for each in {*map(source, patients)}:
-        tested = [sum(source(name) == each for name in fold.test) for fold in made]
+    for each in {*map(source_of, patients)}:
+        tested = [sum(source_of(name) == each for name in fold.test) for fold in made]
         assert max(tested) - min(tested) <= 1
     assert max(len(fold.test) for fold in made) - min(len(fold.test) for fold in made) <= 1
 
@@ -87,12 +87,15 @@ def test_seeds_differ() -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda: make_split(PATIENTS[:3], 0, 1, 2), "Of 3 patients, 1 to validate and 2 to test on leave nobody"),
-        (lambda: make_split(PATIENTS, 0, -1, 2), "-1 is no number of patients for validation"),
-        (lambda: make_split(PATIENTS, 0, 1, 2.5), "2.5 is no number of patients for test"),
-        (lambda: make_folds(PATIENTS[:3], 4, 0), "3 patients cannot be put into 4 folds; take 2 to 3"),
-        (lambda: make_folds(PATIENTS, 1, 0), "20 patients cannot be put into 1 folds"),
-        (lambda: make_folds(PATIENTS[:2], 2, 0), "leave nobody to train on"),
+        (
+            lambda: make_split(PATIENTS[:3], 0, 1, 2),
+            "Of 3 patients, 1 for validation and 2 for test leave none for training",
+        ),
+        (lambda: make_split(PATIENTS, 0, -1, 2), "-1 is not a number of patients for validation"),
+        (lambda: make_split(PATIENTS, 0, 1, 2.5), "2.5 is not a number of patients for test"),
+        (lambda: make_folds(PATIENTS[:3], 4, 0), r"3 patients cannot be divided into 4 folds\. Choose 2 to 3 folds"),
+        (lambda: make_folds(PATIENTS, 1, 0), "20 patients cannot be divided into 1 folds"),
+        (lambda: make_folds(PATIENTS[:2], 2, 0), "leave none for training"),
     ],
 )
 def test_too_few_are_told(made: Any, message: str) -> None:
@@ -106,24 +109,24 @@ def test_too_few_are_told(made: Any, message: str) -> None:
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     split = make_split(PATIENTS, 7, 2, 0.2)
     path = tmp_path / "new" / "split.json"
-    splits.write(path, split)
-    assert splits.read(path, PATIENTS) == split
+    split_files.write_split(path, split)
+    assert split_files.read_split(path, PATIENTS) == split
     with pytest.raises(InputError, match="already holds results"):
-        splits.write(path, make_split(PATIENTS, 8))
-    assert splits.read(path, PATIENTS) == split
-    splits.write(path, make_split(PATIENTS, 8), overwrite=True)
-    assert splits.read(path, PATIENTS).seed == 8
+        split_files.write_split(path, make_split(PATIENTS, 8))
+    assert split_files.read_split(path, PATIENTS) == split
+    split_files.write_split(path, make_split(PATIENTS, 8), overwrite=True)
+    assert split_files.read_split(path, PATIENTS).seed == 8
     assert [each.name for each in path.parent.iterdir()] == ["split.json"]
 
 
 def test_folds_lie_beside_each_other(tmp_path: Path) -> None:
     """Fewer folds replace more of them, and what is called otherwise stays."""
     (tmp_path / "split-mine.json").write_text("mine")
-    files = splits.write_folds(tmp_path / "split.json", make_folds(PATIENTS, 5, 0))
+    files = split_files.write_folds(tmp_path / "split.json", make_folds(PATIENTS, 5, 0))
     assert [file.name for file in files] == [f"split-{number}.json" for number in range(1, 6)]
     fewer = make_folds(PATIENTS, 3, 0)
-    files = splits.write_folds(tmp_path / "split.json", fewer, overwrite=True)
-    assert [splits.read(file, PATIENTS) for file in files] == fewer
+    files = split_files.write_folds(tmp_path / "split.json", fewer, overwrite=True)
+    assert [split_files.read_split(file, PATIENTS) for file in files] == fewer
     assert len(list(tmp_path.iterdir())) == 4
 
 
@@ -135,15 +138,15 @@ def good(**changed: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        (good(test=PATIENTS[:1]), "the patient “coronacases_000” is in both “train” and “test”"),
-        (good(test=["nobody"]), "the patient “nobody”, whom the data does not have"),
-        (good(test=PATIENTS[4:5] * 2), "“coronacases_004” is twice in “test”"),
-        (good(validation=None), "“validation” is missing"),
-        (good(seed=None), "“seed” is missing"),
-        (good(seed="x"), "“seed” is no whole number"),
-        (good(train="coronacases_001"), "“train” is no list of names"),
-        (good(train=[1]), "“train” is no list of names"),
-        (good(train=[]), "there is nobody to train on"),
+        (good(test=PATIENTS[:1]), 'the patient "coronacases_000" is in both "train" and "test"'),
+        (good(test=["nobody"]), 'a patient "nobody" who is not in the data set'),
+        (good(test=PATIENTS[4:5] * 2), '"coronacases_004" is twice in "test"'),
+        (good(validation=None), '"validation" is missing'),
+        (good(seed=None), '"seed" is missing'),
+        (good(seed="x"), '"seed" is not a whole number'),
+        (good(train="coronacases_001"), '"train" is not a list of names'),
+        (good(train=[1]), '"train" is not a list of names'),
+        (good(train=[]), "there are no patients for training"),
         ([], "there is no object of lists"),
     ],
 )
@@ -151,23 +154,23 @@ def test_wrong_splits_are_told(tmp_path: Path, held: Any, message: str) -> None:
     path = tmp_path / "split.json"
     path.write_text(json.dumps(held))
     with pytest.raises(InputError, match=message):
-        splits.read(path, PATIENTS)
+        split_files.read_split(path, PATIENTS)
 
 
 def test_files_that_are_no_splits_are_told(tmp_path: Path) -> None:
     path = tmp_path / "split.json"
     with pytest.raises(InputError, match=r"cannot be read \(No such file"):
-        splits.read(path, PATIENTS)
+        split_files.read_split(path, PATIENTS)
     for content in (b"{", b"\xff\xfe"):
         path.write_bytes(content)
-        with pytest.raises(InputError, match="is no JSON; make it with `covidseg data split`"):
-            splits.read(path, PATIENTS)
+        with pytest.raises(InputError, match=r"is not valid JSON\. Make it with `covidseg data split`"):
+            split_files.read_split(path, PATIENTS)
 
 
 def test_one_person_in_two_lists_is_told(tmp_path: Path) -> None:
     pair = ("radiopaedia_29_86490_1", "radiopaedia_29_86491_1")
-    splits.write(tmp_path / "split.json", Split(pair[:1], (), pair[1:], 0))
+    split_files.write_split(tmp_path / "split.json", Split(pair[:1], (), pair[1:], 0))
     with pytest.raises(
-        InputError, match=r"“radiopaedia_29_86490_1” is in “train” and .* in “test”, who are one patient"
+        InputError, match=r'"radiopaedia_29_86490_1" is in "train" and .* in "test", but they are one patient'
     ):
-        splits.read(tmp_path / "split.json", pair)
+        split_files.read_split(tmp_path / "split.json", pair)

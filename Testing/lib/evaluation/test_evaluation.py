@@ -298,8 +298,8 @@ def test_the_numbers_go_into_the_card(rows: Callable[..., list[dict[str, str]]],
         (["--card", "--compare", "first", "second"], "use --card with --model"),
         (["--folds", "3"], "--folds is an option of the cross-validation of a recipe: give --recipe with it."),
         (["--recipe", "chs-net", "--epochs", "0"], "Give 1 or more to --epochs."),
-        (["--recipe", "chs-net", "--folds", "4"], "3 patients cannot be put into 4 folds; take 2 to 3."),
-        (["--recipe", "chs-net", "--folds", "1"], "3 patients cannot be put into 1 folds"),
+        (["--recipe", "chs-net", "--folds", "4"], "3 patients cannot be divided into 4 folds. Choose 2 to 3 folds."),
+        (["--recipe", "chs-net", "--folds", "1"], "3 patients cannot be divided into 1 folds"),
         (["--recipe", "chs", "--folds", "2"], "There is no recipe “chs”"),
         (["--recipe", "chs-net", "--folds", "2", "--ablation", "X"], "has no row “X”"),
     ],
@@ -324,7 +324,7 @@ def test_data_that_is_not_there_is_told(data: Path, tmp_path: Path, capsys: pyte
 
     assert "There is no folder" in told(tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    assert "has none of the layouts that can be read" in told(tmp_path / "empty")
+    assert "has a known layout" in told(tmp_path / "empty")
     card = models.find_model("first").folder / "card.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "trained_on": ["p1", "p2", "p3"]}))
     assert "name patients with --patients" in told(data)

@@ -55,7 +55,7 @@ def test_of_whole_scans_only_clean_slices_are_used(tmp_path: Path, monkeypatch: 
     volume = Volume(np.ascontiguousarray(chest.scan.hu[::-1]), grid)
     (tmp_path / "labels.json").write_text(json.dumps({"cases": {"p9": {"infected_slices": [3, 4]}}}))
     monkeypatch.setattr(covid_ct_md, "read_volume", {tmp_path / "p9": volume}.__getitem__)
-    case = covid_ct_md.clean_slices(tmp_path / "p9", beside=2)
+    case = covid_ct_md.clean_slices(tmp_path / "p9", margin=2)
     np.testing.assert_array_equal(case.scan.hu, chest.scan.hu)
     # Slices 1 to 6 from the head are 13 to 18 from the feet.
     assert np.flatnonzero(~case.lungs_known).tolist() == list(range(13, 19))
