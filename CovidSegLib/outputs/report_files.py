@@ -1,4 +1,4 @@
-"""The report as files: JSON for programs, CSV for spreadsheets."""
+"""Writes the report as JSON for programs and as CSV for spreadsheets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-#: Columns of the CSV file; the centre is in RAS, the coordinates that Slicer shows.
+#: Columns of the CSV file. The centre of a lesion is in RAS, the coordinates that Slicer displays.
 NUMBERS = ("volume_ml", "infection_ml", "involvement_percent", "mean_hu", "infection_mean_hu")
 CENTRE = ("centre_r_mm", "centre_a_mm", "centre_s_mm")
 COLUMNS = ("region", "lung", *NUMBERS, *CENTRE)
@@ -21,9 +21,10 @@ def write_json(path: Path, report: dict[str, Any]) -> None:
 
 
 def write_csv(path: Path, report: dict[str, Any]) -> None:
-    """Write one row for each lung, one for both and one for each lesion; what is not known is left empty.
+    """Write the report of `quantification.quantify` as CSV: a row for each lung, for both lungs, and for each lesion.
 
-    Of a lesion, `volume_ml` and `mean_hu` are its own. UTF-8 with the mark at the beginning by which Excel knows it.
+    Unknown values are empty. In the row of a lesion, `volume_ml` and `mean_hu` are those of the lesion. The file is
+    UTF-8 with a byte order mark, by which Excel recognises the encoding.
     """
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore")

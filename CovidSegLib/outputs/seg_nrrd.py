@@ -1,7 +1,8 @@
-"""Writes a segmentation as `.seg.nrrd`, the file in which Slicer keeps segments.
+"""Writes a segmentation as `.seg.nrrd`, Slicer's file format for segments.
 
-The layout is described in Slicer's developer guide under "Segmentations". SimpleITK writes it, with the library that
-Slicer reads it with; slicerio does so too, but its header is limited to ASCII, which the name of a model need not be.
+The format is described in Slicer's developer guide under "Segmentations". The file is written with SimpleITK, which
+uses the same library as Slicer. slicerio is not used because it limits the header to ASCII, and the name of a model may
+contain other characters.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from ..volume import Grid
 from .terminology import SEGMENTS
 from .writing import write_image
 
-#: Layer and value of each segment. Infection has a layer of its own because it overlaps the lungs.
+#: Layer and label value of each segment. The infection has its own layer because it overlaps with the lungs.
 LAYERS = {"right_lung": (0, RIGHT_LUNG), "left_lung": (0, LEFT_LUNG), "infection": (1, 1)}
 
 
 def write_seg_nrrd(path: Path, segmentation: Segmentation) -> None:
     """Write right lung, left lung and infection as overlapping segments on the full grid of the CT.
 
-    Each segment carries its name, colour and terms, and the tags `CovidSeg.version`, `CovidSeg.model` and
-    `CovidSeg.sha256` where the provenance knows them.
+    Each segment has a name, a colour and a terminology entry, and the tags `CovidSeg.version`, `CovidSeg.model` and
+    `CovidSeg.sha256` if the provenance contains them.
 
     Args:
-        path: The file to write, ending in `.seg.nrrd`.
-        segmentation: What to write; segments may be empty.
+        path: File to write, ending in `.seg.nrrd`.
+        segmentation: The segmentation. Segments may be empty.
 
     Raises:
-        OSError: The file could not be written whole.
+        OSError: The file could not be written completely.
     """
     grid = segmentation.grid
     layers = np.empty((*grid.shape, 2), np.uint8)
@@ -82,12 +83,12 @@ def _provenance_tags(segmentation: Segmentation) -> dict[str, str]:
         "model": model.get("name"),
         "sha256": model.get("sha256"),
     }
-    # A bar would end the tag and a line break the header.
+    # In the header, a bar ends a tag and a line break ends a field.
     return {f"CovidSeg.{key}": " ".join(str(fact).replace("|", "/").split()) for key, fact in facts.items() if fact}
 
 
 def _extent(mask: np.ndarray) -> str:
-    """First and last voxel along x, y and z of the box around a mask (z, y, x): what Slicer keeps in memory of it."""
+    """Return the extent that Slicer keeps in memory: first and last voxel of a mask (z, y, x) along x, y and z."""
     box = bounding_box(mask)
     if box is None:
         return "0 -1 0 -1 0 -1"
@@ -95,7 +96,7 @@ def _extent(mask: np.ndarray) -> str:
 
 
 def _geometry(grid: Grid) -> str:
-    """The grid in Slicer's words: the matrix from voxels to RAS by rows, then the extent, each followed by `;`."""
+    """Serialise a grid as Slicer does: the voxel-to-RAS matrix by rows, then the extent, each followed by `;`."""
     depth, height, width = grid.shape
     numbers = [*(float(number) for number in grid.affine_ras.ravel()), 0, width - 1, 0, height - 1, 0, depth - 1]
     return "".join(f"{number!r};" for number in numbers)

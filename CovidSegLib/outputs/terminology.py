@@ -1,4 +1,4 @@
-"""Names, colours and SNOMED CT terms of the three segments, for files and for Slicer alike."""
+"""Names, colours and SNOMED CT codes of the three segments, in files and in Slicer."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Code(NamedTuple):
-    """A coded concept as DICOM has it: scheme, value and meaning."""
+    """A coded concept as in DICOM: coding scheme, code value and code meaning."""
 
     scheme: str = ""
     value: str = ""
@@ -14,16 +14,16 @@ class Code(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """How one segment is called, shown and coded.
+    """Name, colour and codes of a segment.
 
     Attributes:
-        identifier: The key in `Segmentation.segments` and the segment ID in files.
-        name: What the user sees.
-        color: Red, green and blue, each 0 to 1.
-        category: DICOM's Segmented Property Category.
-        type: DICOM's Segmented Property Type.
-        modifier: DICOM's Segmented Property Type Modifier.
-        region: DICOM's Anatomic Region, where the type is not itself anatomy.
+        identifier: Key in `Segmentation.segments`, and segment ID in files.
+        name: Displayed name.
+        color: Red, green and blue, each from 0 to 1.
+        category: DICOM Segmented Property Category.
+        type: DICOM Segmented Property Type.
+        modifier: DICOM Segmented Property Type Modifier.
+        region: DICOM Anatomic Region, if the type is not an anatomical structure.
     """
 
     identifier: str
@@ -36,13 +36,13 @@ class Segment(NamedTuple):
 
     @property
     def terminology_entry(self) -> str:
-        """The value of Slicer's segment tag `TerminologyEntry`: seven fields between tildes."""
+        """Value of the segment tag `TerminologyEntry` in Slicer: seven fields separated by tildes."""
         codes = (self.category, self.type, self.modifier)
         terms = ["^".join(code) for code in codes]
         return "~".join([TERMS_CONTEXT, *terms, REGION_CONTEXT, "^".join(self.region), "^".join(Code())])
 
 
-#: The lists that Slicer looks the codes up in; both are loaded in every Slicer.
+#: Terminology contexts in which Slicer looks the codes up. Slicer always loads both.
 TERMS_CONTEXT = "Segmentation category and type - DICOM master list"
 REGION_CONTEXT = "Anatomic codes - DICOM master list"
 
@@ -50,8 +50,8 @@ ANATOMY = Code("SCT", "123037004", "Anatomical Structure")
 ALTERED = Code("SCT", "49755003", "Morphologically Altered Structure")
 LUNG = Code("SCT", "39607008", "Lung")
 
-#: The segments in the order in which they are listed. Okabe and Ito's colours, told apart by the colour-blind too.
-# The infection reads "Pneumonia, COVID-19, Lung", as a radiologist would call it.
+#: The segments in display order. The colours are Okabe and Ito's, which colour-blind people can distinguish.
+# The codes of the infection read "Pneumonia, COVID-19, Lung".
 SEGMENTS = (
     Segment("right_lung", "Right lung", (0.337, 0.706, 0.914), ANATOMY, LUNG, Code("SCT", "24028007", "Right")),
     Segment("left_lung", "Left lung", (0.0, 0.447, 0.698), ANATOMY, LUNG, Code("SCT", "7771000", "Left")),

@@ -1,7 +1,6 @@
-"""Writes images and surfaces, and makes sure that they are whole on disk.
+"""Writes images and surfaces, and verifies that they are complete on disk.
 
-SimpleITK writes a truncated NIfTI file and VTK a truncated surface when the disk is full, without a word; so what was
-written is looked at afterwards.
+When the disk is full, SimpleITK and VTK can write truncated files without reporting an error.
 """
 
 from __future__ import annotations
@@ -18,16 +17,18 @@ from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 from ..errors import InputError
 from ..reading.integrity import check_file
 
+INCOMPLETE = "not written completely"
+
 
 def write_image(path: Path, image: sitk.Image) -> None:
-    """Write an image compressed, as lightly as there is: label maps are small anyway.
+    """Write an image with fast, light compression, which is enough for label maps.
 
     Args:
-        path: The file to write, ending in `.nii.gz` or `.nrrd`.
-        image: Three-dimensional, one or more components a voxel.
+        path: File to write, ending in `.nii.gz` or `.nrrd`.
+        image: Three-dimensional image with one or more components for each voxel.
 
     Raises:
-        OSError: The file could not be written whole.
+        OSError: The file could not be written completely.
     """
     writer = sitk.ImageFileWriter()
     writer.SetFileName(str(path))
@@ -37,15 +38,19 @@ def write_image(path: Path, image: sitk.Image) -> None:
         writer.Execute(image)
         check_file(path, "NIfTI" if path.name.endswith(".nii.gz") else "NRRD")
     except (RuntimeError, InputError) as error:
-        # SimpleITK does not say why; the folder was writable and the path fine, so a full disk is what is left.
-        raise OSError(errno.ENOSPC, "not written whole", str(path)) from error
+        # SimpleITK does not report the reason. The folder is writable, so the disk must be full.
+        raise OSError(errno.ENOSPC, INCOMPLETE, str(path)) from error
 
 
 def write_surface(path: Path, surface: vtkPolyData) -> None:
-    """Write a surface in LPS millimetres as `.vtp`, which says so in the way that Slicer reads it.
+    """Write a surface in LPS millimetres as `.vtp`, with the coordinate system in the form that Slicer reads.
+
+    Args:
+        path: File to write, ending in `.vtp`.
+        surface: The surface. It is not changed.
 
     Raises:
-        OSError: The file could not be written whole.
+        OSError: The file could not be written completely.
     """
     space = vtkStringArray()
     space.SetName("SPACE")
@@ -60,8 +65,8 @@ def write_surface(path: Path, surface: vtkPolyData) -> None:
     writer.SetCompressionLevel(1)
     succeeded = writer.Write()
     code = writer.GetErrorCode()
-    # Codes below VTK's own are the operating system's.
+    # Codes below VTK's first own code are errno values.
     if 0 < code < vtkErrorCode.FirstVTKErrorCode:
         raise OSError(code, vtkErrorCode.GetStringFromErrorCode(code), str(path))
     if code or not succeeded:
-        raise OSError(errno.ENOSPC, "not written whole", str(path))
+        raise OSError(errno.ENOSPC, INCOMPLETE, str(path))

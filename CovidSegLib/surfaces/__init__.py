@@ -1,4 +1,4 @@
-"""Closed surfaces of masks, in the patient's coordinates."""
+"""Closed surfaces of masks in LPS millimetres."""
 
 from .closed_surfaces import closed_surface, surfaces_of
 

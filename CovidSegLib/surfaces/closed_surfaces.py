@@ -1,4 +1,4 @@
-"""Closed surfaces of masks, in the patient's coordinates."""
+"""Closed, smoothed surfaces of masks in LPS millimetres."""
 
 from __future__ import annotations
 
@@ -18,55 +18,58 @@ from ..segmentation import Segmentation
 from ..volume import Grid
 from .meshes import corners_of, enclosed_mm3, is_closed, pieces_of, points_of, set_points, signed_mm3, triangles_of
 
-#: Voxels are averaged in blocks of at most this size before the surface is drawn, which keeps its volume.
-LUNGS_MM, INFECTION_MM = 2.0, 1.2
-#: Surfaces of more triangles are simplified, to half of them at most: beyond that thin parts break.
-MANY_TRIANGLES = 200_000
-#: Takes away the steps that voxels and slices leave; more than this shrinks lesions of a few voxels.
-SMOOTHING_STEPS, PASS_BAND = 30, 0.03
-#: Pieces of which smoothing would leave less than this share of the volume are not smoothed.
-LEAST_LEFT = 0.8
+#: Voxels are averaged in blocks of at most this size before contouring, which preserves the volume.
+LUNGS_BLOCK_MM, INFECTION_BLOCK_MM = 2.0, 1.2
+#: Larger surfaces are decimated, by half at most: beyond that thin parts break.
+MAX_TRIANGLES = 200_000
+#: Removes the steps of voxels and slices. Stronger smoothing shrinks lesions of a few voxels.
+SMOOTHING_ITERATIONS, PASS_BAND = 30, 0.03
+#: Connected pieces that smoothing would shrink below this share of their volume are not smoothed.
+MIN_SMOOTHED_VOLUME = 0.8
 
 
 def surfaces_of(segmentation: Segmentation) -> dict[str, vtkPolyData]:
-    """Closed surfaces of both lungs together and of the infection, in LPS millimetres.
+    """Compute the closed surfaces of both lungs together and of the infection.
+
+    Args:
+        segmentation: The segmentation.
 
     Returns:
-        Surfaces by the names `lungs` and `infection`. What is empty has none.
+        Surfaces in LPS millimetres by "lungs" and "infection". Empty masks have no surface.
     """
-    masks = {"lungs": (segmentation.lungs, LUNGS_MM), "infection": (segmentation.infection, INFECTION_MM)}
+    masks = {"lungs": (segmentation.lungs, LUNGS_BLOCK_MM), "infection": (segmentation.infection, INFECTION_BLOCK_MM)}
     surfaces = {name: closed_surface(mask, segmentation.grid, block) for name, (mask, block) in masks.items()}
     return {name: surface for name, surface in surfaces.items() if surface is not None}
 
 
 def closed_surface(mask: np.ndarray, grid: Grid, block_mm: float = 0.0) -> vtkPolyData | None:
-    """A closed, smoothed surface around a mask that encloses the volume of its voxels.
+    """Compute a closed, smoothed surface of a mask that encloses the volume of its voxels.
 
     Args:
-        mask: bool or label map (z, y, x); what is not zero is inside. It may touch the borders of the grid.
-        grid: Where the voxels lie; may be oblique, anisotropic and left-handed.
-        block_mm: Voxels are averaged in blocks of at most this many mm, so that fine grids make no needless triangles.
+        mask: Boolean mask or label map (z, y, x). Nonzero voxels are inside. It may touch the borders of the grid.
+        grid: Grid of the mask; may be oblique, anisotropic or left-handed.
+        block_mm: Voxels are averaged in blocks of at most this size, to limit the number of triangles on fine grids.
 
     Returns:
-        Triangles in LPS millimetres with normals at the points, which look outward; None where the mask is empty.
+        Triangles in LPS millimetres with outward point normals; None if the mask is empty.
     """
     box = bounding_box(mask)
     if box is None:
         return None
     blocks = tuple(max(1, int(block_mm / step)) for step in reversed(grid.spacing))
     inside = mask[box] != 0
-    surface = _half_filled(_filled(inside, blocks), int(np.prod(blocks)))
+    surface = _contour(_block_sums(inside, blocks), int(np.prod(blocks)))
     # Block (0, 0, 0) is the empty margin before the box.
     corner = np.array([part.start for part in box])
     first = corner - np.array(blocks) + (np.array(blocks) - 1) / 2
-    _move(surface, grid.affine_lps @ _affine(np.array(blocks)[::-1], first[::-1]))
-    surface = _with_normals(_simplified(_smoothed(surface)))
-    _set_volume(surface, np.count_nonzero(inside) * grid.voxel_ml * 1000)
+    _transform(surface, grid.affine_lps @ _affine(np.array(blocks)[::-1], first[::-1]))
+    surface = _with_normals(_decimated(_smoothed(surface)))
+    _scale_to_volume(surface, np.count_nonzero(inside) * grid.voxel_ml * 1000)
     return surface
 
 
-def _filled(inside: np.ndarray, blocks: tuple[int, ...]) -> np.ndarray:
-    """How many voxels of each block (z, y, x) are inside, with a margin of one empty block on every side."""
+def _block_sums(inside: np.ndarray, blocks: tuple[int, ...]) -> np.ndarray:
+    """Count the voxels inside each block (z, y, x), with a margin of one empty block on every side."""
     sizes = [-(-size // block) for size, block in zip(inside.shape, blocks, strict=True)]
     padded = np.zeros([(size + 2) * block for size, block in zip(sizes, blocks, strict=True)], np.uint8)
     padded[tuple(slice(block, block + size) for block, size in zip(blocks, inside.shape, strict=True))] = inside
@@ -76,14 +79,14 @@ def _filled(inside: np.ndarray, blocks: tuple[int, ...]) -> np.ndarray:
     return padded.reshape(split).sum(axis=(1, 3, 5), dtype=np.uint16)
 
 
-def _half_filled(filled: np.ndarray, full: int) -> vtkPolyData:
-    """Triangles through where blocks are half filled, in block indices (x, y, z)."""
+def _contour(filled: np.ndarray, full: int) -> vtkPolyData:
+    """Contour the blocks (z, y, x) where half of their `full` voxels are filled. Points are block indices (x, y, z)."""
     image = vtkImageData()
     image.SetDimensions(*reversed(filled.shape))
     image.GetPointData().SetScalars(numpy_to_vtk(filled.ravel()))
     contour = vtkFlyingEdges3D()
     contour.SetInputData(image)
-    # Just below the half, because a block of exactly the level makes triangles without area.
+    # Just below one half, because blocks at exactly the contour level produce degenerate triangles.
     contour.SetValue(0, full / 2 - (0.02 if full % 2 == 0 else 0.0))
     contour.ComputeNormalsOff()
     contour.ComputeGradientsOff()
@@ -98,24 +101,24 @@ def _affine(scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return affine
 
 
-def _move(surface: vtkPolyData, affine: np.ndarray) -> None:
-    """Move the points in place; where the affine mirrors, turn the triangles so that they look outward again."""
+def _transform(surface: vtkPolyData, affine: np.ndarray) -> None:
+    """Transform the points in place. If the affine mirrors, reverse the triangles so that they face outward again."""
     points = points_of(surface).astype(np.float64) @ affine[:3, :3].T + affine[:3, 3]
     set_points(surface, points)
     if np.linalg.det(affine) < 0:
-        turn = vtkReverseSense()
-        turn.SetInputData(surface)
-        turn.ReverseCellsOn()
-        turn.ReverseNormalsOff()
-        turn.Update()
-        surface.ShallowCopy(turn.GetOutput())
+        reverse = vtkReverseSense()
+        reverse.SetInputData(surface)
+        reverse.ReverseCellsOn()
+        reverse.ReverseNormalsOff()
+        reverse.Update()
+        surface.ShallowCopy(reverse.GetOutput())
 
 
 def _smoothed(surface: vtkPolyData) -> vtkPolyData:
-    """The surface without steps. Specks of a few voxels stay as they are: smoothing would shrink them to points."""
+    """Smooth a surface, except for pieces of a few voxels, which smoothing would shrink to points."""
     smooth = vtkWindowedSincPolyDataFilter()
     smooth.SetInputData(surface)
-    smooth.SetNumberOfIterations(SMOOTHING_STEPS)
+    smooth.SetNumberOfIterations(SMOOTHING_ITERATIONS)
     smooth.SetPassBand(PASS_BAND)
     smooth.BoundarySmoothingOff()
     smooth.FeatureEdgeSmoothingOff()
@@ -125,29 +128,30 @@ def _smoothed(surface: vtkPolyData) -> vtkPolyData:
     result = smooth.GetOutput()
     piece = pieces_of(surface)
     before, after = (np.bincount(piece[triangles_of(each)[:, 0]], signed_mm3(each)) for each in (surface, result))
-    shrunk = (after / before < LEAST_LEFT)[piece]
+    shrunk = (after / before < MIN_SMOOTHED_VOLUME)[piece]
     points, smoothed = points_of(surface), points_of(result)
     set_points(result, np.where(shrunk[:, None], points, smoothed))
     return result
 
 
-def _simplified(surface: vtkPolyData) -> vtkPolyData:
+def _decimated(surface: vtkPolyData) -> vtkPolyData:
+    """Decimate a surface of many triangles, unless that would open it."""
     triangles = surface.GetNumberOfPolys()
-    if triangles <= MANY_TRIANGLES:
+    if triangles <= MAX_TRIANGLES:
         return surface
     decimate = vtkQuadricDecimation()
     decimate.SetInputData(surface)
-    decimate.SetTargetReduction(min(0.5, 1 - MANY_TRIANGLES / triangles))
+    decimate.SetTargetReduction(min(0.5, 1 - MAX_TRIANGLES / triangles))
     decimate.VolumePreservationOn()
     decimate.Update()
-    simple = decimate.GetOutput()
-    return simple if is_closed(simple) else surface
+    decimated = decimate.GetOutput()
+    return decimated if is_closed(decimated) else surface
 
 
 def _with_normals(surface: vtkPolyData) -> vtkPolyData:
     normals = vtkPolyDataNormals()
     normals.SetInputData(surface)
-    # The triangles are consistent already; splitting would open the surface.
+    # The triangles are already consistent, and splitting would open the surface.
     normals.ConsistencyOff()
     normals.SplittingOff()
     normals.ComputePointNormalsOn()
@@ -156,8 +160,8 @@ def _with_normals(surface: vtkPolyData) -> vtkPolyData:
     return normals.GetOutput()
 
 
-def _set_volume(surface: vtkPolyData, mm3: float) -> None:
-    """Grow or shrink a surface a little along its normals, so that it encloses a volume."""
+def _scale_to_volume(surface: vtkPolyData, mm3: float) -> None:
+    """Move the points along their normals so that the surface encloses a volume."""
     normals = vtk_to_numpy(surface.GetPointData().GetNormals())
     for _ in range(2):
         a, b, c = corners_of(surface)

@@ -209,7 +209,11 @@ def test_a_signal_while_results_are_written(
     ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, code: int
 ) -> None:
     """Before they are put in their place nothing stays, after that everything does."""
-    function = {"written": "CovidSegLib.outputs.write_csv", "put in place": "CovidSegLib.storage.staging._swap"}[when]
+    functions = {
+        "written": "CovidSegLib.outputs.results.write_csv",
+        "put in place": "CovidSegLib.storage.staging._swap",
+    }
+    function = functions[when]
     original = pkgutil.resolve_name(function)
 
     def interrupted(*arguments: object) -> None:

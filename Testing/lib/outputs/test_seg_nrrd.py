@@ -1,3 +1,5 @@
+"""Slicer and other software read the segments of a `.seg.nrrd` file as they were written."""
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -14,7 +16,7 @@ from CovidSegLib.segmentation import Segmentation
 
 
 def read_in_slicer(path):
-    """The node as Slicer reads it, and the scene that keeps it alive."""
+    """Read a segmentation node as Slicer does. Return it with its scene, which keeps it alive."""
     scene = slicer.vtkMRMLScene()
     node = scene.AddNewNodeByClass("vtkMRMLSegmentationNode")
     storage = slicer.vtkMRMLSegmentationStorageNode()
@@ -31,7 +33,7 @@ def matrix_of(image):
 
 
 def mask_of(segment, shape):
-    """A segment as Slicer holds it, as a mask (z, y, x) on the full grid."""
+    """The mask (z, y, x) of a segment in Slicer on the full grid."""
     image = segment.GetRepresentation("Binary labelmap")
     mask = np.zeros(shape, bool)
     x0, x1, y0, y1, z0, z1 = image.GetExtent()
@@ -55,7 +57,7 @@ def random_segmentation(grid, seed):
 
 @settings(max_examples=30, deadline=None)
 @given(grid=grids(), seed=st.integers(0, 1000))
-def test_slicer_reads_the_same_voxels_in_the_same_place(tmp_path_factory, grid, seed):
+def test_slicer_reads_the_same_voxels_at_the_same_positions(tmp_path_factory, grid, seed):
     segmentation = random_segmentation(grid, seed)
     path = tmp_path_factory.mktemp("seg") / "a.seg.nrrd"
     write_seg_nrrd(path, segmentation)
@@ -66,8 +68,8 @@ def test_slicer_reads_the_same_voxels_in_the_same_place(tmp_path_factory, grid, 
     for identifier, mask in segmentation.segments.items():
         segment = segments.GetSegment(identifier)
         np.testing.assert_array_equal(mask_of(segment, grid.shape), mask)
-        found = matrix_of(segment.GetRepresentation("Binary labelmap"))
-        np.testing.assert_allclose(found, grid.affine_ras, atol=1e-9)
+        matrix = matrix_of(segment.GetRepresentation("Binary labelmap"))
+        np.testing.assert_allclose(matrix, grid.affine_ras, atol=1e-9)
     reference = slicer.vtkOrientedImageData()
     geometry = segments.GetConversionParameter("Reference image geometry")
     assert slicer.vtkSegmentationConverter.DeserializeImageGeometry(geometry, reference, False)
@@ -91,7 +93,7 @@ def test_other_software_reads_two_layers_on_the_full_grid(tmp_path_factory, grid
     np.testing.assert_allclose(image.GetDirection(), grid.direction, atol=1e-12)
 
 
-def test_names_colours_and_terms(tmp_path):
+def test_names_colours_and_terminology(tmp_path):
     _, segmentation = chest()
     write_seg_nrrd(tmp_path / "a.seg.nrrd", segmentation)
     node, _scene = read_in_slicer(tmp_path / "a.seg.nrrd")
@@ -105,7 +107,7 @@ def test_names_colours_and_terms(tmp_path):
         assert tag_of(segment, "TerminologyEntry") == expected.terminology_entry
 
 
-def test_slicer_understands_the_terms():
+def test_slicer_parses_the_terminology():
     logic = slicer.vtkSlicerTerminologiesModuleLogic()
     meanings = []
     for segment in SEGMENTS:
@@ -121,7 +123,7 @@ def test_slicer_understands_the_terms():
     assert meanings == [("Lung", "Right"), ("Lung", "Left"), ("Pneumonia", "COVID-19")]
 
 
-def test_each_segment_says_which_model_made_it(tmp_path):
+def test_each_segment_has_tags_of_its_model(tmp_path):
     name = "Größe|2\nα"
     _, segmentation = chest(provenance={"versions": {"covidseg": "1.2"}, "model": {"name": name, "sha256": "12ef"}})
     write_seg_nrrd(tmp_path / "a.seg.nrrd", segmentation)
@@ -134,7 +136,7 @@ def test_each_segment_says_which_model_made_it(tmp_path):
 
 
 @pytest.mark.parametrize("provenance", [{"a": 1}, {"model": None}, {"model": "demo"}])
-def test_unknown_provenance_makes_no_tags(tmp_path, provenance):
+def test_unknown_provenance_adds_no_tags(tmp_path, provenance):
     _, segmentation = chest(provenance=provenance)
     write_seg_nrrd(tmp_path / "a.seg.nrrd", segmentation)
     node, _scene = read_in_slicer(tmp_path / "a.seg.nrrd")
@@ -158,7 +160,7 @@ def test_empty_segments_stay_segments(tmp_path, empty):
         np.testing.assert_array_equal(mask_of(segment, grid.shape), mask)
 
 
-def test_slicer_makes_surfaces_of_it(tmp_path):
+def test_slicer_creates_surfaces(tmp_path):
     logic, scene = slicer.vtkSlicerSegmentationsModuleLogic(), slicer.vtkMRMLScene()
     logic.SetMRMLScene(scene)  # registers the conversion
     _, segmentation = chest()

@@ -1,3 +1,5 @@
+"""Closed surfaces enclose the volume of the voxels, in the right place, on any grid; Slicer reads them so."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +30,7 @@ def normals_of(surface):
 
 
 def centre_of(surface):
-    """Centre of gravity of what a surface encloses."""
+    """Centre of gravity of the enclosed volume."""
     a, b, c = corners_of(surface)
     volumes = signed_mm3(surface)
     return points_of(surface).mean(axis=0) + ((a + b + c) / 4 * volumes[:, None]).sum(axis=0) / volumes.sum()
@@ -54,11 +56,11 @@ def test_a_ball_on_any_grid(grid, block_mm, voxels):
     distance = np.linalg.norm(away, axis=1)
     assert np.abs(distance - radius).max() < longest
     cosine = np.einsum("ij,ij->i", normals_of(surface), away) / distance
-    assert cosine.mean() > 0.9, "normals do not look outward"
+    assert cosine.mean() > 0.9, "normals do not face outward"
 
 
 @pytest.mark.parametrize(("block_mm", "degrees"), [(0.0, 5.5), (2.0, 5.5)])
-def test_slices_and_voxels_are_not_seen(block_mm, degrees):
+def test_steps_of_slices_and_voxels_are_smoothed(block_mm, degrees):
     grid = grid_of((20, 50, 50), (0.8, 0.8, 2.0))
     centre = middle(grid)
     surface = closed_surface(ball(grid, centre, 15), grid, block_mm)
@@ -73,13 +75,13 @@ def test_smoothing_does_not_shrink_small_lesions(spacing, ml):
     radius = (ml * 1000 * 3 / 4 / np.pi) ** (1 / 3)
     grid = grid_of([int(2 * radius / step) + 6 for step in reversed(spacing)], spacing, (7, 8, 9))
     mask = ball(grid, middle(grid), radius)
-    surface = closed_surface(mask, grid, closed_surfaces.INFECTION_MM)
+    surface = closed_surface(mask, grid, closed_surfaces.INFECTION_BLOCK_MM)
     assert enclosed_mm3(surface) == pytest.approx(mm3(mask, grid), rel=0.005)
 
 
 @pytest.mark.parametrize("flips", [(1, 1, 1), (1, 1, -1), (-1, 1, 1), (-1, -1, -1)])
 @pytest.mark.parametrize("block_mm", [0.0, 3.0])
-def test_closed_where_the_mask_touches_the_border(flips, block_mm):
+def test_the_surface_is_closed_if_the_mask_touches_the_border(flips, block_mm):
     grid = grid_of((9, 12, 15), (1.0, 1.5, 2.0), (-3, 40, 80), (20, 30, 40), flips)
     mask = np.ones(grid.shape, bool)
     surface = closed_surface(mask, grid, block_mm)
@@ -99,39 +101,39 @@ def test_a_single_voxel_has_a_surface():
     assert np.linalg.norm(points_of(surface) - positions(grid)[3, 0, 2], axis=1).max() < 4
 
 
-def test_specks_beside_a_lesion_keep_their_size():
+def test_small_components_keep_their_volume():
     grid = grid_of((30, 30, 50))
     lesion, specks = ball(grid, [12, 15, 15], 9), np.zeros(grid.shape, bool)
     specks[14:16, 14:16, 30:32] = specks[14, 14, 40] = True
     surface = closed_surface(lesion | specks, grid)
     pieces = pieces_of(surface)
     volumes = np.sort(np.bincount(pieces[triangles_of(surface)[:, 0]], signed_mm3(surface)))
-    # The surface of a voxel alone is an octahedron of a sixth of its volume.
+    # The surface of a single voxel is an octahedron of a sixth of its volume.
     np.testing.assert_allclose(volumes, [1 / 6, 6, np.count_nonzero(lesion)], rtol=0.2)
 
 
-def test_a_simplified_surface_is_still_closed_and_as_large(monkeypatch):
+def test_a_decimated_surface_is_closed_and_keeps_its_volume(monkeypatch):
     grid = grid_of((40, 50, 60), (1, 1, 1), angles=(10, 20, 30), flips=(1, -1, 1))
     mask = ball(grid, middle(grid), 18)
     whole = closed_surface(mask, grid)
-    monkeypatch.setattr(closed_surfaces, "MANY_TRIANGLES", 100)
+    monkeypatch.setattr(closed_surfaces, "MAX_TRIANGLES", 100)
     simple = closed_surface(mask, grid)
     assert simple.GetNumberOfPolys() == pytest.approx(whole.GetNumberOfPolys() / 2, rel=0.01)
     assert is_closed(simple)
     assert enclosed_mm3(simple) == pytest.approx(mm3(mask, grid), rel=0.005)
 
 
-def test_simplifying_that_opens_the_surface_is_undone(monkeypatch):
+def test_decimation_that_opens_the_surface_is_discarded(monkeypatch):
     grid = grid_of((30, 30, 30))
-    monkeypatch.setattr(closed_surfaces, "MANY_TRIANGLES", 100)
+    monkeypatch.setattr(closed_surfaces, "MAX_TRIANGLES", 100)
     monkeypatch.setattr(closed_surfaces, "is_closed", lambda surface: False)
     mask = ball(grid, middle(grid), 9)
     triangles = closed_surface(mask, grid).GetNumberOfPolys()
-    monkeypatch.setattr(closed_surfaces, "MANY_TRIANGLES", 10**9)
+    monkeypatch.setattr(closed_surfaces, "MAX_TRIANGLES", 10**9)
     assert closed_surface(mask, grid).GetNumberOfPolys() == triangles
 
 
-def test_blocks_make_fewer_triangles_of_the_same_lungs():
+def test_blocks_reduce_the_triangles_but_keep_the_surface():
     grid = grid_of((40, 80, 80), (0.7, 0.7, 1.0), (3, 4, 5), (4, 5, 6))
     mask = ball(grid, middle(grid), 18)
     fine, coarse = closed_surface(mask, grid), closed_surface(mask, grid, 2.0)
@@ -142,15 +144,15 @@ def test_blocks_make_fewer_triangles_of_the_same_lungs():
 
 def test_lungs_and_infection_each_have_one_surface():
     _, segmentation = chest()
-    made = surfaces_of(segmentation)
-    assert list(made) == ["lungs", "infection"]
+    by_name = surfaces_of(segmentation)
+    assert list(by_name) == ["lungs", "infection"]
     grid = segmentation.grid
     for name, mask in {"lungs": segmentation.lungs > 0, "infection": segmentation.infection}.items():
-        assert enclosed_mm3(made[name]) == pytest.approx(mm3(mask, grid), rel=0.01)
-        np.testing.assert_allclose(centre_of(made[name]), positions(grid)[mask].mean(axis=0), atol=0.3)
+        assert enclosed_mm3(by_name[name]) == pytest.approx(mm3(mask, grid), rel=0.01)
+        np.testing.assert_allclose(centre_of(by_name[name]), positions(grid)[mask].mean(axis=0), atol=0.3)
 
 
-def test_what_is_empty_has_no_surface():
+def test_empty_masks_have_no_surface():
     grid = grid_of((5, 6, 7))
     empty = np.zeros(grid.shape, np.uint8)
     assert closed_surface(empty, grid) is None
@@ -161,7 +163,7 @@ def test_what_is_empty_has_no_surface():
 
 
 @pytest.mark.parametrize("flips", [(1, 1, 1), (1, 1, -1)])
-def test_slicer_puts_it_around_the_voxels_of_the_mask(tmp_path, flips):
+def test_slicer_places_the_surface_around_the_voxels_of_the_mask(tmp_path, flips):
     grid = grid_of((24, 30, 36), (1.0, 0.8, 1.6), (-120, 60, 900), (25, -35, 50), flips)
     inner, mask, outer = (ball(grid, middle(grid) + np.array([2, 1, -2]), radius) for radius in (6.5, 8, 9.5))
     path = tmp_path / "Fläche.vtp"
@@ -170,7 +172,7 @@ def test_slicer_puts_it_around_the_voxels_of_the_mask(tmp_path, flips):
     scene = slicer.vtkMRMLScene()
     node = scene.AddNewNodeByClass("vtkMRMLModelNode")
     storage = slicer.vtkMRMLModelStorageNode()
-    storage.SetCoordinateSystem(slicer.vtkMRMLStorageNode.CoordinateSystemRAS)  # the file must say otherwise
+    storage.SetCoordinateSystem(slicer.vtkMRMLStorageNode.CoordinateSystemRAS)  # the file must override this
     storage.SetFileName(str(path))
     assert storage.ReadData(node)
     assert storage.GetCoordinateSystem() == slicer.vtkMRMLStorageNode.CoordinateSystemLPS
@@ -189,15 +191,3 @@ def test_slicer_puts_it_around_the_voxels_of_the_mask(tmp_path, flips):
     assert enclosed[inner].all()
     assert not enclosed[~outer].any()
     assert enclosed_mm3(node.GetPolyData()) > 0, "the surface is turned inside out"
-
-
-def test_writing_leaves_the_surface_as_it_is(tmp_path):
-    surface = closed_surface(np.ones((3, 3, 3), bool), grid_of((3, 3, 3)))
-    write_surface(tmp_path / "a.vtp", surface)
-    assert surface.GetFieldData().GetNumberOfArrays() == 0
-
-
-def test_a_surface_that_cannot_be_written_is_said(tmp_path):
-    surface = closed_surface(np.ones((3, 3, 3), bool), grid_of((3, 3, 3)))
-    with pytest.raises(FileNotFoundError, match="no such folder"):
-        write_surface(tmp_path / "no such folder" / "a.vtp", surface)

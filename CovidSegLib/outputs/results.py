@@ -1,0 +1,118 @@
+"""Writes all files of a result: segments, label map, probabilities, surfaces, report and overview."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..progress import Progress, silent
+from ..quantification import quantify
+from ..segmentation import Segmentation
+from ..storage.staging import check_writable, staged_files
+from ..surfaces import surfaces_of
+from ..volume import Volume
+from .report_files import write_csv, write_json
+from .seg_nrrd import write_seg_nrrd
+from .writing import write_image, write_surface
+
+#: Names of the files. The keys are those of `files` in the report.
+FILES = {
+    "segmentation": "segmentation.seg.nrrd",
+    "labels": "labels.nii.gz",
+    "infection_probability": "infection_probability.nii.gz",
+    "lungs_surface": "lungs.vtp",
+    "infection_surface": "infection.vtp",
+    "report": "report.json",
+    "table": "report.csv",
+    "overview": "overview.png",
+}
+#: Keys of the files that `skip` leaves out, by its names.
+GROUPS = {"surfaces": ("lungs_surface", "infection_surface"), "overview": ("overview",)}
+
+
+def prepare(out: Path, *, overwrite: bool = False) -> None:
+    """Check before a long run that its results can be written. Nothing is left behind.
+
+    Args:
+        out: Folder for the results. Need not exist.
+        overwrite: Whether earlier results in `out` may be replaced.
+
+    Raises:
+        InputError: `out` is a file, cannot be created or written, its disk is full, or it contains earlier results.
+    """
+    check_writable(out, FILES.values(), overwrite=overwrite)
+
+
+def write_results(
+    out: Path,
+    volume: Volume,
+    segmentation: Segmentation,
+    *,
+    skip: Collection[str] = (),
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> list[Path]:
+    """Write all results to a folder, or none: after any exception the folder is as it was before.
+
+    Args:
+        out: Folder for the results. Created if it does not exist. Other files in it are not touched.
+        volume: The CT.
+        segmentation: Its segmentation.
+        skip: Results not to write: "surfaces", "overview".
+        overwrite: Replace earlier results in `out`, and remove those without a new version.
+        progress: Receives the stage and the fraction done. May raise `Cancelled`.
+
+    Returns:
+        Paths of the written files. Empty masks have no surface; `files` in the report lists the files that exist.
+
+    Raises:
+        InputError: The folder cannot be written, its disk is full, or it contains earlier results.
+        ValueError: CT and segmentation have different shapes, or `skip` contains an unknown name.
+        Cancelled: Raised by `progress`.
+    """
+    if unknown := set(skip) - set(GROUPS):
+        raise ValueError(f"cannot skip {sorted(unknown)}; choose from {sorted(GROUPS)}")
+    with staged_files(out, FILES.values(), overwrite=overwrite) as folder:
+        report = _write_files(folder, volume, segmentation, skip, progress)
+        # The last opportunity to cancel.
+        progress("Saving the results", 1.0)
+    return [out / name for name in report["files"].values() if name is not None]
+
+
+def _write_files(
+    folder: Path, volume: Volume, segmentation: Segmentation, skip: Collection[str], progress: Progress
+) -> dict[str, Any]:
+    """Write the files to a folder, and return the report."""
+    progress("Measuring", 0.0)
+    report = quantify(volume, segmentation)
+    progress("Saving the segmentation", 0.1)
+    write_seg_nrrd(folder / FILES["segmentation"], segmentation)
+    progress("Saving the label map", 0.2)
+    write_image(folder / FILES["labels"], segmentation.grid.to_image(segmentation.labels))
+    progress("Saving the probabilities", 0.25)
+    probability = segmentation.probability.astype(np.uint8, copy=False)
+    write_image(folder / FILES["infection_probability"], segmentation.grid.to_image(probability))
+
+    surfaces = None
+    if "surfaces" not in skip:
+        progress("Making the surfaces", 0.35)
+        surfaces = surfaces_of(segmentation)
+        for name, surface in surfaces.items():
+            write_surface(folder / FILES[f"{name}_surface"], surface)
+
+    absent = {key for group in skip for key in GROUPS[group]}
+    absent |= {f"{name}_surface" for name in ("lungs", "infection") if name not in (surfaces or {})}
+    report["files"] = {key: None if key in absent else name for key, name in FILES.items()}
+    progress("Saving the report", 0.7)
+    write_json(folder / FILES["report"], report)
+    write_csv(folder / FILES["table"], report)
+    if "overview" not in skip:
+        progress("Drawing the overview", 0.75)
+        # Imported late because it loads matplotlib.
+        from ..figures.overview import draw_overview
+
+        draw_overview(folder / FILES["overview"], volume, segmentation, report, surfaces)
+    return report
