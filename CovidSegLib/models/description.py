@@ -1,10 +1,11 @@
-"""A model's card as a text for people: what it is for, what it learnt from, how good it is, where it fails.
+"""A model's card as Markdown: intended use, training data, evaluation, limitations.
 
-Slicer shows it in its own process: without torch, and without what Slicer does not bring.
+Slicer shows it in its own process, so this module imports neither torch nor anything that Slicer does not include.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..metrics.statistics import summarise
 from ..notices import NOT_FOR_DIAGNOSIS
 from .model import Model
 
-#: Columns of the table of patients: structure, key of `evaluation.measurement.METRICS`, title.
+#: Columns of the table of patients: structure, key of `metrics.measurement.METRICS`, title.
 COLUMNS = (
     ("infection", "dice", "infection, Dice"),
     ("infection", "nsd_3mm", "surface Dice at 3 mm"),
@@ -25,90 +26,85 @@ COLUMNS = (
 )
 SCAN_COLUMNS = {
     "diagnosis": "diagnosis",
-    "sensitivity": "infected slices found",
-    "specificity": "clean slices left clean",
+    "sensitivity": "sensitivity for infected slices",
+    "specificity": "specificity for clean slices",
     "involvement_percent": "infection, % of lungs",
     "lungs_ml": "lungs, ml",
 }
-INTERVAL = "In brackets the 95 % interval of the mean, by bootstrap over patients."
+INTERVAL = "In brackets: 95 % confidence interval of the mean, by bootstrap over patients."
 
 
 def describe(model: Model) -> str:
-    """The card of a model as Markdown.
-
-    Args:
-        model: What is not known of it is left out.
-    """
+    """Return the card of a model as Markdown. Sections for which the card has no data are left out."""
     card, results = model.card, model.card.get("results") or {}
     parts = [f"# {model.title} (`{model.name}`)", model.summary, f"**{NOT_FOR_DIAGNOSIS}**"]
-    for key, head in (("use", "What it is for"), ("not_for", "What it is not for")):
-        parts += _listed(head, card.get(key, ()))
-    parts += _listed("What it learnt from", [f"{name}: {what}" for name, what in card.get("data", {}).items()])
+    parts += _list_section("Intended use", card.get("use", ()))
+    parts += _list_section("Not intended for", card.get("not_for", ()))
+    parts += _list_section("Training data", [f"{name}: {what}" for name, what in card.get("data", {}).items()])
     parts += [f"Licence: {card['licence']}", *card.get("training", ())]
     if patients := card.get("trained_on"):
         parts.append(f"Trained on: {', '.join(patients)}.")
     if results.get("masks"):
-        parts += ["## How good it is", results.get("how", ""), _patients(results["masks"]), INTERVAL]
+        parts += ["## Evaluation", results.get("how", ""), _patient_table(results["masks"]), INTERVAL]
     if results.get("whole_scans"):
-        parts += ["Whole scans, of which radiologists listed the infected slices:", _scans(results["whole_scans"])]
-    parts += ["## What its probabilities mean", _probabilities(model)]
-    parts += _listed("Where it fails", card.get("limits", ()))
-    parts += ["## Which one this is", _identity(model)]
-    return "\n\n".join(each for each in parts if each) + "\n"
+        parts += ["Whole scans with infected slices listed by radiologists:", _scan_table(results["whole_scans"])]
+    parts += ["## Threshold and calibration", _calibration(model)]
+    parts += _list_section("Limitations", card.get("limits", ()))
+    parts += ["## Version", _version(model)]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _listed(head: str, lines: Sequence[str]) -> list[str]:
-    return [f"## {head}", "\n".join(f"- {line}" for line in lines)] if lines else []
+def _list_section(heading: str, lines: Sequence[str]) -> list[str]:
+    return [f"## {heading}", "\n".join(f"- {line}" for line in lines)] if lines else []
 
 
-def _patients(masks: Mapping[str, Mapping[str, Any]]) -> str:
-    """A row a patient, and one of the means; earlier cards have Dice alone, as a number."""
-    head = ["patient never trained on", *(title for _, _, title in COLUMNS)]
-    values = [[_value(of.get(structure), key) for structure, key, _ in COLUMNS] for of in masks.values()]
-    rows = [[name, *map(_show, row)] for name, row in zip(masks, values, strict=True)]
+def _patient_table(masks: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a table with one row per patient, and the means."""
+    header = ["held-out patient", *(title for _, _, title in COLUMNS)]
+    values = [[_metric(of.get(structure), key) for structure, key, _ in COLUMNS] for of in masks.values()]
+    rows = [[name, *map(_format, row)] for name, row in zip(masks, values, strict=True)]
     means = [summarise([row[column] for row in values]) for column in range(len(COLUMNS))]
-    rows.append(["**mean**", *(f"**{_show(of.mean)}** [{_show(of.low)}, {_show(of.high)}]" for of in means)])
-    return table(head, rows)
+    rows.append(["**mean**", *(f"**{_format(of.mean)}** [{_format(of.low)}, {_format(of.high)}]" for of in means)])
+    return table(header, rows)
 
 
-def _value(of: Any, key: str) -> float:
-    if isinstance(of, Mapping):
-        return float(of.get(key, float("nan")))
-    return float(of) if of is not None and key == "dice" else float("nan")
+def _metric(metrics: Any, key: str) -> float:
+    """Return a metric, or NaN. In cards of earlier versions `metrics` is the Dice itself."""
+    if isinstance(metrics, Mapping):
+        return float(metrics.get(key, float("nan")))
+    return float(metrics) if metrics is not None and key == "dice" else float("nan")
 
 
-def _scans(scans: Mapping[str, Mapping[str, Any]]) -> str:
-    rows = [[name, *(_cell(of.get(key), key) for key in SCAN_COLUMNS)] for name, of in scans.items()]
+def _scan_table(scans: Mapping[str, Mapping[str, Any]]) -> str:
+    rows = [[name, *(_scan_cell(of.get(key), key) for key in SCAN_COLUMNS)] for name, of in scans.items()]
     return table(["scan", *SCAN_COLUMNS.values()], rows)
 
 
-def _cell(value: Any, key: str) -> str:
+def _scan_cell(value: Any, key: str) -> str:
     if value is None:
         return "-"
     return f"{100 * value:.1f} %" if key in ("sensitivity", "specificity") else str(value)
 
 
-def _show(value: float) -> str:
-    return "-" if value != value else f"{value:.3f}"
+def _format(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
 
 
-def _probabilities(model: Model) -> str:
+def _calibration(model: Model) -> str:
     text = f"A voxel counts as infection from a probability of {model.threshold:g}."
-    if by := model.card.get("calibrated_on"):
+    if patients := model.card.get("calibrated_on"):
         text += (
-            f" The temperature, by which the logits are divided, is {model.temperature:g}. Both were chosen by "
-            f"{len(by)} patients of a cross-validation, whom the trainings had not seen; others than 0.5 and 1 are "
-            "taken only where they help patients who were left out of the choice."
+            f" The temperature, by which the logits are divided, is {model.temperature:g}. Both were chosen on "
+            f"{len(patients)} patients of a cross-validation whom the trainings had not seen. Values other than 0.5 "
+            "and 1 are used only if they improve the results on patients who were left out of the choice."
         )
     return text
 
 
-def _identity(model: Model) -> str:
+def _version(model: Model) -> str:
     size = f", {model.weights.stat().st_size / 1e6:.1f} MB" if model.weights.is_file() else ""
-    return "\n".join(
-        f"- {line}"
-        for line in (
-            f"Made on {model.card.get('created', 'an unknown day')} by the recipe `{model.card['recipe']}`{size}",
-            f"SHA-256 of the weights: `{model.card['sha256']}`",
-        )
+    created = model.card.get("created", "an unknown date")
+    return (
+        f"- Created on {created} with the recipe `{model.card['recipe']}`{size}\n"
+        f"- SHA-256 of the weights: `{model.card['sha256']}`"
     )

@@ -64,7 +64,7 @@ def test_all_of_a_card_is_told_in_tables_with_intervals() -> None:
         assert f"\n{line}\n" in text
     assert "| **mean** | **0.600** [0.500, 0.700] | " in text
     assert (
-        "from a probability of 0.4. The temperature, by which the logits are divided, is 1.25. Both were chosen by 2 "
+        "from a probability of 0.4. The temperature, by which the logits are divided, is 1.25. Both were chosen on 2 "
         in text
     )
 
@@ -73,8 +73,8 @@ def test_what_is_not_known_is_left_out() -> None:
     bare = {key: CARD[key] for key in ("title", "summary", "recipe", "sha256", "threshold", "licence")}
     text = describe(Model(Path("nowhere"), bare))
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
-        "## What its probabilities mean",
-        "## Which one this is",
+        "## Threshold and calibration",
+        "## Version",
     ]
     assert "temperature" not in text and "\n\n\n" not in text
 
