@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from ..errors import InputError
 from .session import Session
+from .tables import add_json, print_json, print_table
 
 SUMMARY = "download, check, preview and split data sets"
 DESCRIPTION = "Download data sets for training and evaluation, check and preview them, and split them by patient."
@@ -52,8 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     preview.add_argument("--overwrite", action="store_true", help="replace the file")
     preview.set_defaults(action=_preview)
 
+    show = actions.add_parser("show", help="print the licence, citation, page and files of a public data set")
+    show.add_argument("name", metavar="NAME", help="data set, as listed by `covidseg data download`")
+    show.set_defaults(action=_show)
+
     download = actions.add_parser("download", help="download a public data set, or list the known ones")
     download.add_argument("name", nargs="?", metavar="NAME", help="data set to download (default: list them)")
+    add_json(download)
+    download.set_defaults(json=False)
     download.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder for the files")
     download.set_defaults(action=_download)
 
@@ -141,14 +149,32 @@ def _preview(session: Session) -> None:
         print(f"Not shown: {len(names) - preview.MAX_CASES} more patients; select them with --patients.")
 
 
+def _list_sources(session: Session) -> None:
+    from ..data import sources
+
+    known = sources.load_sources().values()
+    if session.options.json:
+        print_json([dataclasses.asdict(source) for source in known])
+    else:
+        rows = [[source.name, "yes" if source.files else "by hand", source.title] for source in known]
+        print_table(["NAME", "DOWNLOAD", "TITLE"], rows)
+
+
+def _show(session: Session) -> None:
+    from ..data import sources
+
+    print(sources.describe_source(sources.known_source(session.options.name)))
+
+
 def _download(session: Session) -> None:
     from ..data import sources
 
     options = session.options
     if options.name is None:
-        for source in sources.load_sources().values():
-            print(sources.describe_source(source))
+        _list_sources(session)
         return
+    if options.json:
+        raise InputError("--json prints the list of data sets: give it without a name.")
     source = sources.find_source(options.name)
     if options.output is None:
         raise InputError(f"Give the folder for the data set: covidseg data download {options.name} -o DIR.")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from .. import models
 from ..errors import InputError
 from .session import Session
+from .tables import add_json, print_json, print_table
 
 SUMMARY = "list, verify, install and remove models"
 DESCRIPTION = "List the installed models and verify their weights; add, export and remove models."
@@ -15,9 +17,11 @@ DESCRIPTION = "List the installed models and verify their weights; add, export a
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions of `covidseg models` and their arguments; without an action it lists the models."""
-    parser.set_defaults(action=_list)
+    parser.set_defaults(action=_list, json=False)
+    add_json(parser)
     actions = parser.add_subparsers(metavar="ACTION")
     listing = actions.add_parser("list", help="list the installed models (the default)")
+    add_json(listing)
     listing.set_defaults(action=_list)
 
     show = actions.add_parser("show", help="print a model card: intended use, training data, accuracy, limits")
@@ -71,28 +75,64 @@ def run(session: Session) -> None:
         InputError: The arguments cannot be used, or a model is damaged.
         Cancelled: The user has stopped the run.
     """
+    if session.options.json and session.options.action is not _list:
+        raise InputError("--json prints the list of models: give it without another action.")
     session.options.action(session)
 
 
 def _list(session: Session) -> None:
+    if session.options.json:
+        print_json([_record(name) for name in models.names()])
+        return
+    rows = []
     for name in models.names():
         try:
             model = models.find_model(name)
-            size = f"{model.weights.stat().st_size / 1e6:.1f} MB" if model.weights.is_file() else "missing"
         except InputError as error:
-            print(f"{name}: {error}")
-            continue
-        default = " (default)" if name == models.DEFAULT else "" if model.shipped else " (yours)"
-        print(f"{name}{default}: {model.title}. {model.summary}")
-        print(f"    licence: {model.card['licence']}")
-        print(f"    {model.weights}, {size}", flush=True)
+            session.reporter.warning(str(error))
+            rows.append([name, "-", "-", "unusable: its card is damaged"])
+        else:
+            rows.append([name, _origin(model), _size(model), f"{model.title}. {model.summary}"])
+    print_table(["NAME", "ORIGIN", "SIZE", "DESCRIPTION"], rows)
+
+
+def _record(name: str) -> dict[str, Any]:
+    """Return what `covidseg models --json` says about a model; "error" takes the place of what cannot be read."""
+    try:
+        model = models.find_model(name)
+    except InputError as error:
+        return {"name": name, "error": str(error)}
+    return {
+        "name": name,
+        "title": model.title,
+        "summary": model.summary,
+        "licence": model.card["licence"],
+        "recipe": model.card["recipe"],
+        "default": name == models.DEFAULT,
+        "shipped": model.shipped,
+        "weights": str(model.weights),
+        "bytes": model.weights.stat().st_size if model.weights.is_file() else None,
+    }
+
+
+def _origin(model: models.Model) -> str:
+    if model.name == models.DEFAULT:
+        return "default"
+    return "CovidSeg" if model.shipped else "yours"
+
+
+def _size(model: models.Model) -> str:
+    """Return the size of the weights in megabytes, or that they are missing."""
+    return f"{model.weights.stat().st_size / 1e6:.1f} MB" if model.weights.is_file() else "missing"
 
 
 def _show(session: Session) -> None:
     with session.defer_interrupts():
         from ..models.description import describe
 
-    print(describe(models.find_model(session.options.name)), end="", flush=True)
+    model = models.find_model(session.options.name)
+    print(describe(model), end="")
+    print(f"- Weights file: `{model.weights}`", flush=True)
 
 
 def _verify(session: Session) -> None:
@@ -159,5 +199,4 @@ def _export(session: Session) -> None:
 
 
 def _print_installed(model: models.Model) -> None:
-    size = model.weights.stat().st_size / 1e6
-    print(f"{model.name}: {model.title}, {size:.1f} MB, SHA-256 {model.card['sha256']}, in {model.folder}")
+    print(f"{model.name}: {model.title}, {_size(model)}, SHA-256 {model.card['sha256']}, in {model.folder}")
