@@ -1,4 +1,4 @@
-"""`python -m CovidSegLib`: the command `covidseg` where it is not on the path, as in Slicer."""
+"""`python -m CovidSegLib` runs the command `covidseg` where it is not on the path, as in Slicer."""
 
 from .cli.main import program
 

@@ -1,16 +1,16 @@
-"""The two ways in which a run ends early on purpose. Anything else that is raised is a defect of ours."""
+"""Errors that end a run on purpose. Any other exception is a defect of CovidSeg."""
 
 
 class InputError(Exception):
     """The input or the arguments cannot be used.
 
-    The message is shown to a radiologist as it stands: one sentence that names the cause and the way out.
-    The command line ends with exit code 2.
+    The message is shown to the user as it is. It is written for a radiologist: whole sentences that name the cause and
+    what to do. The command line ends with exit code 2.
     """
 
 
 class Cancelled(BaseException):
-    """The user stopped the run. Nothing was written; the command line ends with exit code 3.
+    """The user has stopped the run. The command line ends with exit code 3.
 
-    No Exception, as KeyboardInterrupt is none: it passes by whatever catches those.
+    Not an Exception, like KeyboardInterrupt, so that `except Exception` does not catch it.
     """

@@ -1,7 +1,14 @@
-"""How a long run says where it is, and how it is told to stop.
+"""Progress of long functions, and how to cancel them.
 
-Every long function takes a `progress` callable of two arguments, the stage in plain words and the fraction done of the
-whole run (0 to 1). To cancel, the callable raises `errors.Cancelled`.
+A long function takes a callable `progress` and calls it with the current stage and the completed fraction of the whole
+run. To cancel the run, the callable raises `errors.Cancelled`.
+
+Example:
+    >>> def show(stage: str, fraction: float) -> None:
+    ...     print(f"{stage}: {fraction:.0%}")
+    >>> second_half = subprogress(show, 0.5, 1.0)
+    >>> second_half("Finding the infection", 0.5)
+    Finding the infection: 75%
 """
 
 from __future__ import annotations
@@ -10,17 +17,31 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Takes the stage's name and the fraction done of the whole run."""
+    """Callable that receives the progress of a run."""
 
-    def __call__(self, stage: str, fraction: float) -> None: ...
+    def __call__(self, stage: str, fraction: float) -> None:
+        """Receive the progress.
+
+        Args:
+            stage: The current stage in plain words, such as "Finding the lungs".
+            fraction: Completed fraction of the run, from 0 to 1.
+
+        Raises:
+            Cancelled: The run is to be cancelled.
+        """
 
 
 def silent(stage: str, fraction: float) -> None:
-    """Progress that nobody wants to see."""
+    """Ignore the progress."""
 
 
 def subprogress(progress: Progress, start: float, end: float) -> Progress:
-    """Progress of a part of a run: its 0 to 1 is the whole's `start` to `end`."""
+    """Return the progress of a part of a run.
+
+    Args:
+        progress: Receives the progress of the whole run.
+        start, end: Fractions of the whole run at which the part begins and ends.
+    """
 
     def report(stage: str, fraction: float) -> None:
         progress(stage, start + (end - start) * fraction)

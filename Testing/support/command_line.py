@@ -1,4 +1,4 @@
-"""The command `covidseg`, run as a process of its own."""
+"""Run the command `covidseg` as a process."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import CovidSegLib
 
 LIBRARY = Path(CovidSegLib.__file__).parents[1]
-#: Seconds after which a run hangs.
+#: Seconds after which a run counts as hanging.
 TIMEOUT = 300
 
 
 def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
-    """Start `covidseg` with these arguments; `options` are those of Popen."""
+    """Start `covidseg` with arguments; `options` are passed to Popen."""
     command = [sys.executable, "-m", "CovidSegLib", *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(LIBRARY), **options.pop("env", {})}
     pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -25,7 +25,7 @@ def start(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
 
 
 def events(output: bytes | str) -> list[dict[str, Any]]:
-    """What was said with `--progress json`; every line must be a JSON object."""
-    found = [json.loads(line) for line in output.splitlines()]
-    assert all(isinstance(event, dict) and "event" in event for event in found)
-    return found
+    """Parse the output of `--progress json`, in which every line must be an event."""
+    parsed = [json.loads(line) for line in output.splitlines()]
+    assert all(isinstance(event, dict) and "event" in event for event in parsed)
+    return parsed

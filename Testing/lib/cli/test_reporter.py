@@ -1,4 +1,4 @@
-"""What the command line says: JSON lines and nothing else, a bar with stage and time left, or only the end."""
+"""Reporters: JSON lines and nothing else, a bar with stage and time left, or only warnings and the end."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ def events(text: str) -> list[dict]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_json_is_one_object_a_line_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_per_line_and_nothing_else(capfd: pytest.CaptureFixture[str]) -> None:
     with JsonLines() as reporter:
-        print("a library says something")
-        os.write(1, b"so does one written in C\n")
+        print("printed by a library")
+        os.write(1, b"written by a C library\n")
         reporter("Reading the CT", 0.25)
         reporter.warning("Dünne Schichten\nund zwei Zeilen")
         reporter.done(Path("Ergebnis 肺"), [Path("Ergebnis 肺/report.json")])
         reporter.error("No lungs.", 2)
     print("afterwards")
     out, err = capfd.readouterr()
-    *said, last = out.splitlines()
+    *lines, last = out.splitlines()
     assert last == "afterwards"
     assert out.isascii()
-    progress, warning, done, error = (json.loads(line) for line in said)
+    progress, warning, done, error = (json.loads(line) for line in lines)
     assert progress["event"] == "progress"
     assert (progress["stage"], progress["fraction"]) == ("Reading the CT", 0.25)
     assert warning == {"event": "warning", "message": "Dünne Schichten\nund zwei Zeilen"}
     assert done == {"event": "done", "output": "Ergebnis 肺", "files": ["report.json"]}
     assert error == {"event": "error", "message": "No lungs.", "exit_code": 2}
-    assert "a library says something" in err
-    assert "so does one written in C" in err
+    assert "printed by a library" in err
+    assert "written by a C library" in err
 
 
-def test_the_time_left_follows_the_time_taken(
+def test_the_time_left_is_estimated_from_the_time_taken(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
@@ -54,11 +54,11 @@ def test_the_time_left_follows_the_time_taken(
             now[0] = 100.0 + seconds
             reporter("Finding the lungs", fraction)
     left = [event["seconds_left"] for event in events(capfd.readouterr().out)]
-    assert left == [None, 60.0, 0.0]  # too early to tell; three quarters are left; done
+    assert left == [None, 60.0, 0.0]  # too early for an estimate; three quarters are left; done
 
 
-def test_who_stops_listening_ends_the_run() -> None:
-    """The pipe's end is closed, as when the application dies."""
+def test_a_closed_pipe_ends_the_run() -> None:
+    """As when the application that reads the events dies."""
     script = """
 from CovidSegLib.cli.reporter import JsonLines
 import sys
@@ -124,14 +124,14 @@ with make_reporter(None) as reporter:
     assert text.split("\r")[-1].strip() == ""  # the bar is gone at the end
 
 
-def test_the_bar_is_gone_before_an_error_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bar_is_removed_before_an_error_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBar() as reporter:
         reporter("Reading the CT", 0.1)
         reporter.error("No lungs.", 2)
     assert capsys.readouterr().err.splitlines()[-1].split("\r")[-1] == "No lungs."
 
 
-def test_without_a_terminal_only_warnings_and_the_end_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_only_warnings_and_the_end_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with make_reporter(None) as reporter:
         assert type(reporter) is Reporter
         reporter("Reading the CT", 0.1)
@@ -143,5 +143,5 @@ def test_without_a_terminal_only_warnings_and_the_end_are_told(capsys: pytest.Ca
 
 
 @pytest.mark.parametrize(("kind", "expected"), [("bar", ProgressBar), ("json", JsonLines), ("none", Reporter)])
-def test_a_reporter_by_name(kind: str, expected: type) -> None:
+def test_reporters_are_made_by_name(kind: str, expected: type) -> None:
     assert type(make_reporter(kind)) is expected

@@ -6,11 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import CovidSegLib
 from CovidSegLib import models
-from CovidSegLib.cli import main as cli
 from CovidSegLib.models import Model
 from CovidSegLib.models.description import describe
 
@@ -90,8 +87,3 @@ def test_the_page_of_the_default_model_is_its_card_with_pictures() -> None:
     assert text.startswith(describe(models.find_model()))
     pictures = re.findall(r"!\[.*\]\((.*)\)", text)
     assert len(pictures) == 4 and all((page.parent / name).is_file() for name in pictures)
-
-
-def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["models", "show"]) == cli.DONE
-    assert capsys.readouterr().out == describe(models.find_model())

@@ -55,15 +55,6 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_models_are_listed_with_whose_they_are(do: Callable[..., str], run: Path) -> None:
-    do("pack", run, "--name", "mine")
-    for arguments in ([], ["list"]):
-        out = do(*arguments)
-        assert out.startswith(f"{models.DEFAULT} (default): {models.find_model().title}. ")
-        assert "\nunet-cascade: U-Net cascade. " in out
-        assert "\nmine (yours): Tiny. " in out and "    licence: Weights: for research." in out
-
-
 def test_a_packed_run_is_a_model_of_its_own(do: Callable[..., str], run: Path, own_models: Path) -> None:
     (run / "checkpoint.pt").write_bytes(b"large")
     assert "mine: Tiny, " in do("pack", run, "--name", "mine")

@@ -174,8 +174,3 @@ def test_the_whole_text_needs_no_other_file(tmp_path: Path, capsys: pytest.Captu
     assert cli.main(["recipes", "show", "chs-net", "--resolved", "--ablation", "BU+RIB"]) == cli.DONE
     row = load(tmp_path, capsys.readouterr().out, "row.toml")
     assert row == recipes.load("chs-net", "BU+RIB") and row.name == "chs-net (BU+RIB)"
-
-
-def test_an_ablation_row_is_shown_resolved_only(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["recipes", "show", "chs-net", "--ablation", "BU"]) == cli.UNUSABLE
-    assert "give " in capsys.readouterr().err.lower()

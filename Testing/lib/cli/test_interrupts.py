@@ -1,4 +1,4 @@
-"""A run that is stopped, in whatever way, ends soon, says so and leaves nothing behind."""
+"""A run that is stopped ends soon, reports that it was cancelled and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from CovidSegLib.errors import Cancelled
 from CovidSegLib.outputs import FILES, GROUPS
 from CovidSegLib.progress import silent
 
-#: A person waits no longer after Ctrl-C, on a machine that is busy with other things too.
+#: Seconds that users may wait after Ctrl-C, even on a busy machine.
 SOON = 20.0
 
 
 @pytest.fixture(autouse=True, scope="module")
-def heeded() -> Iterator[None]:
-    """A shell lets what runs in its background ignore Ctrl-C, these tests and their children too."""
+def sigint_enabled() -> Iterator[None]:
+    """Enable Ctrl-C, which is ignored if a shell runs the tests in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
@@ -43,12 +43,12 @@ def ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def wait_for(stage: str, process: subprocess.Popen[bytes]) -> None:
-    """Until the process says that it is at a stage."""
+    """Wait until the process reports a stage."""
     assert process.stdout
     for line in process.stdout:
         if stage.encode() in line:
             return
-    pytest.fail(f"ended before “{stage}”")
+    pytest.fail(f'ended before "{stage}"')
 
 
 @pytest.mark.parametrize(
@@ -58,23 +58,23 @@ def wait_for(stage: str, process: subprocess.Popen[bytes]) -> None:
 def test_a_signal_ends_a_run_and_leaves_nothing(
     ct: Path, tmp_path: Path, number: signal.Signals, stage: str, later: float
 ) -> None:
-    """While torch is imported, and while results are written, which is over soon."""
+    """While torch is imported, and while the results are written."""
     process = start("segment", ct, "-o", tmp_path / "new" / "out", "--progress", "json")
     wait_for(stage, process)
     time.sleep(later)
     process.send_signal(number)
-    asked = time.monotonic()
-    said, errors = process.communicate(timeout=TIMEOUT)
-    assert time.monotonic() - asked < SOON
+    sent = time.monotonic()
+    printed, errors = process.communicate(timeout=TIMEOUT)
+    assert time.monotonic() - sent < SOON
     assert process.returncode == CANCELLED
-    last = events(said)[-1]
+    last = events(printed)[-1]
     assert last == {"event": "error", "message": "Cancelled; nothing was written.", "exit_code": CANCELLED}
     assert b"Traceback" not in errors
     assert not (tmp_path / "new").exists()
 
 
 def test_ctrl_c_on_a_terminal_ends_the_bar_and_the_run(ct: Path, tmp_path: Path) -> None:
-    """The terminal itself sends the signal, and sends it twice, as people do."""
+    """The terminal sends the signal, twice in a row."""
     pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
     fcntl = pytest.importorskip("fcntl")
     terminal, inside = pty.openpty()
@@ -85,14 +85,14 @@ def test_ctrl_c_on_a_terminal_ends_the_bar_and_the_run(ct: Path, tmp_path: Path)
         preexec_fn=lambda: fcntl.ioctl(inside, termios.TIOCSCTTY, 0),
     )  # fmt: skip
     os.close(inside)
-    shown, asked = b"", 0
+    shown, sent = b"", 0
     while True:
         try:
             shown += os.read(terminal, 1000)
         except OSError:  # the other end is closed
             break
-        if b"Finding the lungs" in shown and not asked:
-            asked = os.write(terminal, b"\x03\x03")
+        if b"Finding the lungs" in shown and not sent:
+            sent = os.write(terminal, b"\x03\x03")
     os.close(terminal)
     assert process.wait(TIMEOUT) == CANCELLED
     text = shown.decode()
@@ -104,20 +104,20 @@ def test_ctrl_c_on_a_terminal_ends_the_bar_and_the_run(ct: Path, tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_to_which_nobody_listens_any_more_ends(ct: Path, tmp_path: Path) -> None:
-    """The panel's application has died: the pipes are closed."""
+def test_a_run_ends_when_its_pipes_are_closed(ct: Path, tmp_path: Path) -> None:
+    """As when the application that has started it dies."""
     process = start("segment", ct, "-o", tmp_path / "out", "--progress", "json")
     wait_for("Finding the lungs", process)
     assert process.stdout and process.stderr
     process.stdout.close()
     process.stderr.close()
-    left = time.monotonic()
+    closed = time.monotonic()
     assert process.wait(TIMEOUT) == CANCELLED
-    assert time.monotonic() - left < SOON
+    assert time.monotonic() - closed < SOON
     assert not (tmp_path / "out").exists()
 
 
-def test_a_list_that_nobody_reads_ends_quietly() -> None:
+def test_a_list_ends_quietly_when_its_pipe_is_closed() -> None:
     """As `covidseg models | true`."""
     process = start("models")
     assert process.stdout and process.stderr
@@ -130,7 +130,7 @@ def test_a_list_that_nobody_reads_ends_quietly() -> None:
 # In this process
 
 
-def test_a_signal_that_a_library_swallows_still_ends_the_run() -> None:
+def test_a_signal_that_a_library_swallows_still_cancels() -> None:
     with Interrupts() as interrupts:
         progress = interrupts.checked(silent)
         progress("Reading", 0.5)
@@ -142,18 +142,18 @@ def test_a_signal_that_a_library_swallows_still_ends_the_run() -> None:
             progress("Reading", 0.6)
 
 
-def test_a_signal_while_libraries_load_ends_the_run_when_they_are_loaded() -> None:
+def test_a_deferred_signal_cancels_at_the_end_of_the_block() -> None:
     loaded = False
     with Interrupts() as interrupts:
         with pytest.raises(Cancelled), interrupts.defer():
             signal.raise_signal(signal.SIGTERM)
             loaded = True
-        with pytest.raises(Cancelled):  # and not only there
+        with pytest.raises(Cancelled):  # and again, should the first one be swallowed
             interrupts.checked(silent)("Reading", 0.5)
     assert loaded
 
 
-def test_nothing_is_held_where_nobody_asks() -> None:
+def test_signals_are_deferred_within_the_block_only() -> None:
     with Interrupts() as interrupts:
         with interrupts.defer():
             pass
@@ -161,7 +161,7 @@ def test_nothing_is_held_where_nobody_asks() -> None:
             signal.raise_signal(signal.SIGINT)
 
 
-def test_an_interruption_that_becomes_another_error_is_still_one(
+def test_an_interrupted_import_counts_as_cancelled(
     ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken_import(*arguments: object, **options: object) -> None:
@@ -176,7 +176,7 @@ def test_an_interruption_that_becomes_another_error_is_still_one(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_second_signal_does_not_disturb_the_tidying_up() -> None:
+def test_a_second_signal_does_not_disturb_the_clean_up() -> None:
     with Interrupts():
         with pytest.raises(Cancelled):
             signal.raise_signal(signal.SIGINT)
@@ -184,16 +184,16 @@ def test_the_second_signal_does_not_disturb_the_tidying_up() -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def test_once_the_results_are_put_in_their_place_a_run_is_not_stopped() -> None:
+def test_signals_are_ignored_once_the_results_are_moved_into_place() -> None:
     with Interrupts() as interrupts:
         interrupts.checked(silent)("Saving the results", 1.0)
         signal.raise_signal(signal.SIGINT)
     assert not interrupts.requested
 
 
-def test_signals_are_as_before_afterwards_and_ignored_ones_stay_ignored() -> None:
+def test_handlers_are_restored_and_ignored_signals_stay_ignored() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    earlier = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as under nohup
     try:
         with Interrupts() as interrupts:
             assert signal.getsignal(signal.SIGINT) == interrupts._interrupt
@@ -204,14 +204,14 @@ def test_signals_are_as_before_afterwards_and_ignored_ones_stay_ignored() -> Non
         signal.signal(signal.SIGHUP, earlier)
 
 
-@pytest.mark.parametrize(("when", "code"), [("written", CANCELLED), ("put in place", DONE)])
+@pytest.mark.parametrize(("when", "code"), [("written", CANCELLED), ("moved", DONE)])
 def test_a_signal_while_results_are_written(
     ct: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str, code: int
 ) -> None:
-    """Before they are put in their place nothing stays, after that everything does."""
+    """Until they are moved into place the run leaves nothing, from then on it completes."""
     functions = {
         "written": "CovidSegLib.outputs.results.write_csv",
-        "put in place": "CovidSegLib.storage.staging._swap",
+        "moved": "CovidSegLib.storage.staging._swap",
     }
     function = functions[when]
     original = pkgutil.resolve_name(function)

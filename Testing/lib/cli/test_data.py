@@ -1,9 +1,8 @@
-"""`covidseg data`: what it draws and splits, and what it refuses."""
+"""`covidseg data`: splits, previews and the list of public data sets. See data/ for its other actions."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +12,14 @@ from support.tiny_case import chest_case
 from support.tiny_data import write_case
 
 from CovidSegLib.cli import main as cli
-from CovidSegLib.data import preview, split, split_files
+from CovidSegLib.data import sources, split, split_files
 
 PATIENTS = ["a_1", "a_2", "b_1", "b_2", "b_3"]
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Five patients from two places, of a scan each."""
+    """Five patients from two sources, with one scan each."""
     folder = tmp_path / "data"
     folder.mkdir()
     index = [{"name": f"{name}_run0", "patient": name, "slices": 4} for name in PATIENTS]
@@ -33,7 +32,7 @@ def data(tmp_path: Path) -> Path:
 # Split
 
 
-def test_a_split_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_split_is_written(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "split.json"
     command = ["data", "split", str(data), "-o", str(out), "--validation", "1", "--test", "0.4"]
     assert cli.main([*command, "--seed", "5"]) == cli.DONE
@@ -45,7 +44,7 @@ def test_a_split_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert split_files.read_split(out, PATIENTS).seed == 0
 
 
-def test_folds_are_drawn(data: Path, tmp_path: Path) -> None:
+def test_folds_are_written(data: Path, tmp_path: Path) -> None:
     assert cli.main(["data", "split", str(data), "-o", str(tmp_path / "cv.json"), "--folds", "5"]) == cli.DONE
     folds = [split_files.read_split(tmp_path / f"cv-{number}.json", PATIENTS) for number in range(1, 6)]
     assert folds == split.make_folds(PATIENTS, 5, 0)
@@ -54,7 +53,7 @@ def test_folds_are_drawn(data: Path, tmp_path: Path) -> None:
 # Preview
 
 
-def test_a_preview_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_preview_is_written(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "preview.png"
     assert cli.main(["data", "preview", str(data), "-o", str(out), "--patients", "a_1", "b_2"]) == cli.DONE
     assert "2 cases" in capsys.readouterr().out
@@ -63,7 +62,7 @@ def test_a_preview_is_drawn(data: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert ((red > 200) & (green < 120)).sum() > 100 and ((blue > 200) & (red < 140)).sum() > 100
 
 
-def test_wrong_arguments_are_told(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unusable_preview_options_are_reported(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["data", "preview", str(data), "-o"]
     assert cli.main([*command, str(tmp_path / "p.jpg")]) == cli.UNUSABLE
     assert "a name that ends in .png" in capsys.readouterr().err
@@ -72,22 +71,32 @@ def test_wrong_arguments_are_told(data: Path, tmp_path: Path, capsys: pytest.Cap
     assert not list(tmp_path.glob("p.*"))
 
 
-def test_the_slices_that_tell_most_are_shown() -> None:
-    case = chest_case(slices=12)
-    most = int(case.infection.sum(axis=(1, 2)).argmax())
-    assert preview.slices_to_show(case) == sorted({3, most, 8})
-    assert preview.slices_to_show(replace(case, masks={**case.masks, "infection": np.zeros_like(case.infection)})) == [
-        3,
-        6,
-        8,
-    ]
-    assert preview.slices_to_show(chest_case(slices=1)) == [0]
-    case.lungs[:] = False
-    assert len(preview.slices_to_show(case)) == 3
+# Public data sets
 
 
-def test_a_sheet_stays_of_a_size_that_can_be_seen(tmp_path: Path) -> None:
-    cases = [chest_case(str(number), slices=1) for number in range(preview.MAX_CASES + 5)]
-    preview.draw_preview(tmp_path / "p.png", cases)
-    width, height = Image.open(tmp_path / "p.png").size
-    assert width < 1600 and height < 3200
+def test_public_data_sets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "download"]) == cli.DONE
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split() == ["NAME", "DOWNLOAD", "TITLE"]
+    for row, source in zip(rows, sources.load_sources().values(), strict=True):
+        assert row.startswith(source.name) and row.endswith(source.title)
+        assert ("by hand" in row) == (not source.files)
+
+
+def test_public_data_sets_are_listed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "download", "--json"]) == cli.DONE
+    records = json.loads(capsys.readouterr().out)
+    assert [record["name"] for record in records] == list(sources.load_sources())
+    assert all(record["licence"] and record["citation"] for record in records)
+    assert cli.main(["data", "download", "msd-lung", "--json"]) == cli.UNUSABLE
+    assert "--json prints the list" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["msd-lung", "covid-19-20"])
+def test_a_public_data_set_is_shown_whether_or_not_it_can_be_downloaded(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["data", "show", name]) == cli.DONE
+    assert capsys.readouterr().out == sources.describe_source(sources.load_sources()[name]) + "\n"
+    assert cli.main(["data", "show", "nothing"]) == cli.UNUSABLE
+    assert 'There is no data set "nothing"' in capsys.readouterr().err
