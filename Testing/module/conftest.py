@@ -1,4 +1,4 @@
-"""Brings up the stand-ins before the tests are imported; without slicer-core or PySide6 these are skipped."""
+"""Starts the stand-ins for Slicer before tests are imported. Skips the tests if slicer-core or PySide6 is missing."""
 
 import os
 import sys
@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-#: Tests of files, which need neither.
+MODULE = HERE.parents[1] / "CovidSeg"
+#: Tests that only read files, so that they need neither slicer-core nor PySide6.
 WITHOUT_SLICER = {"test_rules.py", "test_cmake.py"}
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
-sys.path.insert(0, str(HERE.parents[1] / "CovidSeg"))
+sys.path[:0] = [str(HERE), str(MODULE)]
 
 try:
     from stand_ins import application, scripted_module
@@ -21,25 +22,25 @@ except ImportError as error:
 else:
     PROBLEM = ""
     application.start()
-    scripted_module.module_paths["CovidSeg"] = str(HERE.parents[1] / "CovidSeg" / "CovidSeg.py")
+    scripted_module.module_paths["CovidSeg"] = str(MODULE / "CovidSeg.py")
 
 
 class SkippedModule(pytest.Module):
-    """A file of tests that cannot be imported here."""
+    """A test file that cannot be imported here."""
 
     def collect(self):
         pytest.skip(PROBLEM, allow_module_level=True)
 
 
 def pytest_pycollect_makemodule(module_path, parent):
-    if PROBLEM and module_path.parent == HERE and module_path.name not in WITHOUT_SLICER:
+    if PROBLEM and HERE in module_path.parents and module_path.name not in WITHOUT_SLICER:
         return SkippedModule.from_parent(parent, path=module_path)
     return None
 
 
 @pytest.fixture(autouse=True)
 def clean(tmp_path, monkeypatch):
-    """An empty scene and a temporary folder of its own for each test; afterwards nothing may be left in that folder."""
+    """Give each test an empty scene and its own temporary folder, and check afterwards that the folder is empty."""
     if PROBLEM:
         yield None
         return
@@ -55,20 +56,17 @@ def clean(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def panel():
-    """The panel, opened in a window, with two models and a fake child that is set by `panel.logic.program`."""
+def module_widget():
+    """The module, opened in a window, with two models and the fake child process."""
     import harness
     import slicer
 
     import CovidSeg
 
-    widget = CovidSeg.CovidSegWidget()
-    CovidSeg.CovidSegLogic.models, models = lambda self: harness.MODELS, CovidSeg.CovidSegLogic.models
+    widget = CovidSeg.CovidSegWidget(logic=harness.make_logic())
     widget.setup()
-    CovidSeg.CovidSegLogic.models = models
-    widget.logic.program = harness.fake("done")
-    widget.logic.installer = harness.FakeInstaller()
-    widget._timer.setInterval(20)
+    widget.enter()
+    widget.panel.sections["input"].timer.setInterval(20)
     widget.parent.resize(400, 520)
     widget.parent.show()
     slicer.app.processEvents()
@@ -76,3 +74,9 @@ def panel():
     widget.cleanup()
     widget.parent.close()
     widget.parent.deleteLater()
+
+
+@pytest.fixture
+def panel(module_widget):
+    """The panel of the opened module."""
+    return module_widget.panel

@@ -1,4 +1,4 @@
-"""Shared by the tests of the module: a CT with known segments, the panel on it, and waiting."""
+"""Helpers for the tests of the module: nodes with known contents, the fake child process, and clicks on the panel."""
 
 import sys
 import time
@@ -6,20 +6,92 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import qt
 import slicer
 import vtk
+from CovidSegModule.logic.input import InputLogic
+from CovidSegModule.process.run import Run
+from PySide6.QtTest import QTest
+
+import CovidSeg
 
 FAKE_CHILD = Path(__file__).with_name("fake_child.py")
 MODELS = [
     SimpleNamespace(name="chs-net", title="CHS-Net", summary="Lungs and infection, slice by slice."),
     SimpleNamespace(name="unet-3d", title="U-Net 3D", summary="Slower and smoother."),
 ]
-#: An oblique, flipped, anisotropic grid: columns are the axes of the array in RAS.
+#: An oblique, flipped, anisotropic grid. Columns are the axes of the array in RAS.
 OBLIQUE = np.array([[-0.36, 0.48, -0.8], [0.8, 0.6, 0.0], [0.48, -0.64, -0.6]])
 
 
+# --- nodes ---
+
+
+def painted():
+    """int16 (z, y, x): body 40, right lung -850, left lung -851, infection in the right lung -500."""
+    z, y, x = np.ogrid[:30, :48, :64]
+    array = np.full((30, 48, 64), 40, np.int16)
+    array[((x - 18) / 11) ** 2 + ((y - 24) / 18) ** 2 + ((z - 15) / 12) ** 2 < 1] = -850
+    array[((x - 46) / 11) ** 2 + ((y - 24) / 18) ** 2 + ((z - 15) / 12) ** 2 < 1] = -851
+    array[((x - 17) / 5) ** 2 + ((y - 30) / 5) ** 2 + ((z - 14) / 5) ** 2 < 1] = -500
+    return array
+
+
+def make_ct(name="CT", array=None, axes=OBLIQUE, spacing=(2.9, 3.1, 5.3), origin=(12.25, -41.7, -310.1)):
+    """Add a volume node to the scene, by default with the array that `painted` returns."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, painted() if array is None else array)
+    node.SetIJKToRASDirections(axes.tolist())
+    node.SetSpacing(spacing)
+    node.SetOrigin(origin)
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
+def make_colour_image(name="photo"):
+    """Add a volume node with three components per voxel to the scene."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    image = vtk.vtkImageData()
+    image.SetDimensions(6, 5, 4)
+    image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 3)
+    node.SetAndObserveImageData(image)
+    return node
+
+
+def make_transform():
+    """Add a linear transform node with a rotation and a translation to the scene."""
+    transform = vtk.vtkTransform()
+    transform.Translate(11, -22, 33)
+    transform.RotateWXYZ(25, 1, 2, 3)
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Patient position")
+    node.SetMatrixTransformToParent(transform.GetMatrix())
+    return node
+
+
+def put_in_study(node):
+    """Put a node under a patient and a study, as after loading DICOM. Return the item of the study."""
+    hierarchy = subject_hierarchy()
+    patient = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "Patient")
+    study = hierarchy.CreateStudyItem(patient, "Study")
+    hierarchy.CreateItem(study, node)
+    return study
+
+
+def subject_hierarchy():
+    """Return the subject hierarchy node."""
+    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+
+
+# --- logic and runs ---
+
+
 class FakeInstaller:
-    """An installer whose packages are there, or are installed by being asked to, or not."""
+    """An installer that installs nothing.
+
+    Args:
+        missing: Names of the packages that are missing until `install` is called.
+        problem: Exception that `install` raises.
+    """
 
     def __init__(self, missing=(), problem=None):
         self.absent, self.problem, self.calls = list(missing), problem, []
@@ -39,67 +111,47 @@ class FakeInstaller:
         return self.absent
 
 
-def painted():
-    """int16 (z, y, x): body 40, right lung -850, left lung -851, infection in the right lung -500."""
-    z, y, x = np.ogrid[:30, :48, :64]
-    array = np.full((30, 48, 64), 40, np.int16)
-    array[((x - 18) / 11) ** 2 + ((y - 24) / 18) ** 2 + ((z - 15) / 12) ** 2 < 1] = -850
-    array[((x - 46) / 11) ** 2 + ((y - 24) / 18) ** 2 + ((z - 15) / 12) ** 2 < 1] = -851
-    array[((x - 17) / 5) ** 2 + ((y - 30) / 5) ** 2 + ((z - 14) / 5) ** 2 < 1] = -500
-    return array
+class FailingWorker:
+    """A worker that records its command and fails at once."""
+
+    def __init__(self):
+        self.command, self.exit_code, self.error_output = None, None, ""
+
+    def start(self, command, folder):
+        self.command, self.exit_code = command, 1
+
+    def poll(self):
+        return []
+
+    def stop(self):
+        pass
 
 
-def make_ct(name="CT", array=None, axes=OBLIQUE, spacing=(2.9, 3.1, 5.3), origin=(12.25, -41.7, -310.1)):
-    """A volume node in the scene."""
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
-    slicer.util.updateVolumeFromArray(node, painted() if array is None else array)
-    node.SetIJKToRASDirections(axes.tolist())
-    node.SetSpacing(spacing)
-    node.SetOrigin(origin)
-    node.CreateDefaultDisplayNodes()
-    return node
-
-
-def make_transform():
-    """A rotated and shifted linear transform node."""
-    transform = vtk.vtkTransform()
-    transform.Translate(11, -22, 33)
-    transform.RotateWXYZ(25, 1, 2, 3)
-    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLinearTransformNode", "Patient position")
-    node.SetMatrixTransformToParent(transform.GetMatrix())
-    return node
-
-
-def put_in_study(node):
-    """Put a node under a patient and a study, as after loading DICOM; returns the item of the study."""
-    hierarchy = subject_hierarchy()
-    patient = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "Patient")
-    study = hierarchy.CreateStudyItem(patient, "Study")
-    hierarchy.CreateItem(study, node)
-    return study
-
-
-def subject_hierarchy():
-    """The subject hierarchy node."""
-    return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+def make_logic(**options):
+    """Return the logic of the module with two models, all packages installed, and the fake child process."""
+    options = {
+        "installer": FakeInstaller(),
+        "list_models": lambda: MODELS,
+        "program": fake("done"),
+        **options,
+    }
+    return CovidSeg.CovidSegLogic(input_logic=InputLogic(**options))
 
 
 def fake(mode):
-    """The program that runs the fake child in a mode."""
+    """Return the program that runs the fake child process in a mode."""
     return [sys.executable, str(FAKE_CHILD), mode]
 
 
-def wait_until(condition, seconds=30.0):
-    """Let the application run until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        slicer.app.processEvents()
-        time.sleep(0.01)
+def start_run(ct, mode, **options):
+    """Start to segment a CT with the fake child process."""
+    run = Run(ct, program=fake(mode), **options)
+    run.start()
+    return run
 
 
 def finish(run):
-    """Poll a run to its end."""
+    """Poll a run until it is finished."""
 
     def finished():
         run.poll()
@@ -109,7 +161,59 @@ def finish(run):
     return run
 
 
+def segment_ct(ct):
+    """Segment a CT with the fake child process and return the result."""
+    run = finish(start_run(ct, "done"))
+    assert run.error is None
+    return run.result
+
+
+def wait_until(condition, seconds=30.0):
+    """Let the application process events until a condition holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "the condition did not become true in time"
+        slicer.app.processEvents()
+        time.sleep(0.01)
+
+
 def is_running(process_id):
-    """True while a process of this ID exists and is not a zombie."""
+    """Return True if a process with this ID exists and is not a zombie."""
     status = Path(f"/proc/{process_id}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+# --- the panel ---
+
+
+def click(button):
+    """Click a button with the left mouse button."""
+    QTest.mouseClick(button, qt.Qt.LeftButton)
+
+
+def current_run(panel):
+    """Return the current run of a panel, or None."""
+    return panel.sections["input"].run
+
+
+def start(panel, mode):
+    """Press the button of a panel, with the fake child process in a mode."""
+    panel.sections["input"].logic.program = fake(mode)
+    click(panel.ui.applyButton)
+
+
+def segment(panel, mode="done"):
+    """Press the button of a panel and wait until the run is over."""
+    start(panel, mode)
+    wait_until(lambda: current_run(panel) is None)
+
+
+def shown(widget):
+    """Return True if a widget is visible in its window."""
+    return widget.isVisibleTo(widget.window())
+
+
+def column(panel, index):
+    """Return the texts in a column of the results table."""
+    table = panel.ui.resultsTable
+    return [table.item(row, index).text() for row in range(table.rowCount)]

@@ -1,8 +1,7 @@
-"""What may be imported where, and that CMake installs every file there is."""
+"""What each part may import, and files that must agree with each other."""
 
 import ast
 import json
-import re
 import tomllib
 from pathlib import Path
 
@@ -11,91 +10,108 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 MODULE, LIBRARY = ROOT / "CovidSeg", ROOT / "CovidSegLib"
-#: What CMake installs of a folder; weights come with the library.
-INSTALLED = {".py", ".ui", ".png", ".txt", ".json", ".toml", ".safetensors"}
+PACKAGE = MODULE / "CovidSegModule"
 WIDGET_MODULES = {"qt", "ctk", "PythonQt", "PySide6"}
+#: Packages that must not be loaded into Slicer's process, because it crashes or because they are not installed there.
+CHILD_ONLY = {"torch", "monai", "torchvision", "skimage", "safetensors", "matplotlib"}
 
 
 def imports(path):
-    """Top-level names of what a file imports anywhere in it."""
+    """Return the dotted names of everything that a file imports, also inside functions.
+
+    Relative imports are resolved. `from a import b` gives "a" and "a.b".
+    """
+    top = MODULE if MODULE in path.parents else ROOT
+    package = path.relative_to(top).parent.parts
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names.update(alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            names.add(node.module.partition(".")[0])
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            name = ".".join([*base, *filter(None, [node.module])])
+            names.update({name, *(f"{name}.{alias.name}" for alias in node.names)})
     return names
+
+
+def top_level(names):
+    return {name.partition(".")[0] for name in names}
 
 
 def python_files(folder):
     return sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
 
 
-@pytest.mark.parametrize("path", python_files(LIBRARY), ids=lambda path: str(path.relative_to(LIBRARY)))
-def test_the_library_knows_no_slicer(path):
-    assert not imports(path) & {"slicer", *WIDGET_MODULES}
+def parametrize_files(folder):
+    files = python_files(folder)
+    assert files
+    return pytest.mark.parametrize("path", files, ids=lambda path: path.relative_to(folder).as_posix())
 
 
-@pytest.mark.parametrize("path", python_files(MODULE), ids=lambda path: str(path.relative_to(MODULE)))
-def test_torch_stays_out_of_slicer(path):
-    heavy = {"torch", "monai", "torchvision", "skimage", "safetensors", "matplotlib"}
-    assert not imports(path) & heavy
+@parametrize_files(LIBRARY)
+def test_the_library_does_not_import_slicer(path):
+    assert not top_level(imports(path)) & {"slicer", *WIDGET_MODULES}
+
+
+@parametrize_files(MODULE)
+def test_torch_is_not_loaded_into_slicer(path):
+    assert not top_level(imports(path)) & CHILD_ONLY
+
+
+@parametrize_files(MODULE)
+def test_only_the_folder_widgets_touches_widgets(path):
+    names = imports(path)
+    if PACKAGE / "widgets" in path.parents:
+        return
+    assert not top_level(names) & WIDGET_MODULES
     if path.name != "CovidSeg.py":
-        assert not imports(path) & WIDGET_MODULES
-    if path.name in ("scene.py", "tables.py", "choices.py"):
-        assert "slicer.app" not in path.read_text(encoding="utf-8")
+        assert not any(name.startswith("CovidSegModule.widgets") for name in names), "imports the panel"
 
 
-def test_what_slicer_imports_of_the_library_loads_no_torch():
-    """The library's own files that the module imports, and what these import in turn."""
-    heavy = {"torch", "monai", "skimage", "safetensors", "matplotlib"}
-    pending = {"CovidSegLib"} | {name for path in python_files(MODULE) for name in _library_modules(path)}
+@parametrize_files(PACKAGE / "scene")
+def test_the_folder_scene_needs_no_application(path):
+    assert "slicer.app" not in path.read_text(encoding="utf-8")
+    assert not any(name.startswith(("CovidSegModule.logic", "CovidSegModule.process")) for name in imports(path))
+
+
+def test_the_module_file_is_short():
+    assert len((MODULE / "CovidSeg.py").read_text(encoding="utf-8").splitlines()) < 150
+    for path in python_files(MODULE):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path.name
+
+
+def test_every_section_has_logic_widgets_and_ui():
+    """A section is three files of the same name, and tests."""
+    sections = {path.stem for path in python_files(PACKAGE / "logic")} - {"__init__"}
+    assert sections == {path.stem for path in (MODULE / "Resources" / "UI").glob("*.ui")} - {"CovidSeg"}
+    assert {"input", "results"} <= sections
+    for name in sections:
+        text = (PACKAGE / "widgets" / f"{name}.py").read_text(encoding="utf-8")
+        assert f'name = "{name}"' in text, "the section has another name than its file"
+        assert (Path(__file__).parent / "widgets" / f"test_{name}.py").is_file()
+
+
+def test_the_library_code_that_slicer_loads_imports_no_torch():
+    """Follows the imports from the module into the library."""
+    pending = {"CovidSegLib"} | {name for path in python_files(MODULE) for name in imports(path)}
     seen = set()
     while pending:
         name = pending.pop()
         path = ROOT / Path(*name.split("."))
         path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        if name in seen or not path.is_file():
+        if name in seen or name.partition(".")[0] != "CovidSegLib" or not path.is_file():
             continue
         seen.add(name)
-        assert not imports(path) & heavy, f"{path.name} is imported by the module"
-        pending |= _library_modules(path)
-    assert "CovidSegLib.volume" in seen
-
-
-def _library_modules(path):
-    """Dotted names of the modules of the library that a file imports."""
-    package = path.relative_to(ROOT).parent.parts
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else ()
-            base = ".".join([*base, *filter(None, [node.module])])
-            found.update({base, *(f"{base}.{alias.name}" for alias in node.names)})
-    return {name for name in found if name.partition(".")[0] == "CovidSegLib"}
-
-
-@pytest.mark.parametrize("folder", [MODULE, LIBRARY], ids=lambda path: path.name)
-def test_cmake_installs_every_file(folder):
-    text = (folder / "CMakeLists.txt").read_text(encoding="utf-8")
-    text = re.sub(r"#.*", "", text).replace("${MODULE_NAME}", folder.name)
-    lists = re.findall(r"set\(MODULE_PYTHON_(?:SCRIPTS|RESOURCES)\s+([^)]*)\)", text)
-    assert len(lists) == 2
-    listed = " ".join(lists).split()
-    files = (path for path in folder.rglob("*") if path.suffix in INSTALLED and path.name != "CMakeLists.txt")
-    there = {path.relative_to(folder).as_posix() for path in files if "__pycache__" not in path.parts}
-    assert sorted(listed) == sorted(set(listed)), "listed twice"
-    assert there - set(listed) == set(), "not listed in CMakeLists.txt"
-    assert set(listed) - there == set(), "listed in CMakeLists.txt but not there"
+        assert not top_level(imports(path)) & CHILD_ONLY, f"{path.name} is imported by the module"
+        pending |= {*imports(path), name.rpartition(".")[0]}  # importing a module imports its package first
+    assert {"CovidSegLib.volume", "CovidSegLib.models"} <= seen
 
 
 def test_requirements_are_those_of_the_package():
     package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
     lines = (MODULE / "Resources" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    wanted = [str(Requirement(line)) for line in lines if not line.startswith("#")]
-    assert set(wanted) <= {str(Requirement(line)) for line in package}
+    requirements = [str(Requirement(line)) for line in lines if not line.startswith("#")]
+    assert set(requirements) <= {str(Requirement(line)) for line in package}
 
 
 def test_index_entry():

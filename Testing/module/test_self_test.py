@@ -1,20 +1,20 @@
-"""The real child process on a synthetic chest, through the self-test that users run in Slicer and through the panel."""
+"""The real child process on a synthetic CT: the self-test that users run in Slicer, and the panel."""
 
 import sys
+import unittest
 
 import harness
 import pytest
-import qt
 import slicer
-from PySide6.QtTest import QTest
+from CovidSegModule.logic.input import InputLogic
+from CovidSegModule.scene.provenance import ATTRIBUTES
 
 import CovidSeg
 from CovidSegLib.models import installed
-from CovidSegModule import scene
 
 pytestmark = pytest.mark.skipif(not installed(), reason="needs the weights of a model")
 
-#: CovidSegLib without what it needs for other than what the panel asks of it, and requirements.txt does not name.
+#: Runs CovidSegLib without packages that it needs for other tasks only, and that requirements.txt does not list.
 WITHOUT_THE_REST = """
 import runpy, sys
 for name in ("matplotlib", "pytest"):
@@ -23,10 +23,16 @@ runpy.run_module("CovidSegLib", run_name="__main__", alter_sys=True)
 """
 
 
+class SelfTest(CovidSeg.CovidSegTest):
+    """The self-test in a Python that need not be Slicer's."""
+
+    def create_logic(self):
+        return InputLogic(harness.FakeInstaller())
+
+
 @pytest.fixture
-def self_test(clean, monkeypatch):
-    monkeypatch.setattr(CovidSeg, "SlicerInstaller", lambda idle: harness.FakeInstaller())
-    test = CovidSeg.CovidSegTest()
+def self_test(clean):
+    test = SelfTest()
     test.setUp()
     return test
 
@@ -36,29 +42,46 @@ def test_self_test(self_test, name):
     getattr(self_test, name)()
 
 
-def test_self_test_runs_them_all(self_test, monkeypatch):
-    ran = []
-    for name in [name for name in dir(CovidSeg.CovidSegTest) if name.startswith("test_")]:
-        test = lambda self, name=name: ran.append(name)  # noqa: E731
+def test_run_test_runs_all_tests(self_test, monkeypatch):
+    """Reload and Test calls runTest, CTest finds the tests by their names."""
+    names = [name for name in dir(CovidSeg.CovidSegTest) if name.startswith("test_")]
+    calls = []
+    for name in names:
+        test = lambda self, name=name: calls.append(name)  # noqa: E731
         test.__doc__ = name
-        monkeypatch.setattr(CovidSeg.CovidSegTest, name, test)
+        monkeypatch.setattr(SelfTest, name, test)
     self_test.runTest()
-    assert sorted(ran) == ["test_cancel", "test_segment", "test_unusable_input"]
+    assert sorted(calls) == sorted(names) == ["test_cancel", "test_segment", "test_unusable_input"]
+
+
+def test_without_packages_the_self_test_is_skipped(self_test, monkeypatch):
+    messages = []
+    monkeypatch.setattr(self_test, "delayDisplay", messages.append)
+    monkeypatch.setattr(self_test, "create_logic", lambda: InputLogic(harness.FakeInstaller(["torch"])))
+    self_test.runTest()
+    assert messages == ["Skipped. Install torch first, with the button of the panel."]
+
+
+def test_slicer_and_ctest_find_the_self_test_once():
+    tests = unittest.TestLoader().loadTestsFromModule(CovidSeg)
+    names = sorted(test.id() for suite in tests for test in suite)
+    assert names == [f"CovidSeg.CovidSegTest.{name}" for name in ("test_cancel", "test_segment", "test_unusable_input")]
+    assert CovidSeg.CovidSegTest().create_logic().installer is not None
 
 
 def test_the_button_with_the_real_child(panel, self_test):
-    """Button to surfaces, in a Python that has no more than what requirements.txt asks for."""
-    panel.logic.program = [sys.executable, "-c", WITHOUT_THE_REST]
+    """Segment from the button to the surfaces, in a Python with only the packages that requirements.txt lists."""
+    panel.sections["input"].logic.program = [sys.executable, "-c", WITHOUT_THE_REST]
     model = panel.ui.modelSelector
     model.clear()
     model.addItem(installed()[0].title, installed()[0].name)
     ct = self_test.make_ct()
     panel.ui.deviceSelector.setCurrentIndex(panel.ui.deviceSelector.findData("cpu"))
     stages = set()
-    QTest.mouseClick(panel.ui.applyButton, qt.Qt.LeftButton)
-    harness.wait_until(lambda: stages.add(panel.ui.stageLabel.text) or panel.run is None, 120)
+    harness.click(panel.ui.applyButton)
+    harness.wait_until(lambda: stages.add(panel.ui.stageLabel.text) or harness.current_run(panel) is None, 120)
     assert panel.ui.statusLabel.text.startswith("Done in"), panel.ui.statusLabel.text
     assert len(stages) > 3
     node = slicer.mrmlScene.GetFirstNodeByName("Synthetic CT infection")
     assert node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is ct
-    assert all(node.GetAttribute(name) for name in scene.ATTRIBUTES)
+    assert all(node.GetAttribute(name) for name in ATTRIBUTES)

@@ -1,8 +1,8 @@
-"""What the user chose in the panel, kept in a parameter node and so saved with the scene.
+"""The parameters of the module, stored in a parameter node and saved with the scene.
 
-Slicer's parameterNodeWrapper is not used: it asks for the choices of a combo box when the class is written and raises
-on any other value, but which models there are is known only at run time, and a scene may come from a computer that
-had others.
+Slicer's parameterNodeWrapper is not used. It needs the values of a combo box when the class is defined and raises an
+error for any other value. The installed models are known only at run time, and a scene may come from a computer with
+other models.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import slicer
 
 
-class Choices:
-    """The CT, model and device that are selected and the result that is shown.
+class Parameters:
+    """The selected CT, model and device, and the result that is shown.
+
+    The names of parameters and reference roles are stored in scenes and must not change.
 
     Args:
         node: The module's parameter node.
@@ -31,7 +33,7 @@ class Choices:
 
     @property
     def result(self) -> slicer.vtkMRMLSegmentationNode | None:
-        """The segmentation whose numbers are shown."""
+        """The segmentation that the panel shows the numbers of."""
         return self.node.GetNodeReference("Result")
 
     @result.setter
@@ -40,8 +42,8 @@ class Choices:
 
     @property
     def model(self) -> str:
-        """Name of the selected model, empty for the first one installed."""
-        return self.node.GetParameter("Model")
+        """Name of the selected model; empty for the first installed model."""
+        return str(self.node.GetParameter("Model"))
 
     @model.setter
     def model(self, name: str) -> None:
@@ -49,7 +51,7 @@ class Choices:
 
     @property
     def device(self) -> str:
-        """ "auto", "cuda" or "cpu"."""
+        """The device to compute on: "auto", "cuda" or "cpu"."""
         return self.node.GetParameter("Device") or "auto"
 
     @device.setter

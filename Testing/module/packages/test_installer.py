@@ -1,4 +1,4 @@
-"""Which Python packages are missing, how they are installed, and what is said when that fails."""
+"""Finding out which Python packages are missing, and installing them."""
 
 import importlib.metadata
 import os
@@ -12,16 +12,18 @@ from urllib.request import url2pathname
 
 import pytest
 import slicer
-
-from CovidSegModule import install
-from CovidSegModule.install import InstallError, SlicerInstaller
+from CovidSegModule.packages import installer as installer_module
+from CovidSegModule.packages.installer import InstallError, SlicerInstaller, question
 
 ALL = {"torch": "2.9.0", "monai": "1.5.1", "scikit-image": "0.25", "safetensors": "0.6"}
 
 
 @pytest.fixture
 def site(monkeypatch):
-    """A Python in which only `versions` are installed; pip and PyTorchUtils note what they are asked to do."""
+    """A Python with only the packages in `versions`. pip and PyTorchUtils are replaced and record their calls.
+
+    `problems` is what trying out the packages reports.
+    """
     versions = {"numpy": "2.4.1", "SimpleITK": "2.5.3"}
     calls = []
 
@@ -42,7 +44,7 @@ def site(monkeypatch):
 
     class PyTorchUtilsLogic:
         def installTorch(self, **options):
-            import torch  # as PyTorchUtils does when it is done
+            import torch  # PyTorchUtils does this after installing
 
             calls.append(("torch", torch.__version__, options, settings()))
             return torch
@@ -55,11 +57,12 @@ def site(monkeypatch):
     monkeypatch.setitem(sys.modules, "slicer.packaging", SimpleNamespace(pip_ensure=pip_ensure))
     monkeypatch.setitem(sys.modules, "PyTorchUtils", SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    monkeypatch.setattr(install, "try_out", lambda modules, idle: {})
-    return SimpleNamespace(versions=versions, calls=calls)
+    site = SimpleNamespace(versions=versions, calls=calls, problems={})
+    monkeypatch.setattr(installer_module, "import_problems", lambda modules, idle: site.problems)
+    return site
 
 
-def test_what_is_missing_is_seen_without_importing(site):
+def test_missing_packages_are_found_without_importing(site):
     assert SlicerInstaller().missing() == ["torch", "monai", "scikit-image", "safetensors"]
     site.versions.update(ALL, **{"torch": "2.9.0+cu128", "scikit-image": "0.20"})
     assert SlicerInstaller().missing() == ["scikit-image"]
@@ -78,10 +81,10 @@ def test_installing(site):
         assert pip_settings["only_binary"] == ":all:"
         assert sorted(pip_settings["constraints"]) == ["SimpleITK==2.5.3", "numpy==2.4.1"]
     assert "PIP_CONSTRAINT" not in os.environ
-    assert "torch" not in sys.modules, "PyTorchUtils has brought torch into Slicer's process"
+    assert "torch" not in sys.modules, "PyTorchUtils has loaded torch into Slicer's process"
 
 
-def test_a_torch_that_is_there_is_kept(site):
+def test_an_installed_torch_is_kept(site):
     site.versions["torch"] = "2.9.0+cu128"
     SlicerInstaller().install()
     ((_, _, _, settings),) = site.calls
@@ -112,13 +115,13 @@ def test_offline(site, monkeypatch):
     assert "PIP_CONSTRAINT" not in os.environ
 
 
-def test_a_damaged_package_is_installed_anew(site, monkeypatch):
+def test_a_damaged_package_is_reinstalled(site):
     site.versions.update(ALL)
     installer = SlicerInstaller()
-    monkeypatch.setattr(install, "try_out", lambda modules, idle: {"skimage": "ImportError", "torch": "OSError"})
+    site.problems = {"skimage": "ImportError", "torch": "OSError"}
     assert installer.find_broken() == ["scikit-image", "torch"]
     assert installer.missing() == ["torch", "scikit-image"]
-    monkeypatch.setattr(install, "try_out", lambda modules, idle: {})
+    site.problems = {}
     installer.install()
     assert [call[0] for call in site.calls] == ["uninstall torch", "torch", "pip_install"]
     assert site.calls[2][1] == ["--force-reinstall", "--no-deps", "scikit-image>=0.24"]
@@ -129,7 +132,7 @@ def test_a_damaged_package_is_installed_anew(site, monkeypatch):
 def test_a_damaged_torch_in_use_needs_a_restart(site, monkeypatch):
     site.versions.update({"torch": "2.9.0"})
     installer = SlicerInstaller()
-    monkeypatch.setattr(install, "try_out", lambda modules, idle: {"torch": "OSError"})
+    site.problems = {"torch": "OSError"}
     installer.find_broken()
     monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
     with pytest.raises(InstallError, match="Restart"):
@@ -137,26 +140,13 @@ def test_a_damaged_torch_in_use_needs_a_restart(site, monkeypatch):
     assert site.calls == []
 
 
-def test_what_was_installed_is_tried_out(site, monkeypatch):
-    monkeypatch.setattr(install, "try_out", lambda modules, idle: {"monai": "ImportError: DLL load failed"})
+def test_installed_packages_are_tried_out(site):
+    site.problems = {"monai": "ImportError: DLL load failed"}
     with pytest.raises(InstallError, match="monai"):
         SlicerInstaller().install()
 
 
-def test_trying_out_in_a_child_process(clean, tmp_path, monkeypatch):
-    (tmp_path / "half_installed.py").write_text("raise OSError('[WinError 126] module not found')")
-    (tmp_path / "brings_it_down.py").write_text("import os; os._exit(3)")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    waited = []
-    problems = install.try_out(["json", "half_installed", "not_there", "brings_it_down"], lambda: waited.append(1))
-    assert waited
-    assert list(problems) == ["half_installed", "not_there", "brings_it_down"]
-    assert "WinError 126" in problems["half_installed"]
-    assert "exit code 3" in problems["brings_it_down"]
-    assert "half_installed" not in sys.modules
-
-
-def test_the_question_says_what_it_costs():
-    text = install.question(["torch", "monai"])
+def test_the_question_states_packages_and_size():
+    text = question(["torch", "monai"])
     assert "torch, monai" in text
     assert "3 GB" in text

@@ -9,20 +9,23 @@ from typing import Any
 import slicer
 import vtk
 
-from . import scene
+from .nodes import add_node, place_beside
+
+#: Role of the reference from a segmentation node to the table with its numbers. It is stored in scenes.
+TABLE_ROLE = "CovidSeg.Table"
 
 
 @dataclass(frozen=True)
 class Row:
-    """The numbers of one lung or of both; None where a number cannot be given.
+    """The numbers of one lung or of both lungs. A number that is not defined is None.
 
     Attributes:
         region: "Right lung", "Left lung" or "Both lungs".
-        volume_ml: Volume of the lung in ml, infection included.
-        infection_ml: Volume of the infection in it in ml.
-        involvement_percent: Share of the lung that is infected.
-        mean_hu: Mean Hounsfield units of the lung, infection included.
-        infection_mean_hu: Mean Hounsfield units of the infection.
+        volume_ml: Volume of the lung in ml, including infection.
+        infection_ml: Volume of the infection in the lung, in ml.
+        involvement_percent: Infected share of the lung volume, in percent.
+        mean_hu: Mean of the lung in HU, including infection.
+        infection_mean_hu: Mean of the infection in HU.
         lesions: Number of separate lesions.
     """
 
@@ -35,7 +38,7 @@ class Row:
     lesions: float | None = None
 
 
-#: Title and unit of each column of the table node, by the field of Row that it holds.
+#: Title and unit of each column of the table node, by the name of the field in `Row`. They are stored in scenes.
 COLUMNS = {
     "region": ("Region", ""),
     "volume_ml": ("Volume (ml)", "ml"),
@@ -45,11 +48,12 @@ COLUMNS = {
     "infection_mean_hu": ("Infection mean HU", "HU"),
     "lesions": ("Lesions", ""),
 }
+#: Region of each row, by its key in `report.json`.
 REGIONS = {"right": "Right lung", "left": "Left lung", "both": "Both lungs"}
 
 
 def rows_of_report(report: dict[str, Any]) -> list[Row]:
-    """The rows of the report that the child process writes as `report.json`."""
+    """Return the rows for the report that the child process writes as `report.json`."""
     rows = []
     lesions = report["lesions"]["list"]
     for key, region in REGIONS.items():
@@ -58,24 +62,31 @@ def rows_of_report(report: dict[str, Any]) -> list[Row]:
     return rows
 
 
-def add_table(rows: list[Row], segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLNode):
-    """A new table node beside the CT, which the segmentation refers to.
+def add_table(
+    rows: list[Row], segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode
+) -> slicer.vtkMRMLTableNode:
+    """Add a table node beside the CT, and a reference to it from the segmentation.
+
+    Args:
+        rows: The numbers.
+        segmentation: The segmentation that the numbers describe.
+        ct: The CT that was segmented.
 
     Returns:
-        The vtkMRMLTableNode.
+        The new table node.
     """
-    node = scene.add_node("vtkMRMLTableNode", f"{segmentation.GetName()} numbers")
+    node = add_node("vtkMRMLTableNode", f"{segmentation.GetName()} numbers")
     write_rows(node, rows)
-    segmentation.SetNodeReferenceID(scene.TABLE_ROLE, node.GetID())
-    scene.place_beside(node, ct)
+    segmentation.SetNodeReferenceID(TABLE_ROLE, node.GetID())
+    place_beside(node, ct)
     return node
 
 
 def write_rows(node: slicer.vtkMRMLTableNode, rows: list[Row]) -> None:
-    """Replace what a table node holds."""
+    """Replace the contents of a table node."""
     table = vtk.vtkTable()
     for field, (title, _) in COLUMNS.items():
-        column = vtk.vtkStringArray() if field == "region" else vtk.vtkDoubleArray()
+        column: Any = vtk.vtkStringArray() if field == "region" else vtk.vtkDoubleArray()
         column.SetName(title)
         for row in rows:
             value = getattr(row, field)
@@ -88,10 +99,10 @@ def write_rows(node: slicer.vtkMRMLTableNode, rows: list[Row]) -> None:
 
 
 def read_rows(node: slicer.vtkMRMLTableNode) -> list[Row]:
-    """The rows of a table node that `write_rows` filled, also after the scene was saved and loaded.
+    """Read the rows of a table node that `write_rows` filled, also after the scene was saved and loaded.
 
     Returns:
-        The rows; none where the user has made another table of it.
+        The rows, or an empty list if the user has changed the columns of the table.
     """
     table = node.GetTable()
     if table is None or any(table.GetColumnByName(title) is None for title, _ in COLUMNS.values()):
@@ -111,5 +122,5 @@ def read_rows(node: slicer.vtkMRMLTableNode) -> list[Row]:
 
 
 def table_of(segmentation: slicer.vtkMRMLSegmentationNode | None) -> slicer.vtkMRMLTableNode | None:
-    """The table with the numbers of a segmentation, or None."""
-    return segmentation.GetNodeReference(scene.TABLE_ROLE) if segmentation else None
+    """Return the table with the numbers of a segmentation, or None."""
+    return segmentation.GetNodeReference(TABLE_ROLE) if segmentation else None

@@ -1,0 +1,55 @@
+"""The command line and the environment of the child process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import slicer
+
+import CovidSegLib
+
+
+def python_executable() -> str:
+    """Return the path of PythonSlicer, or of the running interpreter outside Slicer."""
+    name = "PythonSlicer.exe" if sys.platform == "win32" else "PythonSlicer"
+    home = getattr(getattr(slicer, "app", None), "slicerHome", "")
+    folders = [Path(sys.executable).parent, Path(home) / "bin"] if home else [Path(sys.executable).parent]
+    candidates = (str(folder / name) for folder in folders if (folder / name).is_file())
+    return shutil.which("PythonSlicer") or next(candidates, sys.executable)
+
+
+def segment_command(program: list[str], ct: str, output: str, model: str, device: str) -> list[str]:
+    """Return the command that segments a CT into a folder.
+
+    The paths are relative to the folder in which the command is started. They are therefore ASCII whatever the name of
+    the user is. On Windows, some libraries cannot open other paths.
+
+    Args:
+        program: The interpreter and what it runs; in Slicer `[python_executable(), "-m", "CovidSegLib"]`.
+        ct: File of the CT.
+        output: Folder for the results.
+        model: Name of an installed model; empty for the default model.
+        device: "auto", "cuda" or "cpu".
+    """
+    command = [*program, "segment", ct, "--output", output, "--progress", "json", "--device", device]
+    if model:
+        command += ["--model", model]
+    # Slicer creates the surfaces itself and has slice views, so neither surfaces nor overview are needed.
+    return [*command, "--skip", "surfaces", "--skip", "overview"]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Return environment variables with which a child process finds CovidSegLib and writes UTF-8.
+
+    Args:
+        folder: Folder for temporary files of the child process.
+    """
+    variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONSTARTUP", "PYTHONINSPECT")}
+    library = str(Path(CovidSegLib.__file__).parents[1])
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (library, variables.get("PYTHONPATH"))))
+    variables.update(PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONNOUSERSITE="1")
+    variables.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)))
+    return variables

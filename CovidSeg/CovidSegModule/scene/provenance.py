@@ -1,0 +1,26 @@
+"""Node attributes that record which model and version produced a node."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import slicer
+
+#: Names of the attributes, in the order in which `set_provenance` fills them. They are stored in scenes.
+ATTRIBUTES = ("CovidSeg.Version", "CovidSeg.Model", "CovidSeg.ModelSHA256", "CovidSeg.Provenance")
+
+
+def set_provenance(node: slicer.vtkMRMLNode, provenance: dict[str, Any]) -> None:
+    """Record on a node which model and version it was made with. The attributes are saved with the scene.
+
+    Args:
+        node: The node to mark.
+        provenance: The `provenance` object of `report.json`.
+    """
+    model = provenance.get("model") or {}
+    version = (provenance.get("versions") or {}).get("covidseg")
+    values = (version, model.get("name"), model.get("sha256"), json.dumps(provenance, sort_keys=True))
+    for name, value in zip(ATTRIBUTES, values, strict=True):
+        node.SetAttribute(name, "" if value is None else str(value))
+    node.SetDescription(f"Made by CovidSeg with the model {model.get('name')}. For research. Not for diagnosis.")

@@ -1,0 +1,131 @@
+"""The panel: a list of sections, kept in step with the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import slicer
+import vtk
+from slicer.util import VTKObservationMixin
+
+from ..logic.input import InputLogic
+from ..logic.results import ResultsLogic
+from ..parameters import Parameters
+from .input import InputSection
+from .results import ResultsSection
+from .section import Section
+
+
+class ModuleLogic(Protocol):
+    """The logic of the module, as seen by the panel: one attribute for each section, and the parameters."""
+
+    input: InputLogic
+    results: ResultsLogic
+
+    def parameters(self) -> Parameters:
+        """Return the parameters of the current scene."""
+
+
+def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
+    """Create the sections of the panel, from top to bottom. Add new sections here."""
+    return [
+        InputSection(panel, logic.input),
+        ResultsSection(panel, logic.results),
+    ]
+
+
+class Panel(VTKObservationMixin):
+    """Shows the sections, and tells them what happens to the module and to the scene.
+
+    Args:
+        logic: The logic of the module.
+        resource_path: Returns the path of a file in the module's folder Resources.
+        is_entered: Returns True while the user has the module open.
+
+    Attributes:
+        parameters: The parameters that are shown, or None while the scene is being closed.
+        sections: The sections, by name.
+        widget: The widget with everything in it.
+        ui: All named widgets of all sections as attributes.
+    """
+
+    def __init__(self, logic: ModuleLogic, resource_path: Callable[[str], str], is_entered: Callable[[], bool]):
+        VTKObservationMixin.__init__(self)
+        self.parameters: Parameters | None = None
+        self.resource_path = resource_path
+        self._logic = logic
+        self._is_entered = is_entered
+        self.widget: Any = slicer.util.loadUI(resource_path("UI/CovidSeg.ui"))
+        self.sections = {section.name: section for section in create_sections(self, logic)}
+        layout = slicer.util.childWidgetVariables(self.widget).sectionsPanel.layout()
+        for section in self.sections.values():
+            layout.addWidget(section.widget)
+        self.ui: Any = slicer.util.childWidgetVariables(self.widget)
+
+    def setup(self) -> None:
+        """Connect the sections and start to observe the scene."""
+        for section in self.sections.values():
+            section.setup()
+        scene = slicer.mrmlScene
+        self.addObserver(scene, scene.StartCloseEvent, self._on_scene_start_close)
+        self.addObserver(scene, scene.EndCloseEvent, self._on_scene_end_close)
+        for event in (scene.EndImportEvent, scene.NodeAddedEvent, scene.NodeRemovedEvent):
+            self.addObserver(scene, event, self._on_nodes_changed)
+        self._initialize_parameters()
+
+    def cleanup(self) -> None:
+        """Stop everything, because the module is being reloaded or the application quits."""
+        for section in self.sections.values():
+            section.cleanup()
+        self.parameters = None
+        self.removeObservers()
+
+    def enter(self) -> None:
+        """Handle that the user has opened the module."""
+        self._initialize_parameters()
+        for section in self.sections.values():
+            section.enter()
+
+    def exit(self) -> None:
+        """Handle that the user has left the module."""
+        for section in self.sections.values():
+            section.exit()
+
+    def update(self, _caller: Any = None, _event: Any = None) -> None:
+        """Make all sections show the current parameters."""
+        for section in self.sections.values():
+            section.update()
+
+    def _initialize_parameters(self) -> None:
+        if self.parameters is None:
+            self.parameters = self._logic.parameters()
+            self.addObserver(self.parameters.node, vtk.vtkCommand.ModifiedEvent, self.update)
+        for section in self.sections.values():
+            section.initialize_parameters(self.parameters)
+        self.update()
+
+    def _on_scene_start_close(self, _caller: Any, _event: Any) -> None:
+        for section in self.sections.values():
+            section.scene_closing()
+        if self.parameters is not None:
+            self.removeObserver(self.parameters.node, vtk.vtkCommand.ModifiedEvent, self.update)
+            self.parameters = None
+
+    def _on_scene_end_close(self, _caller: Any, _event: Any) -> None:
+        for section in self.sections.values():
+            section.scene_closed()
+        if self._is_entered():
+            self._initialize_parameters()
+        else:
+            self.update()
+
+    def _on_nodes_changed(self, _caller: Any, _event: Any) -> None:
+        if slicer.mrmlScene.IsBatchProcessing() or self.parameters is None:
+            return
+        if self._is_entered():
+            self._initialize_parameters()
+        else:
+            self.update()
+        for section in self.sections.values():
+            section.nodes_changed()

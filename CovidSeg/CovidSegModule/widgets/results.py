@@ -1,0 +1,69 @@
+"""The section "results": headline, table and surfaces of a segmentation."""
+
+from __future__ import annotations
+
+import qt
+from slicer.i18n import tr as _
+
+from ..logic.results import ResultsLogic, cells, headline
+from .section import Section, SectionHost
+from .views import center_3d_views
+
+
+class ResultsSection(Section):
+    """Show the numbers of the current result. The section is hidden if there are none.
+
+    Args:
+        panel: The panel that the section is part of.
+        logic: The logic of this section.
+    """
+
+    name = "results"
+
+    def __init__(self, panel: SectionHost, logic: ResultsLogic):
+        super().__init__(panel)
+        self.logic = logic
+
+    def setup(self) -> None:
+        """Set up the table and connect the button."""
+        header = self.ui.resultsTable.horizontalHeader()
+        header.setSectionResizeMode(qt.QHeaderView.Stretch)
+        header.setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
+        header.setDefaultAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
+        header.setHighlightSections(False)
+        self.ui.show3DButton.connect("clicked(bool)", self.on_show_3d)
+
+    def update(self) -> None:
+        """Show the numbers of the current result."""
+        segmentation = self.parameters.result if self.parameters else None
+        rows = self.logic.rows(segmentation)
+        self.ui.resultsPanel.visible = bool(rows)
+        if segmentation is None or not rows:
+            return
+        self.ui.headlineLabel.text = headline(rows)
+        self.ui.resultLabel.text = segmentation.GetName()
+        self._fill_table(cells(rows))
+        in_3d = self.logic.is_shown_in_3d(segmentation)
+        self.ui.show3DButton.checked = in_3d
+        self.ui.show3DButton.text = _("Hide 3D") if in_3d else _("Show 3D")
+
+    def on_show_3d(self, visible: bool = False) -> None:
+        """Show or hide the surfaces of the current result."""
+        if self.parameters and self.parameters.result:
+            self.logic.show_in_3d(self.parameters.result, visible)
+            if visible:
+                center_3d_views()
+            self.update()
+
+    def _fill_table(self, texts: list[list[str]]) -> None:
+        """Fill the table. The last row, both lungs, is bold."""
+        self.ui.resultsTable.setRowCount(len(texts))
+        for row, row_texts in enumerate(texts):
+            for column, text in enumerate(row_texts):
+                item = qt.QTableWidgetItem(text)
+                side = qt.Qt.AlignRight if column else qt.Qt.AlignLeft
+                item.setTextAlignment(side | qt.Qt.AlignVCenter)
+                font = item.font()
+                font.setBold(row == len(texts) - 1)
+                item.setFont(font)
+                self.ui.resultsTable.setItem(row, column, item)

@@ -1,0 +1,29 @@
+"""The table node with the numbers of a result."""
+
+import harness
+import numpy as np
+import pytest
+from CovidSegModule.scene import tables
+
+
+def test_numbers():
+    result = harness.segment_ct(harness.make_ct())
+    voxel = 2.9 * 3.1 * 5.3 / 1000
+    painted = harness.painted()
+    right, left, both = tables.read_rows(result.table)
+    assert [row.region for row in (right, left, both)] == ["Right lung", "Left lung", "Both lungs"]
+    assert right.volume_ml == pytest.approx(np.isin(painted, (-850, -500)).sum() * voxel, abs=1e-3)
+    assert left.volume_ml == pytest.approx((painted == -851).sum() * voxel, abs=1e-3)
+    assert both.infection_ml == right.infection_ml == pytest.approx((painted == -500).sum() * voxel, abs=1e-3)
+    assert left.mean_hu == -851
+    assert left.infection_mean_hu is None
+    assert (right.lesions, left.lesions, both.lesions) == (1, 0, 1)
+    assert tables.table_of(result.segmentation) is result.table
+
+
+def test_a_ct_without_infection_has_numbers():
+    array = harness.painted()
+    array[array == -500] = -850
+    result = harness.segment_ct(harness.make_ct(array=array))
+    assert tables.read_rows(result.table)[2].infection_ml == 0
+    assert result.segmentation.GetSegmentation().GetNumberOfSegments() == 3

@@ -1,0 +1,213 @@
+"""The section "input", as the user meets it: tests click its buttons and read its texts."""
+
+import itertools
+import statistics
+import time
+
+import harness
+import pytest
+import qt
+import slicer
+from CovidSegModule.packages.installer import InstallError
+from CovidSegModule.scene.nodes import node_ids
+from harness import click, current_run, segment, shown, start
+
+from CovidSegLib.models import installed
+
+
+@pytest.fixture
+def logic(panel):
+    """The logic of the section."""
+    return panel.sections["input"].logic
+
+
+def test_an_empty_scene(panel):
+    assert not panel.ui.applyButton.enabled
+    assert panel.ui.applyButton.toolTip == "Select a chest CT first."
+    assert not shown(panel.ui.progressPanel)
+    assert not shown(panel.ui.statusLabel)
+
+
+def test_without_a_model_the_button_is_disabled(panel):
+    harness.make_ct()
+    panel.ui.modelSelector.clear()
+    panel.update()
+    assert not panel.ui.applyButton.enabled
+    assert "No model" in panel.ui.applyButton.toolTip
+
+
+def test_the_card_of_the_model_can_be_read(panel):
+    assert panel.ui.cardButton.enabled
+    click(panel.ui.cardButton)
+    status = panel.ui.statusLabel.text  # CovidSegLib does not know the model, as if it had just been removed
+    assert status.startswith("There is no model") and "chs-net" in status
+    model = installed()[0]
+    panel.ui.modelSelector.setItemData(0, model.name)
+    click(panel.ui.cardButton)
+    card = panel.sections["input"].card
+    text = card.findChild(qt.QTextBrowser)
+    assert shown(text) and card.windowTitle == "About this model"
+    for expected in (model.title, "Not for diagnosis", model.card["limits"][0], model.card["sha256"]):
+        assert expected in text.toPlainText()
+    card.close()
+
+
+def test_the_first_ct_is_selected(panel):
+    slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
+    ct = harness.make_ct()
+    assert panel.ui.inputSelector.currentNode() is ct
+    assert panel.ui.applyButton.enabled
+    entries = [panel.ui.inputSelector.itemText(index) for index in range(panel.ui.inputSelector.count)]
+    assert entries == ["Select a chest CT", "CT"]
+
+
+def test_segment(panel):
+    ct = harness.make_ct()
+    segment(panel)
+    node = slicer.mrmlScene.GetFirstNodeByName("CT infection")
+    assert node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is ct
+    assert panel.parameters.result is node
+    assert panel.ui.statusLabel.text.startswith("Done in")
+
+
+def test_progress_and_time_left_are_shown(panel):
+    harness.make_ct()
+    start(panel, "slow")
+    assert panel.ui.applyButton.text == "Cancel"
+    assert panel.ui.applyButton.enabled
+    assert shown(panel.ui.progressPanel)
+    assert not panel.ui.inputSelector.enabled
+    harness.wait_until(lambda: panel.ui.progressBar.value >= 400)
+    assert panel.ui.stageLabel.text == "Finding the infection"
+    assert panel.ui.timeLabel.text == "about 70 s left"
+    click(panel.ui.applyButton)
+
+
+def test_the_application_stays_responsive(panel):
+    harness.make_ct()
+    start(panel, "slow")
+    beats = []
+    timer = qt.QTimer()
+    timer.timeout.connect(lambda: beats.append(time.monotonic()))
+    timer.start(20)
+    end = time.monotonic() + 1
+    harness.wait_until(lambda: time.monotonic() > end)
+    timer.stop()
+    # The timer fires every 20 ms. A busy machine may delay it once.
+    assert statistics.median(later - earlier for earlier, later in itertools.pairwise(beats)) < 0.06
+    assert len(beats) > 15
+    click(panel.ui.applyButton)
+
+
+def test_cancel(panel, clean):
+    harness.make_ct()
+    before = node_ids()
+    start(panel, "slow")
+    harness.wait_until(lambda: panel.ui.progressBar.value >= 400)
+    click(panel.ui.applyButton)
+    assert panel.ui.statusLabel.text == "Cancelled. Nothing was changed in the scene."
+    assert panel.ui.applyButton.text == "Segment infection"
+    assert panel.ui.applyButton.enabled
+    assert not shown(panel.ui.progressPanel)
+    assert node_ids() == before
+    assert not list(clean.iterdir())
+
+
+def test_segment_after_cancel(panel):
+    harness.make_ct()
+    start(panel, "slow")
+    click(panel.ui.applyButton)
+    segment(panel)
+    assert slicer.mrmlScene.GetFirstNodeByName("CT infection")
+
+
+def test_the_message_of_the_child_process_is_shown(panel):
+    harness.make_ct()
+    segment(panel, "unusable")
+    assert panel.ui.statusLabel.text == "This is not a chest CT: no lungs were found. Select another volume."
+    assert shown(panel.ui.statusLabel)
+    assert panel.ui.applyButton.enabled
+
+
+def test_a_crash_is_reported_without_technical_details(panel):
+    harness.make_ct()
+    segment(panel, "crash")
+    assert "stopped unexpectedly" in panel.ui.statusLabel.text
+    assert "Traceback" not in panel.ui.statusLabel.text
+
+
+def test_warnings_are_shown(panel):
+    harness.make_ct()
+    segment(panel, "warn")
+    assert "10 mm thick" in panel.ui.statusLabel.text
+
+
+def test_a_colour_image_is_refused(panel):
+    harness.make_colour_image()
+    click(panel.ui.applyButton)
+    assert current_run(panel) is None
+    assert "colour image" in panel.ui.statusLabel.text
+
+
+def test_model_and_device_reach_the_child_process(panel, logic):
+    worker = harness.FailingWorker()
+    logic.create_worker = lambda: worker
+    harness.make_ct()
+    panel.ui.modelSelector.setCurrentIndex(1)
+    panel.ui.deviceSelector.setCurrentIndex(1)
+    segment(panel)
+    options = dict(itertools.pairwise(worker.command))
+    assert options["segment"] == "ct.nrrd"
+    assert (options["--model"], options["--device"], options["--output"]) == ("unet-3d", "cuda", "result")
+
+
+def test_an_unknown_model_in_a_scene_falls_back_to_the_first(panel):
+    harness.make_ct()
+    panel.parameters.model = "from-another-computer"
+    assert panel.ui.modelSelector.currentText == "CHS-Net"
+    assert panel.ui.applyButton.enabled
+
+
+def test_packages_are_installed_after_asking(panel, logic, monkeypatch):
+    harness.make_ct()
+    questions = []
+    monkeypatch.setattr(slicer.app, "testingEnabled", lambda: False)
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text, title: questions.append(text) or True)
+    logic.installer = harness.FakeInstaller(["torch", "monai"])
+    segment(panel)
+    assert logic.installer.calls == ["install"]
+    assert "torch, monai" in questions[0]
+    assert "GB" in questions[0]
+    assert panel.ui.statusLabel.text.startswith("Done in")
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_without_packages_nothing_runs(panel, logic, monkeypatch, agreed):
+    harness.make_ct()
+    monkeypatch.setattr(slicer.app, "testingEnabled", lambda: False)
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text, title: agreed)
+    logic.installer = harness.FakeInstaller(["torch"], InstallError("Check the internet connection."))
+    click(panel.ui.applyButton)
+    assert current_run(panel) is None
+    assert panel.ui.statusLabel.text == (
+        "Check the internet connection."
+        if agreed
+        else "Python packages are missing: torch. Press the button again to install them."
+    )
+    assert panel.ui.applyButton.enabled
+
+
+def test_a_test_in_slicer_does_not_install_anything(panel, logic):
+    """With --testing, Slicer answers every question with yes."""
+    harness.make_ct()
+    logic.installer = harness.FakeInstaller(["torch"])
+    click(panel.ui.applyButton)
+    assert logic.installer.calls == []
+    assert current_run(panel) is None
+
+
+def test_a_damaged_package_can_be_reinstalled(panel, logic):
+    harness.make_ct()
+    segment(panel, "broken")
+    assert logic.installer.calls == ["find_broken"]
+    assert "Press the button again to reinstall it." in panel.ui.statusLabel.text
