@@ -1,7 +1,7 @@
 """CovidSeg, a 3D Slicer module that segments the lungs and COVID-19 infection in chest CT.
 
-This file holds the four classes that Slicer looks for. The package CovidSegModule beside it holds their code, and its
-documentation says where to find what. The segmentation itself is done by CovidSegLib in a process of its own.
+This file holds the four classes that Slicer looks for. Their code is in the package CovidSegModule beside it. See the
+docstring of that package for its structure. CovidSegLib does the segmentation, in a process of its own.
 """
 
 import importlib.util

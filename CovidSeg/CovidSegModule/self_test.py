@@ -9,7 +9,6 @@ import slicer
 import vtk
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
-from CovidSegLib.phantom import make_phantom, oblique_grid
 from CovidSegLib.volume import Grid
 
 from .logic.input import InputLogic
@@ -48,6 +47,9 @@ class SelfTest(ScriptedLoadableModuleTest):
         Args:
             hu: If given, fill the CT with this value instead.
         """
+        # Imported here because it loads scipy, and Slicer imports this file when it starts.
+        from CovidSegLib.phantom import make_phantom, oblique_grid
+
         fine = oblique_grid()
         depth, height, width = (size // 4 for size in fine.shape)
         x, y, z = (4 * size for size in fine.spacing)

@@ -1,6 +1,7 @@
-"""Speaks the child process's protocol without a network: `python fake_child.py MODE segment CT --output FOLDER ...`.
+"""A fake child process that reports and writes like CovidSegLib, but without a network.
 
-The modes are the functions below. "done" finds exactly the voxels that harness.make_ct painted.
+Usage: `python fake_child.py MODE segment CT --output FOLDER ...`. The modes are the names of the functions below. The
+mode "done" segments exactly the voxels that `harness.painted` has marked.
 """
 
 import json
@@ -11,19 +12,20 @@ import time
 from pathlib import Path
 
 
-def say(event, **fields):
+def emit(event, **fields):
+    """Print an event as one line of JSON."""
     print(json.dumps({"event": event, **fields}), flush=True)
 
 
 def done(ct, output):
-    """Segments and reports like the real one."""
+    """Segment and report like the real child process."""
     import SimpleITK as sitk
 
     from CovidSegLib.outputs.seg_nrrd import write_seg_nrrd
     from CovidSegLib.segmentation import Segmentation
     from CovidSegLib.volume import Volume
 
-    say("progress", stage="Finding the lungs", fraction=0.31, seconds_left=14.2)
+    emit("progress", stage="Finding the lungs", fraction=0.31, seconds_left=14.2)
     volume = Volume.of_image(sitk.ReadImage(str(ct)))
     infection = volume.array == -500
     lungs = (volume.array == -850) * 1 + (volume.array == -851) * 2 + infection * 1
@@ -32,12 +34,12 @@ def done(ct, output):
     output.mkdir(parents=True)
     write_seg_nrrd(output / "segmentation.seg.nrrd", segmentation)
     (output / "report.json").write_text(json.dumps(report(volume, segmentation)), encoding="utf-8")
-    say("progress", stage="Measuring", fraction=0.99, seconds_left=None)
-    say("done", output=str(output), files=["segmentation.seg.nrrd", "report.json"])
+    emit("progress", stage="Measuring", fraction=0.99, seconds_left=None)
+    emit("done", output=str(output), files=["segmentation.seg.nrrd", "report.json"])
 
 
 def report(volume, segmentation):
-    """The part of quantification.quantify that the panel reads, without loading scipy."""
+    """Return the part of the report that the panel reads. Unlike `quantify`, this does not load scipy."""
 
     def numbers(lung):
         infected = lung & segmentation.infection
@@ -60,68 +62,68 @@ def report(volume, segmentation):
 
 
 def warn(ct, output):
-    """As done, with a warning."""
-    say("warning", message="The slices are 10 mm thick; small lesions may be missed.")
+    """Like `done`, with a warning."""
+    emit("warning", message="The slices are 10 mm thick; small lesions may be missed.")
     done(ct, output)
 
 
 def garbage(ct, output):
-    """As done, among other output, some of it no UTF-8 and some of it JSON that is no event."""
+    """Like `done`, with other output in between: invalid UTF-8, and JSON that is not an event."""
     sys.stdout.buffer.write(b'\xff\xfe\x00 not text\n[1, 2]\n{"event"\n\n')
     print("x" * 200_000, file=sys.stderr)
-    say("progress", stage="Finding the lungs", fraction="soon")
-    say("something new")
+    emit("progress", stage="Finding the lungs", fraction="soon")
+    emit("unknown")
     done(ct, output)
 
 
 def slow(ct, output):
-    """Works until it is killed."""
+    """Work until killed."""
     Path("half-written").write_text("x")
     for step in range(10_000):
-        say("progress", stage="Finding the infection", fraction=0.4 + step / 100_000, seconds_left=72.0)
+        emit("progress", stage="Finding the infection", fraction=0.4 + step / 100_000, seconds_left=72.0)
         time.sleep(0.05)
 
 
 def tree(ct, output):
-    """Starts another process, as the launcher PythonSlicer does, and works until killed."""
+    """Start another process, as the launcher PythonSlicer does, and work until killed."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    say("progress", stage=f"{os.getpid()} {child.pid}", fraction=0.1)
+    emit("progress", stage=f"{os.getpid()} {child.pid}", fraction=0.1)
     child.wait()
 
 
 def unusable(ct, output):
-    """Refuses the input."""
-    say("error", message="This is not a chest CT: no lungs were found. Select another volume.", exit_code=2)
+    """Refuse the input."""
+    emit("error", message="This is not a chest CT: no lungs were found. Select another volume.", exit_code=2)
     sys.exit(2)
 
 
 def crash(ct, output):
-    """A defect."""
+    """Fail because of a programming error."""
     raise RuntimeError("index 3 is out of bounds")
 
 
 def memory(ct, output):
-    """Too large a CT."""
+    """Fail because the CT does not fit into memory."""
     raise MemoryError
 
 
 def killed(ct, output):
-    """As the kernel does when memory is short."""
+    """End like a process that the operating system kills when memory runs out."""
     os.kill(os.getpid(), 9)
 
 
 def broken(ct, output):
-    """A package is damaged."""
+    """Fail because a package is missing."""
     import a_package_that_is_missing  # noqa: F401
 
 
 def nothing(ct, output):
-    """Claims to be done without a result."""
-    say("done", output=str(output), files=[])
+    """Report success without writing a result."""
+    emit("done", output=str(output), files=[])
 
 
 def shifted(ct, output):
-    """Its result does not lie on the CT."""
+    """Write a result that does not lie on the grid of the CT."""
     import SimpleITK as sitk
 
     done(ct, output)

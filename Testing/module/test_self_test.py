@@ -26,6 +26,8 @@ runpy.run_module("CovidSegLib", run_name="__main__", alter_sys=True)
 class SelfTest(CovidSeg.CovidSegTest):
     """The self-test in a Python that need not be Slicer's."""
 
+    __test__ = False  # pytest runs it through the fixture below
+
     def create_logic(self):
         return InputLogic(harness.FakeInstaller())
 

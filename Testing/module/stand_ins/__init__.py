@@ -1,7 +1,7 @@
-"""What `pip install slicer-core` lacks of the Slicer application, so that the real panel runs on a real MRML scene.
+"""Stand-ins for the parts of Slicer that `pip install slicer-core` lacks, so that the panel runs on a real MRML scene.
 
-slicer-core brings the scene, the logics and `slicer.util`. These stand-ins bring, in as little code as the module
-needs: `qt` (PySide6 under PythonQt's manners), the MRML widgets of the panel, the base classes of scripted modules,
-translation and `slicer.app`. They show that the module works; only Slicer shows that it works in Slicer, for which
-there is the self-test in CovidSeg.py.
+slicer-core has the scene, the logics and `slicer.util`. The stand-ins add what the module needs, in as little code as
+possible: `qt` (PySide6 with PythonQt's interface), the MRML widgets of the panel, the base classes of scripted modules,
+translation and `slicer.app`. Tests with stand-ins show that the module works, but not that it works in Slicer. The
+self-test in CovidSeg.py is for that.
 """

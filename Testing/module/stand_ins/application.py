@@ -1,4 +1,4 @@
-"""Starts what there is of Slicer: a scene with its logics and singletons, `slicer.app`, and the stand-in modules."""
+"""Starts as much of Slicer as there is: a scene with its logics and singletons, `slicer.app`, and the stand-ins."""
 
 import sys
 import tempfile
@@ -12,7 +12,7 @@ from . import mrml_widgets, python_qt, scripted_module
 
 
 class Application:
-    """`slicer.app`, as far as the module and `slicer.util` use it."""
+    """The part of `slicer.app` that the module and `slicer.util` use."""
 
     applicationName = "Slicer"
     slicerHome = ""
@@ -21,19 +21,20 @@ class Application:
         self._qt_application = qt_application
 
     def testingEnabled(self):
-        """As after starting Slicer with --testing: dialogs answer themselves with yes."""
+        """Return True, as if Slicer was started with --testing. Dialogs are then answered with yes."""
         return True
 
     def processEvents(self):
+        """Process pending events."""
         self._qt_application.processEvents()
 
     def layoutManager(self):
-        """There are no views, as after starting Slicer with --no-main-window."""
+        """Return None, as if Slicer was started with --no-main-window."""
         return None
 
 
 def start():
-    """Make `slicer`, `qt` and the modules of Slicer importable as in Slicer; once in a process."""
+    """Make `slicer`, `qt` and the modules of Slicer importable as in Slicer. Call this once per process."""
     qt = python_qt.make_module()
     sys.modules["qt"] = qt
     qt_application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
@@ -50,7 +51,7 @@ def start():
 
 
 def make_scene():
-    """A scene as the application makes it, with the logics that act on volumes, segmentations and tables."""
+    """Create a scene as the application does, with the logics for volumes, segmentations and subject hierarchy."""
     scene = slicer.vtkMRMLScene()
     logic = slicer.vtkSlicerApplicationLogic()
     logic.SetMRMLScene(scene)
@@ -69,7 +70,7 @@ def make_scene():
         module_logic.SetMRMLApplicationLogic(logic)
         logic.SetModuleLogic(name, module_logic)
         setattr(slicer.modules, name.lower(), types.SimpleNamespace(logic=lambda it=module_logic: it))
-    # To read a scene file, its data must go through the same managers as in the application.
+    # Reading a scene file needs the same data managers as in the application.
     remote = slicer.vtkMRMLRemoteIOLogic()
     remote.SetMRMLScene(scene)
     cache = tempfile.TemporaryDirectory()

@@ -1,4 +1,4 @@
-"""The MRML widgets that the panel's .ui file names, as far as the panel uses them."""
+"""The MRML widgets that the .ui files name, reduced to what the panel uses."""
 
 import contextlib
 import weakref
@@ -11,7 +11,7 @@ from .python_qt import custom_widget
 
 @custom_widget
 class qMRMLWidget(QtWidgets.QWidget):
-    """Hands its scene to the widgets in it."""
+    """Passes its scene on to the widgets in it."""
 
     mrmlSceneChanged = QtCore.Signal("vtkMRMLScene*")
 
@@ -20,14 +20,14 @@ class qMRMLWidget(QtWidgets.QWidget):
         self.isEntered = True
 
     def setMRMLScene(self, scene):
-        # The connections of the .ui file, by hand: PySide cannot send a VTK object through a typed signal.
+        # Replaces the connections in the .ui file, because PySide cannot send a VTK object through a typed signal.
         for child in self.findChildren(QtWidgets.QWidget):
             if hasattr(child, "setMRMLScene"):
                 child.setMRMLScene(scene)
 
 
 def _listing_property(kind, attribute):
-    """A Qt property, so that the .ui file can set it, on which depends what is listed."""
+    """Return a Qt property that .ui files can set, and that updates the list when it is set."""
 
     def write(widget, value):
         setattr(widget, attribute, value)
@@ -38,7 +38,7 @@ def _listing_property(kind, attribute):
 
 @custom_widget
 class qMRMLNodeComboBox(QtWidgets.QComboBox):
-    """Lists the nodes of some classes and follows the scene."""
+    """Lists the nodes of given classes, and updates the list when the scene changes."""
 
     currentNodeChanged = QtCore.Signal(object)
     nodeTypes = _listing_property("QStringList", "_types")
@@ -50,10 +50,10 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
 
     def __init__(self, parent=None):
         self._types, self._subclasses, self._none, self._display = [], True, False, "None"
-        self._add = self._remove = True  # menu entries, which this does not have
+        self._add = self._remove = True  # entries of a menu that this widget does not have
         self._scene, self._ids, self._last = None, [], ""
         super().__init__(parent)
-        self.currentIndexChanged.connect(self._tell)
+        self.currentIndexChanged.connect(self._notify)
 
     @QtCore.Slot("vtkMRMLScene*")
     def setMRMLScene(self, scene):
@@ -63,7 +63,7 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         def follow(*_):
             alive = widget()
             if alive is not None:
-                with contextlib.suppress(RuntimeError):  # where Qt has deleted it already
+                with contextlib.suppress(RuntimeError):  # Qt may have deleted the widget already
                     alive._list()
 
         for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
@@ -88,9 +88,9 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         self.addItems([self._display] * self._none + [node.GetName() for node in nodes])
         self.setCurrentIndex(self._ids.index(selected) if selected in self._ids else min(0, len(self._ids) - 1))
         self.blockSignals(blocked)
-        self._tell()
+        self._notify()
 
-    def _tell(self, *_):
+    def _notify(self, *_):
         if self.currentNodeID != self._last:
             self._last = self.currentNodeID
             self.currentNodeChanged.emit(self.currentNode())
@@ -109,6 +109,6 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
 
 
 def register():
-    """Put the widgets where Slicer has them."""
+    """Make the widgets attributes of `slicer`, as in Slicer."""
     slicer.qMRMLWidget = qMRMLWidget
     slicer.qMRMLNodeComboBox = qMRMLNodeComboBox

@@ -1,8 +1,8 @@
-"""PySide6 as Slicer's module `qt`: one flat namespace, Qt's properties as attributes, `connect` by signature.
+"""PySide6 with the interface of Slicer's module `qt`: one flat namespace, properties as attributes, `connect`.
 
-PythonQt gives `button.text = "x"` and `button.connect("clicked(bool)", f)`; PySide6 gives `button.setText("x")` and
-`button.clicked.connect(f)`. The classes are changed in place, because subclasses of Qt's own would not be found by
-findChildren, and setters stay, because both have them.
+PythonQt has `button.text = "x"` and `button.connect("clicked(bool)", f)`. PySide6 has `button.setText("x")` and
+`button.clicked.connect(f)`. The classes of PySide6 are changed in place, because findChildren would not find
+subclasses. Setters such as `setText` stay, because PythonQt has them too.
 """
 
 import ctypes
@@ -12,13 +12,13 @@ import types
 from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
 
 _MODULES = (QtCore, QtGui, QtWidgets)
-#: Properties whose getters are virtual functions that C++ calls.
+#: Properties that stay methods, because C++ calls them as virtual functions.
 _KEPT_METHODS = {"sizeHint", "minimumSizeHint"}
 _custom_widgets = {}
 
 
 def _attribute(name):
-    """An attribute that is the Qt property of this name."""
+    """Return a Python property for the Qt property of this name."""
 
     def write(instance, value):
         if not QtCore.QObject.setProperty(instance, name, value):
@@ -28,13 +28,13 @@ def _attribute(name):
 
 
 def _connect(instance, signature, receiver):
-    """PythonQt's connect: by the signal's C++ signature."""
+    """Connect a signal by its C++ signature, as in PythonQt."""
     getattr(instance, signature.partition("(")[0]).connect(receiver)
     return True
 
 
-def _give_manners(cls):
-    """Make a class of QObjects behave as it does in PythonQt."""
+def _adapt(cls):
+    """Give a class of QObjects the interface that it has in PythonQt."""
     meta = cls.staticMetaObject
     for index in range(meta.propertyOffset(), meta.propertyCount()):
         name = meta.property(index).name()
@@ -44,21 +44,21 @@ def _give_manners(cls):
 
     def __init__(self, *arguments, **options):
         original(self, *arguments, **options)
-        # On the instance, because the compiled QObject.connect cannot be replaced on the class.
+        # Set on the instance, because QObject.connect is compiled and cannot be replaced on the class.
         self.__dict__["connect"] = types.MethodType(_connect, self)
 
     cls.__init__ = __init__
 
 
 def custom_widget(cls):
-    """Class decorator: makes a widget that .ui files may name."""
+    """Register a widget class for use in .ui files."""
     _custom_widgets[cls.__name__] = cls
     cls.connect = _connect
     return cls
 
 
 class _UiLoader(QtUiTools.QUiLoader):
-    """Makes every widget in Python, so that it has a Python class with the manners above."""
+    """Creates every widget in Python, so that its class is one of the adapted classes."""
 
     def createWidget(self, class_name, parent=None, name=""):
         cls = _custom_widgets.get(class_name) or getattr(QtWidgets, class_name, None)
@@ -70,9 +70,9 @@ class _UiLoader(QtUiTools.QUiLoader):
 
 
 def _make_immortal(*singletons):
-    """Keep singletons alive: PySide6 6.12.0 gives up a reference to None with each call that returns it.
+    """Keep singletons alive although PySide6 6.12.0 releases a reference to None with each call that returns it.
 
-    From Python 3.12 on they are immortal; before, the process aborts after some ten thousand calls.
+    Singletons are immortal from Python 3.12 on. Before that, the process aborts after some ten thousand calls.
     """
     if sys.version_info < (3, 12):
         for singleton in singletons:
@@ -80,14 +80,14 @@ def _make_immortal(*singletons):
 
 
 def make_module():
-    """The module to be imported as `qt`."""
+    """Return the module to import as `qt`."""
     _make_immortal(None, True, False)
     module = types.ModuleType("qt", __doc__)
     for source in _MODULES:
-        for name in dir(source):  # not vars(): PySide makes its classes when they are first asked for
+        for name in dir(source):  # not vars(), because PySide creates its classes on first access
             item = getattr(source, name)
             if isinstance(item, type) and issubclass(item, QtCore.QObject):
-                _give_manners(item)
+                _adapt(item)
             if name.startswith("Q"):
                 setattr(module, name, item)
     QtCore.QObject.className = lambda self: type(self).__name__

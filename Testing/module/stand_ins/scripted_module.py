@@ -1,4 +1,4 @@
-"""The base classes of scripted modules, `slicer.ScriptedLoadableModule`, as far as the module uses them."""
+"""The base classes of scripted modules, `slicer.ScriptedLoadableModule`, reduced to what the module uses."""
 
 import unittest
 from pathlib import Path
@@ -6,12 +6,12 @@ from pathlib import Path
 import slicer
 from PySide6 import QtWidgets
 
-#: Where the module's file is, which Slicer's module manager would know.
+#: Path of the file of each module, which Slicer gets from its module manager.
 module_paths = {}
 
 
 class ScriptedLoadableModule:
-    """Base of the class that describes a module."""
+    """Base class of module descriptions."""
 
     def __init__(self, parent):
         self.parent = parent
@@ -19,7 +19,7 @@ class ScriptedLoadableModule:
 
 
 class ScriptedLoadableModuleWidget:
-    """Base of a panel."""
+    """Base class of panels."""
 
     def __init__(self, parent=None):
         self.moduleName = type(self).__name__.removesuffix("Widget")
@@ -35,16 +35,18 @@ class ScriptedLoadableModuleWidget:
         """For subclasses."""
 
     def resourcePath(self, name):
+        """Return the path of a file in the module's folder Resources."""
         return str(Path(module_paths[self.moduleName]).parent / "Resources" / name)
 
 
 class ScriptedLoadableModuleLogic:
-    """Base of a logic."""
+    """Base class of module logics."""
 
     def __init__(self, parent=None):
         self.moduleName = type(self).__name__.removesuffix("Logic")
 
     def getParameterNode(self):
+        """Return the module's parameter node. Add it to the scene if necessary."""
         node = slicer.mrmlScene.GetSingletonNode(self.moduleName, "vtkMRMLScriptedModuleNode")
         if node is None:
             node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
@@ -57,10 +59,10 @@ class ScriptedLoadableModuleLogic:
 
 
 class ScriptedLoadableModuleTest(unittest.TestCase):
-    """Base of a self-test."""
+    """Base class of self-tests."""
 
     def runTest(self):
         """For subclasses."""
 
     def delayDisplay(self, message, msec=None):
-        """Slicer shows the message for a moment."""
+        """Do nothing. Slicer shows the message for a moment."""

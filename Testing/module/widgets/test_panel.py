@@ -29,8 +29,7 @@ def test_sections_are_in_order(panel):
     assert widgets == [section.widget for section in panel.sections.values()]
 
 
-def test_sections_are_told_what_happens(panel):
-    """Slicer opens and leaves the module, the scene changes and closes."""
+def test_sections_receive_the_events_of_module_and_scene(panel):
     events = []
 
     class Recorder(Section):
