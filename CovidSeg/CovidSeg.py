@@ -40,7 +40,7 @@ class CovidSeg(ScriptedLoadableModule):
         parent.contributors = ["CovidSeg contributors"]
         parent.helpText = _(
             "Segments the lungs and COVID-19 infection in a chest CT and measures them. "
-            "<b>For research. Not for diagnosis.</b> Everything runs on this computer. "
+            "<b>Research software. Not for diagnosis.</b> Everything runs on this computer. "
             'Read the <a href="{url}">documentation</a> or <a href="{url}/issues">report a problem</a>.'
         ).format(url=HOMEPAGE)
         parent.acknowledgementText = _(

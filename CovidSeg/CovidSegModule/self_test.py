@@ -9,7 +9,7 @@ import slicer
 import vtk
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleTest
 
-from CovidSegLib.volume import Grid
+from CovidSegLib.volume import Grid, GridSpacing
 
 from .logic.input import InputLogic
 from .scene import tables
@@ -52,8 +52,8 @@ class SelfTest(ScriptedLoadableModuleTest):
 
         fine = oblique_grid()
         depth, height, width = (size // 4 for size in fine.shape)
-        x, y, z = (4 * size for size in fine.spacing)
-        grid = Grid((depth, height, width), (x, y, z), fine.origin, fine.direction)
+        spacing = GridSpacing(*(4 * size for size in fine.spacing))
+        grid = Grid((depth, height, width), spacing, fine.origin, fine.direction)
         array = make_phantom(grid).volume.array if hu is None else np.full(grid.shape, hu, np.int16)
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "Synthetic CT")
         slicer.util.updateVolumeFromArray(node, array)

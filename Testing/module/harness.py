@@ -9,11 +9,11 @@ import numpy as np
 import qt
 import slicer
 import vtk
-from CovidSegModule.logic.input import InputLogic
-from CovidSegModule.process.run import Run
 from PySide6.QtTest import QTest
 
 import CovidSeg
+from CovidSegModule.logic.input import InputLogic
+from CovidSegModule.process.run import Run
 
 FAKE_CHILD = Path(__file__).with_name("fake_child.py")
 MODELS = [

@@ -102,7 +102,18 @@ def test_every_file_is_installed(tmp_path):
 @needs_cmake
 def test_files_are_listed_by_their_endings_and_caches_are_not(tmp_path):
     source = tmp_path / "source"
-    installed = ("a.py", "b/c.py", "b/d.ui", "b/e.png", "f.txt", "g/h/i.json", "j.toml", "k.safetensors", "l.pyi", "py.typed")
+    installed = (
+        "a.py",
+        "b/c.py",
+        "b/d.ui",
+        "b/e.png",
+        "f.txt",
+        "g/h/i.json",
+        "j.toml",
+        "k.safetensors",
+        "l.pyi",
+        "py.typed",
+    )
     others = (
         "__pycache__/a.cpython-312.pyc",
         "b/__pycache__/c.py",

@@ -1,6 +1,7 @@
 """Messages about a run."""
 
 import pytest
+
 from CovidSegModule import messages
 
 

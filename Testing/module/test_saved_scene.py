@@ -7,8 +7,9 @@ process. Do not write it again with newer code.
 from pathlib import Path
 
 import slicer
-from CovidSegModule.scene.provenance import ATTRIBUTES
 from harness import column, shown
+
+from CovidSegModule.scene.provenance import ATTRIBUTES
 
 SAVED_SCENE = Path(__file__).parent / "data" / "saved_scene.mrb"
 

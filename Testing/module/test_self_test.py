@@ -6,11 +6,11 @@ import unittest
 import harness
 import pytest
 import slicer
-from CovidSegModule.logic.input import InputLogic
-from CovidSegModule.scene.provenance import ATTRIBUTES
 
 import CovidSeg
 from CovidSegLib.models import installed
+from CovidSegModule.logic.input import InputLogic
+from CovidSegModule.scene.provenance import ATTRIBUTES
 
 pytestmark = pytest.mark.skipif(not installed(), reason="needs the weights of a model")
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import slicer
 
+from CovidSegLib.notices import NOT_FOR_DIAGNOSIS
+
 #: Names of the attributes, in the order in which `set_provenance` fills them. They are stored in scenes.
 ATTRIBUTES = ("CovidSeg.Version", "CovidSeg.Model", "CovidSeg.ModelSHA256", "CovidSeg.Provenance")
 
@@ -23,4 +25,4 @@ def set_provenance(node: slicer.vtkMRMLNode, provenance: dict[str, Any]) -> None
     values = (version, model.get("name"), model.get("sha256"), json.dumps(provenance, sort_keys=True))
     for name, value in zip(ATTRIBUTES, values, strict=True):
         node.SetAttribute(name, "" if value is None else str(value))
-    node.SetDescription(f"Made by CovidSeg with the model {model.get('name')}. For research. Not for diagnosis.")
+    node.SetDescription(f"Made by CovidSeg with the model {model.get('name')}. {NOT_FOR_DIAGNOSIS}")

@@ -10,7 +10,7 @@ import slicer
 import vtk
 
 from CovidSegLib.errors import InputError
-from CovidSegLib.volume import LPS_RAS, Grid
+from CovidSegLib.volume import LPS_RAS, Grid, GridSpacing
 
 
 def likely_ct() -> slicer.vtkMRMLScalarVolumeNode | None:
@@ -31,7 +31,12 @@ def grid_of(ct: slicer.vtkMRMLScalarVolumeNode) -> Grid:
     ct.GetIJKToRASDirectionMatrix(axes)
     direction = LPS_RAS[:3, :3] @ slicer.util.arrayFromVTKMatrix(axes)[:3, :3]
     origin = LPS_RAS[:3, :3] @ np.asarray(ct.GetOrigin())
-    return Grid((depth, height, width), ct.GetSpacing(), tuple(origin.tolist()), tuple(direction.ravel().tolist()))
+    return Grid(
+        shape=(depth, height, width),
+        spacing=GridSpacing(*ct.GetSpacing()),
+        origin=tuple(origin.tolist()),
+        direction=tuple(direction.ravel().tolist()),
+    )
 
 
 def write_ct(ct: slicer.vtkMRMLScalarVolumeNode, path: Path) -> Grid:

@@ -1,6 +1,7 @@
 """The texts of the section "results"."""
 
 import pytest
+
 from CovidSegModule.logic.results import ResultsLogic, cells, format_number, headline
 from CovidSegModule.scene.tables import Row
 

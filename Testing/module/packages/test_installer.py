@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 
 import pytest
 import slicer
+
 from CovidSegModule.packages import installer as installer_module
 from CovidSegModule.packages.installer import InstallError, SlicerInstaller, question
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import slicer
+
 from CovidSegModule.process.command import environment, python_executable, segment_command
 
 

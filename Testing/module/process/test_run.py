@@ -8,6 +8,7 @@ from pathlib import Path
 import harness
 import pytest
 import slicer
+
 from CovidSegModule.process import run as run_module
 from CovidSegModule.scene.nodes import node_ids
 

@@ -3,6 +3,7 @@
 import harness
 import pytest
 import slicer
+
 from CovidSegModule.scene.nodes import add_node, node_ids, removed_on_failure
 
 

@@ -4,6 +4,8 @@ import json
 
 import harness
 import slicer
+
+from CovidSegLib.notices import NOT_FOR_DIAGNOSIS
 from CovidSegModule.scene import tables
 
 
@@ -19,7 +21,7 @@ def test_provenance_survives_saving(tmp_path):
     assert node.GetAttribute("CovidSeg.ModelSHA256") == "ab" * 32
     assert node.GetAttribute("CovidSeg.Version") == "1.2.3"
     assert json.loads(node.GetAttribute("CovidSeg.Provenance"))["versions"] == {"covidseg": "1.2.3"}
-    assert "Not for diagnosis" in node.GetDescription()
+    assert NOT_FOR_DIAGNOSIS in node.GetDescription()
     rows = tables.read_rows(tables.table_of(node))
     assert rows[1].infection_mean_hu is None
     assert rows[2].lesions == 1

@@ -3,6 +3,7 @@
 import harness
 import numpy as np
 import pytest
+
 from CovidSegModule.scene import tables
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import slicer
-from CovidSegModule.scene.volumes import likely_ct, write_ct
 
 from CovidSegLib.errors import InputError
+from CovidSegModule.scene.volumes import likely_ct, write_ct
 
 
 @pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "uint8", "float32", "float64"])

@@ -8,11 +8,11 @@ import harness
 import pytest
 import qt
 import slicer
-from CovidSegModule.packages.installer import InstallError
-from CovidSegModule.scene.nodes import node_ids
 from harness import click, current_run, segment, shown, start
 
 from CovidSegLib.models import installed
+from CovidSegModule.packages.installer import InstallError
+from CovidSegModule.scene.nodes import node_ids
 
 
 @pytest.fixture

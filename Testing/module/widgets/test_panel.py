@@ -2,10 +2,11 @@
 
 import harness
 import slicer
-from CovidSegModule.widgets.section import Section
 from harness import click, column, current_run, segment, shown, start
 
 import CovidSeg
+from CovidSegLib.notices import NOT_FOR_DIAGNOSIS
+from CovidSegModule.widgets.section import Section
 
 
 def test_every_widget_has_a_tool_tip(panel):
@@ -19,7 +20,7 @@ def test_every_widget_has_a_tool_tip(panel):
 
 def test_the_disclaimer_is_always_shown(panel):
     assert shown(panel.ui.disclaimerLabel)
-    assert panel.ui.disclaimerLabel.text == "For research. Not for diagnosis."
+    assert panel.ui.disclaimerLabel.text == NOT_FOR_DIAGNOSIS
 
 
 def test_sections_are_in_order(panel):

@@ -2,9 +2,10 @@
 
 import harness
 import slicer
+from harness import click, column, segment, shown
+
 from CovidSegModule.scene.segmentations import is_shown_in_3d
 from CovidSegModule.scene.tables import read_rows, table_of
-from harness import click, column, segment, shown
 
 
 def test_the_section_is_hidden_without_a_result(panel):
