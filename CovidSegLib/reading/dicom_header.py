@@ -1,4 +1,4 @@
-"""What the header of one DICOM file says: what it is, and where its slices lie. No pixels are read."""
+"""Read the header of one DICOM file: which series it belongs to, and where its slices lie. No pixels are read."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ _TAGS = [
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One slice: a classic CT file, or a frame of an enhanced one.
+class SliceHeader:
+    """Position and rescaling of one slice: a classic CT file, or one frame of an enhanced CT file.
 
     Attributes:
         path: The file.
-        frame: Index in the file, 0 for a classic one.
-        uid: SOP instance UID.
-        shape: (rows, columns).
-        spacing: Distance of pixel centres in mm along (x, y), that is between (columns, rows); None where not stated.
-        position: LPS position in mm of the centre of the first pixel.
-        orientation: LPS cosines of the row and of the column direction.
+        frame: Index of the frame in the file; 0 for a classic CT file.
+        uid: SOP Instance UID.
+        shape: Rows and columns.
+        spacing: Distance between pixel centres in mm along (x, y), that is between (columns, rows). None if not stated.
+        position: LPS position in mm of the centre of the first pixel. None if not stated.
+        orientation: LPS cosines of the row direction, then of the column direction. None if not stated.
         tilt: Gantry tilt in degrees.
-        rescale: (slope, intercept) from stored values to HU; None where not stated.
+        rescale: Slope and intercept from stored values to HU. None if not stated.
     """
 
     path: Path
@@ -74,8 +74,25 @@ class Slice:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What a header says of the series that its file belongs to; empty strings where it says nothing."""
+class SeriesHeader:
+    """Attributes that the files of a series have in common. Text that the header does not state is empty.
+
+    Attributes:
+        series_uid: Series Instance UID.
+        sop_class: SOP Class UID.
+        modality: Modality in upper case, such as "CT".
+        image_type: Values of Image Type in upper case.
+        number: Series Number.
+        description: Series Description.
+        kernel: Convolution Kernel.
+        thickness: Slice Thickness in mm.
+        manufacturer: Manufacturer.
+        model: Manufacturer's Model Name.
+        rescale_type: Rescale Type in upper case, such as "HU".
+        transfer_syntax: Transfer Syntax UID.
+        colour: Whether there is more than one sample per pixel.
+        lossy: Whether the pixels have undergone lossy compression.
+    """
 
     series_uid: str
     sop_class: str
@@ -93,59 +110,62 @@ class Facts:
     lossy: bool = field(compare=False)
 
 
-def read_header(path: Path) -> tuple[Facts, tuple[Slice, ...]] | None:
-    """Reads the header of a file.
+def read_header(path: Path) -> tuple[SeriesHeader, tuple[SliceHeader, ...]] | None:
+    """Read the header of a file.
 
     Returns:
-        The facts and the slices, none of them for a file that holds no image; None where it is not a DICOM file.
+        The header of the series and those of the slices in the file, which are none if it contains no image.
+        None if it is not a DICOM file.
 
     Raises:
-        InputError: A DICOM file that is damaged or cannot be opened.
+        InputError: The file is DICOM and damaged, or cannot be opened.
     """
-    facts: Facts | None = None
-    slices: tuple[Slice, ...] = ()
+    series: SeriesHeader | None = None
+    slices: tuple[SliceHeader, ...] = ()
     complete = True
     try:
         with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom remarks on every irregular but harmless value
+            warnings.simplefilter("ignore")  # pydicom warns of every irregular but harmless value
             start = file.read(132)
             if _looks_like_dicom(start):
                 file.seek(0)
                 data = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
-                facts = _facts(data)
-                slices = _slices(data, path) if "Rows" in data else ()
-                complete = facts.sop_class not in CT_SOP_CLASSES or (bool(slices) and _has_all_pixels(file, data))
+                series = _series_header(data)
+                slices = _slice_headers(data, path) if "Rows" in data else ()
+                complete = series.sop_class not in CT_SOP_CLASSES or (bool(slices) and _has_all_pixels(file, data))
     except PermissionError:
-        raise InputError(f'The file "{path.name}" may not be read: ask for permission or copy it elsewhere.') from None
+        raise InputError(
+            f'You do not have permission to read "{path.name}". Ask for permission, or copy the file elsewhere.'
+        ) from None
     except OSError:
         complete = False
     except (struct.error, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError):
-        facts = None
-    if facts and facts.series_uid and complete:
-        return facts, slices
+        series = None
+    if series and series.series_uid and complete:
+        return series, slices
     if complete and not _claims_to_be_dicom(path, start):
         return None
-    raise InputError(f'The DICOM file "{path.name}" is damaged or incomplete: copy or export the series again.')
+    raise InputError(f'The DICOM file "{path.name}" is damaged or incomplete. Copy or export the series again.')
 
 
 def _looks_like_dicom(start: bytes) -> bool:
-    """With the signature after 128 bytes, or, as old archives write them, right with group 2 or 8."""
+    """Whether there is a signature after 128 bytes or, as in old archives, an element of group 2 or 8 at the start."""
     return start[128:132] == b"DICM" or start[:4] in (b"\x02\0\0\0", b"\x08\0\0\0", b"\x08\0\x05\0", b"\x08\0\x08\0")
 
 
 def _claims_to_be_dicom(path: Path, start: bytes) -> bool:
-    """By its signature or extension, or named as DICOM files are and left blank by a failed copy."""
+    """Whether a file has DICOM's signature or extension, or a usual name and zeros in it after a failed copy."""
     extension = path.suffix.lower()
     blank = not start.strip(b"\0") and (not extension or extension[1:].isdigit())
     return start[128:132] == b"DICM" or extension in (".dcm", ".ima") or blank
 
 
 def _has_all_pixels(file: BinaryIO, data: Dataset) -> bool:
-    """Whether the pixels, before which the file stands after reading `data`, are there to their end.
+    """Whether the pixels are complete. The file position is at their start, where reading `data` stopped.
 
-    GDCM finds this too, but takes seconds for each file with compressed pixels.
+    GDCM detects truncated pixels too, but takes seconds for each file with compressed pixels.
     """
-    if _transfer_syntax(data).is_deflated:  # read to its end already
+    if _transfer_syntax(data).is_deflated:  # has been read to its end
         return True
     implicit, little_endian = data.original_encoding
     order = "<" if little_endian else ">"
@@ -153,7 +173,7 @@ def _has_all_pixels(file: BinaryIO, data: Dataset) -> bool:
     (length,) = struct.unpack(order + "I", file.read(4))
     if length != 0xFFFFFFFF:
         return file.tell() + length <= os.fstat(file.fileno()).st_size
-    while True:  # the fragments of compressed pixels, up to the delimiter
+    while True:  # fragments of compressed pixels, up to the delimiter
         group, element, length = struct.unpack(order + "HHI", file.read(8))
         if (group, element) != (0xFFFE, 0xE000):
             return (group, element) == (0xFFFE, 0xE0DD)
@@ -161,12 +181,12 @@ def _has_all_pixels(file: BinaryIO, data: Dataset) -> bool:
 
 
 def _transfer_syntax(data: Dataset) -> UID:
-    """Files without a file header are stored in DICOM's default."""
+    """Return the transfer syntax. Files without a file header use DICOM's default."""
     return UID(data.file_meta.get("TransferSyntaxUID") or ImplicitVRLittleEndian)
 
 
-def _facts(data: Dataset) -> Facts:
-    return Facts(
+def _series_header(data: Dataset) -> SeriesHeader:
+    return SeriesHeader(
         series_uid=str(data.get("SeriesInstanceUID") or ""),
         sop_class=str(data.get("SOPClassUID") or ""),
         modality=_text(data, "Modality").upper(),
@@ -184,27 +204,27 @@ def _facts(data: Dataset) -> Facts:
     )
 
 
-def _slices(data: Dataset, path: Path) -> tuple[Slice, ...]:
+def _slice_headers(data: Dataset, path: Path) -> tuple[SliceHeader, ...]:
     frames: Sequence[Dataset] = data.get("PerFrameFunctionalGroupsSequence") or ()
     shared = data.get("SharedFunctionalGroupsSequence") or ()
     if not frames:
-        return (_slice([data], path, 0, data),)
+        return (_slice_header([data], path, 0, data),)
     return tuple(
-        _slice([item for group in (frame, *shared) for item in _group_items(group)], path, index, data)
+        _slice_header([item for group in (frame, *shared) for item in _group_items(group)], path, index, data)
         for index, frame in enumerate(frames)
     )
 
 
 def _group_items(group: Dataset) -> list[Dataset]:
-    """The functional groups of a frame (plane position, pixel measures, ...), each a sequence of one item."""
+    """Return the functional groups of a frame (plane position, pixel measures, ...), each a sequence of one item."""
     return [element.value[0] for element in group if element.VR == "SQ" and element.value]
 
 
-def _slice(sources: list[Dataset], path: Path, frame: int, data: Dataset) -> Slice:
+def _slice_header(sources: list[Dataset], path: Path, frame: int, data: Dataset) -> SliceHeader:
     spacing = _numbers(sources, "PixelSpacing", 2)
     slope, intercept = _numbers(sources, "RescaleSlope", 1), _numbers(sources, "RescaleIntercept", 1)
     tilt = _numbers(sources, "GantryDetectorTilt", 1)
-    return Slice(
+    return SliceHeader(
         path,
         frame,
         str(data.get("SOPInstanceUID") or ""),
@@ -218,6 +238,7 @@ def _slice(sources: list[Dataset], path: Path, frame: int, data: Dataset) -> Sli
 
 
 def _numbers(sources: list[Dataset], keyword: str, count: int) -> tuple[float, ...] | None:
+    """Return the values of an element from the first data set that has it, or None if none has."""
     value: Any = next((source.get(keyword) for source in sources if source.get(keyword) is not None), None)
     if value is None or value == "":
         return None

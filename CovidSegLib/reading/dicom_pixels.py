@@ -1,4 +1,4 @@
-"""The pixels of DICOM slices, as Hounsfield units."""
+"""Read the pixels of DICOM slices as Hounsfield units."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pydicom.uid import (
 
 from ..errors import InputError
 from ..volume import Grid
-from .dicom_header import Slice
+from .dicom_header import SliceHeader
 from .hounsfield import as_hounsfield
 
-#: What GDCM decodes of compressed pixels.
+#: Compressed transfer syntaxes that GDCM decodes.
 _DECODED = (
     DeflatedExplicitVRLittleEndian,
     RLELossless,
@@ -41,46 +41,48 @@ _DECODED = (
 )
 
 
-def read_pixels(grid: Grid, slices: Sequence[Slice], transfer_syntax: UID) -> np.ndarray:
-    """Reads the Hounsfield units of slices.
+def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID) -> np.ndarray:
+    """Read the Hounsfield units of slices.
 
     Args:
         grid: The grid that the slices form.
-        slices: In the order of the grid's z axis.
-        transfer_syntax: How the files store their pixels.
+        slices: The slices in the order of the grid's z axis.
+        transfer_syntax: The encoding of the files.
 
     Returns:
-        int16, or float32 where a rescale slope or intercept is not a whole number, (z, y, x), -1024 at least.
+        int16 HU, or float32 if a rescale slope or intercept is not a whole number, with shape (z, y, x). No value is
+        below `volume.AIR_HU`.
 
     Raises:
-        InputError: A compression that cannot be decoded, damaged pixels, frames with different rescaling in a file.
+        InputError: The compression is not supported, the pixels are damaged, or the frames of a file have different
+            rescaling.
     """
     if transfer_syntax.is_compressed and transfer_syntax not in _DECODED:
         raise InputError(
-            f"The series is stored with a compression that is not known here ({transfer_syntax.name}): "
-            "export it uncompressed."
+            f"The series is stored with a compression that is not supported ({transfer_syntax.name}). "
+            "Export it uncompressed."
         )
     whole = all(float(value).is_integer() for item in slices for value in item.rescale or ())
     array = np.empty(grid.shape, np.int16 if whole else np.float32)
-    places: dict[Path, list[int]] = {}
-    for place, item in enumerate(slices):
-        places.setdefault(item.path, []).append(place)
-    for path, own in places.items():
-        if len({slices[place].rescale for place in own}) > 1:
+    indices_by_file: dict[Path, list[int]] = {}
+    for index, item in enumerate(slices):
+        indices_by_file.setdefault(item.path, []).append(index)
+    for path, indices in indices_by_file.items():
+        if len({slices[index].rescale for index in indices}) > 1:
             raise InputError(
-                f'The frames of "{path.name}" have different rescaling to HU, which cannot be read: '
-                "export the CT with one file a slice."
+                f'The frames of "{path.name}" have different rescaling to HU, which cannot be read. '
+                "Export the CT with one file per slice."
             )
         frames = _read_frames(path)
-        if frames.shape != (len(own), *grid.shape[1:]):
+        if frames.shape != (len(indices), *grid.shape[1:]):
             raise _damaged(path)
-        for place in own:
-            array[place] = as_hounsfield(frames[slices[place].frame])
+        for index in indices:
+            array[index] = as_hounsfield(frames[slices[index].frame])
     return array
 
 
 def _read_frames(path: Path) -> np.ndarray:
-    """The frames of a file in the order they are stored in, (frame, y, x), rescaled to HU as its header says."""
+    """Return the frames of a file in the order in which they are stored, (frame, y, x), rescaled to HU."""
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(path))
@@ -91,4 +93,4 @@ def _read_frames(path: Path) -> np.ndarray:
 
 
 def _damaged(path: Path) -> InputError:
-    return InputError(f'The pixels of "{path.name}" are damaged or incomplete: copy or export the series again.')
+    return InputError(f'The pixels of "{path.name}" are damaged or incomplete. Copy or export the series again.')

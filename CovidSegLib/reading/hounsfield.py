@@ -1,4 +1,4 @@
-"""Hounsfield units as they are kept here: int16 where they are whole numbers, and never below air."""
+"""Convert stored values to Hounsfield units."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from ..volume import AIR_HU, MAX_HU
 
 
 def as_hounsfield(values: np.ndarray) -> np.ndarray:
-    """Hounsfield units of any type as int16, or as float32 where one of them is not a whole number.
+    """Convert Hounsfield units of any type to int16, or to float32 if one of them is not a whole number.
 
-    Values below -1024 become -1024; NaN stays, for the checks to find.
+    Values are clipped to the range from `volume.AIR_HU` to `volume.MAX_HU`. NaN and infinity are kept, so that
+    `checks.check_volume` detects them.
+
+    >>> as_hounsfield(np.array([-3024.0, 40.0, 70000.0]))
+    array([-1024,    40, 32767], dtype=int16)
     """
     if values.dtype.kind == "f":
         if not np.isfinite(values).all():
@@ -27,24 +31,27 @@ def as_hounsfield(values: np.ndarray) -> np.ndarray:
 
 
 def from_grey_values(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Hounsfield units of an image that was exported through a display window.
+    """Compute the Hounsfield units of an image that was exported through a display window.
 
     Args:
-        values: Grey values 0 to 255 or 0 to 1, (z, y, x).
-        window: The HU (low, high) that black (0) and white (255 or 1) stand for.
+        values: Grey values from 0 to 255 or from 0 to 1, (z, y, x).
+        window: HU (low, high) of black (0) and white (255 or 1).
+
+    Returns:
+        int16 HU, or float32 if one of them is not a whole number, (z, y, x).
 
     Raises:
-        InputError: The window is not one, or the image does not hold grey values.
+        InputError: The window is not valid, or the image does not contain grey values.
     """
     low, high = window
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise InputError(f"The window {low:g} to {high:g} is not one: give the lower HU first, such as -1000 400.")
+        raise InputError(f"The window from {low:g} to {high:g} is not valid. Give the lower HU first, as in -1000 400.")
     if is_label_map(values):
-        raise InputError("The image is a segmentation and not a CT: give the CT that it was drawn on.")
+        raise InputError("The image is a segmentation, not a CT. Select the CT that it belongs to.")
     white = grey_value_of_white(values)
     if white is None:
         raise InputError(
-            f"A window was given, but the image holds {values.min():g} to {values.max():g} and no 8-bit grey values: "
-            "leave the window out."
+            f"A window was given, but the image contains values from {values.min():g} to {values.max():g}, which are "
+            "not 8-bit grey values. Omit the window."
         )
     return as_hounsfield(low + values.astype(np.float64) * ((high - low) / white))

@@ -1,4 +1,4 @@
-"""Is it a chest CT, and are the lungs in it whole."""
+"""Checks of the geometry, the values and the lungs of a CT."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def volume(array: np.ndarray, **grid: object) -> Volume:
         (Grid((9, 9, 9), direction=(float("nan"),) * 9), "not at right angles"),
     ],
 )
-def test_impossible_grids_are_refused(grid: Grid, words: str) -> None:
+def test_impossible_grids_are_rejected(grid: Grid, words: str) -> None:
     with pytest.raises(InputError, match=words):
         check_geometry(grid)
 
@@ -70,23 +70,23 @@ def with_value(value: float) -> np.ndarray:
         ((noise() / 1000).astype(np.float32), "not Hounsfield units"),
     ],
 )
-def test_values_that_are_no_ct_are_refused(array: np.ndarray, words: str) -> None:
+def test_values_that_are_not_hounsfield_units_are_rejected(array: np.ndarray, words: str) -> None:
     with pytest.raises(InputError, match=words) as caught:
         check_volume(volume(array))
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
 
 
-def test_a_ct_passes_without_a_word() -> None:
+def test_a_ct_passes_without_warnings() -> None:
     assert check_volume(volume(noise())) == ()
     assert check_volume(volume(noise().astype(np.float32) + 0.25)) == ()
 
 
-def test_doubtful_cts_are_warned_of() -> None:
+def test_doubtful_cts_give_a_warning() -> None:
     (thick,) = check_volume(volume(noise(), spacing=(0.8, 0.8, 8.0)))
     assert "8 mm apart" in thick
     (lost,) = check_volume(volume(noise(), spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0)))
-    assert "lost their geometry" in lost
+    assert "have lost their geometry" in lost
     shifted = np.maximum(noise().astype(int) - 1024, -1024).astype(np.int16)
     (wrong,) = check_volume(volume(shifted))
     assert "soft tissue" in wrong
@@ -100,13 +100,13 @@ def chest(z: slice = slice(5, 35), *, left: bool = True, **grid: object) -> tupl
     return lungs, Volume(np.zeros(lungs.shape, np.int16), Grid(lungs.shape, **{"spacing": (3.2, 3.2, 10.0), **grid}))
 
 
-def test_whole_lungs_pass_without_a_word() -> None:
+def test_complete_lungs_pass_without_warnings() -> None:
     assert check_lungs(*chest()) == ()
 
 
-def test_no_lungs_are_refused_with_their_volume() -> None:
+def test_too_little_lung_is_rejected_with_its_volume() -> None:
     lungs, ct = chest(slice(5, 6))
-    with pytest.raises(InputError, match=r"no lungs found in this image \(82 ml"):
+    with pytest.raises(InputError, match=r"No lungs were found in this image \(82 ml"):
         check_lungs(lungs, ct)
     with pytest.raises(InputError, match=r"\(0 ml"):
         check_lungs(np.zeros_like(lungs), ct)
@@ -122,13 +122,13 @@ def test_no_lungs_are_refused_with_their_volume() -> None:
         (slice(0, 30), (1, 0, 0, 0, 0.8, -0.6, 0, 0.6, 0.8), ["ends within"]),
     ],
 )
-def test_cut_lungs_are_warned_of_at_the_end_they_are_cut(z: slice, direction: tuple, words: list[str]) -> None:
-    found = check_lungs(*chest(z, direction=tuple(map(float, direction))))
-    assert len(found) == len(words)
-    assert all(word in sentence for word, sentence in zip(words, found, strict=True))
+def test_cut_lungs_give_a_warning_that_names_the_end(z: slice, direction: tuple, words: list[str]) -> None:
+    warnings = check_lungs(*chest(z, direction=tuple(map(float, direction))))
+    assert len(warnings) == len(words)
+    assert all(word in sentence for word, sentence in zip(words, warnings, strict=True))
 
 
-def test_the_axis_along_the_body_is_found_in_sagittal_and_coronal_slices() -> None:
+def test_cut_lungs_are_detected_in_sagittal_and_coronal_slices() -> None:
     lungs, _ = chest(slice(0, 30))
     for axes in ((1, 0, 2), (2, 1, 0), (1, 2, 0)):
         turned = np.transpose(lungs, axes)
@@ -141,13 +141,13 @@ def test_the_axis_along_the_body_is_found_in_sagittal_and_coronal_slices() -> No
         assert "ends within" in sentence
 
 
-def test_the_tip_of_an_apex_on_the_outermost_slice_is_no_cut() -> None:
+def test_the_tip_of_an_apex_on_the_outermost_slice_is_not_a_cut() -> None:
     lungs, ct = chest()
     lungs[35:, 10:16, 10:16] = 1  # 6 x 6 voxels of 3.2 mm: 369 mm2
     assert check_lungs(lungs, ct) == ()
 
 
-def test_one_lung_and_small_lungs_are_warned_of() -> None:
+def test_a_missing_lung_and_small_lungs_give_a_warning() -> None:
     (one,) = check_lungs(*chest(left=False))
     assert "left lung was not found" in one
     lungs, ct = chest()
@@ -158,7 +158,7 @@ def test_one_lung_and_small_lungs_are_warned_of() -> None:
 
 
 def crude_lungs(ct: Volume) -> tuple[np.ndarray, Volume]:
-    """Air within the body, halved down the middle, on every fourth pixel."""
+    """Air within the body on every fourth pixel, split into halves at the middle column."""
     array, grid = ct.array[:, ::4, ::4], ct.grid
     spacing = (grid.spacing[0] * 4, grid.spacing[1] * 4, grid.spacing[2])
     parts = label(np.stack([clear_border(plane) for plane in array < -400]))
@@ -169,7 +169,7 @@ def crude_lungs(ct: Volume) -> tuple[np.ndarray, Volume]:
     return lungs, Volume(array, Grid(array.shape, spacing, grid.origin, grid.direction))
 
 
-def test_a_real_scan_that_is_whole_and_its_middle(shared_data: Path) -> None:
+def test_a_complete_real_scan_and_its_middle(shared_data: Path) -> None:
     ct = read_volume(shared_data / "covid_ct_md" / "normal001")
     assert check_volume(ct) == ()
     lungs, small = crude_lungs(ct)

@@ -64,12 +64,12 @@ def test_either_a_path_or_the_demo_is_required(error_of: Callable[..., str], ct:
 def test_unusable_input_is_reported(error_of: Callable[..., str], ct: Path, tmp_path: Path) -> None:
     assert "There is no file or folder" in error_of(UNUSABLE, tmp_path / "none.nii.gz")
     (tmp_path / "empty").mkdir()
-    assert "holds no DICOM images" in error_of(UNUSABLE, tmp_path / "empty")
+    assert "contains no DICOM images" in error_of(UNUSABLE, tmp_path / "empty")
     (tmp_path / "cut.nii.gz").write_bytes(ct.read_bytes()[:50_000])
     assert "cut.nii.gz" in error_of(UNUSABLE, tmp_path / "cut.nii.gz")
     (tmp_path / "letter.txt").write_text("Dear colleague")
-    assert "is no CT file" in error_of(UNUSABLE, tmp_path / "letter.txt")
-    assert "series can be chosen in a DICOM folder only" in error_of(UNUSABLE, ct, "--series", "1")
+    assert "is not a supported CT file" in error_of(UNUSABLE, tmp_path / "letter.txt")
+    assert "series can be chosen only in a DICOM folder" in error_of(UNUSABLE, ct, "--series", "1")
     assert "cannot be read" in error_of(UNUSABLE, tmp_path / ("x" * 300))
 
 
@@ -240,7 +240,7 @@ def test_the_process_ends_with_the_exit_code(tmp_path: Path) -> None:
     process = start("segment", "肺", "-o", tmp_path / "out")
     printed, errors = process.communicate(timeout=TIMEOUT)
     assert (process.returncode, printed) == (UNUSABLE, b"")
-    assert errors.decode() == 'There is no file or folder "肺": check the path.\n'
+    assert errors.decode() == 'There is no file or folder "肺". Check the path.\n'
 
 
 # Help

@@ -1,4 +1,4 @@
-"""DICOM folders, right and wrong in every way that we know of."""
+"""Reading of DICOM folders: valid ones, and every known kind of invalid one."""
 
 import json
 import os
@@ -25,8 +25,8 @@ from support.random_cts import corners, noise, oblique_grids
 
 from CovidSegLib.errors import InputError
 from CovidSegLib.reading import read_volume
-from CovidSegLib.reading.dicom import list_series
-from CovidSegLib.reading.dicom_geometry import stack
+from CovidSegLib.reading.dicom_geometry import arrange_slices
+from CovidSegLib.reading.dicom_series import list_series
 from CovidSegLib.volume import Grid
 
 CHEST = Grid((60, 8, 8), (1.0, 1.0, 2.0), (-10.0, -20.0, -30.0))
@@ -47,7 +47,7 @@ def test_any_grid_comes_back(tmp_path: Path, grid: Grid, seed: int) -> None:
     assert np.abs(corners(volume.grid) - expected).max() < 1e-4
 
 
-def test_source_tells_the_scanner_and_nothing_of_the_patient(tmp_path: Path) -> None:
+def test_source_describes_the_scanner_and_not_the_patient(tmp_path: Path) -> None:
     write_series(tmp_path, noise(), uid="1.2.3.4")
     volume = read_volume(tmp_path)
     assert volume.source == {
@@ -64,7 +64,7 @@ def test_source_tells_the_scanner_and_nothing_of_the_patient(tmp_path: Path) -> 
     assert volume.warnings == ()
 
 
-def test_junk_and_nesting_do_not_matter(tmp_path: Path) -> None:
+def test_subfolders_are_searched_and_other_files_skipped(tmp_path: Path) -> None:
     hu = noise()
     files = write_series(tmp_path / "a", hu, name="1.2.840.{}")
     (tmp_path / "b" / "deep").mkdir(parents=True)
@@ -79,7 +79,7 @@ def test_junk_and_nesting_do_not_matter(tmp_path: Path) -> None:
     assert np.array_equal(read_volume(tmp_path).array, hu)
 
 
-def test_files_without_signature_are_read(tmp_path: Path) -> None:
+def test_files_without_a_signature_are_read(tmp_path: Path) -> None:
     hu = noise()
     for file in write_series(tmp_path, hu):
         data = pydicom.dcmread(file)
@@ -91,7 +91,7 @@ def test_files_without_signature_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, RLELossless])
-def test_ways_to_store_pixels(tmp_path: Path, syntax: UID) -> None:
+def test_transfer_syntaxes(tmp_path: Path, syntax: UID) -> None:
     for file in write_series(tmp_path, noise()):
         data = pydicom.dcmread(file)
         if syntax == RLELossless:
@@ -129,7 +129,7 @@ def test_rescaling_with_fractions_gives_float32(tmp_path: Path) -> None:
     assert np.array_equal(array, hu)
 
 
-def test_rescaling_of_each_slice_is_its_own(tmp_path: Path) -> None:
+def test_each_slice_has_its_own_rescaling(tmp_path: Path) -> None:
     def vary(data: FileDataset, index: int) -> None:
         data.RescaleIntercept = -1024 - index
 
@@ -137,14 +137,14 @@ def test_rescaling_of_each_slice_is_its_own(tmp_path: Path) -> None:
     assert np.array_equal(read_volume(tmp_path).array, np.maximum(noise() - np.arange(12)[:, None, None], -1024))
 
 
-def test_values_above_int16_are_cut_and_not_wrapped(tmp_path: Path) -> None:
+def test_values_above_int16_are_clipped_and_do_not_wrap(tmp_path: Path) -> None:
     hu = noise().astype(int)
     hu[4, 5, 6] = 60000
     write_series(tmp_path, hu)
     assert read_volume(tmp_path).array[4, 5, 6] == 32767
 
 
-def test_without_rescaling_stored_values_are_taken_and_doubted(tmp_path: Path) -> None:
+def test_without_rescaling_stored_values_are_used_with_a_warning(tmp_path: Path) -> None:
     def bare(data: FileDataset, index: int) -> None:
         del data.RescaleSlope, data.RescaleIntercept
 
@@ -154,7 +154,7 @@ def test_without_rescaling_stored_values_are_taken_and_doubted(tmp_path: Path) -
     assert "lack the rescaling" in volume.warnings[0]
 
 
-def test_lossy_compression_is_warned_of(tmp_path: Path) -> None:
+def test_lossy_compression_gives_a_warning(tmp_path: Path) -> None:
     write_series(tmp_path, noise(), edit=lambda data, index: setattr(data, "LossyImageCompression", "01"))
     assert "lossy" in read_volume(tmp_path).warnings[0]
 
@@ -177,7 +177,7 @@ def test_enhanced_ct_is_read_in_the_order_of_its_positions(tmp_path: Path, order
     assert np.allclose(corners(volume.grid), corners(grid))
 
 
-# What is refused: how to make it, and what the sentence must say.
+# Unusable input: how to create it, and the expected message.
 
 
 def with_slices(hu: np.ndarray | None = None, **settings: object):
@@ -213,7 +213,7 @@ def missing(*places: int):
 
 
 def position(function):
-    """Slices whose position is a function of x, y, z and the index."""
+    """A series with the slice positions changed by a function of x, y, z and the index."""
 
     def edit(data: FileDataset, index: int) -> None:
         data.ImagePositionPatient = list(function(*map(float, data.ImagePositionPatient), index))
@@ -222,7 +222,7 @@ def position(function):
 
 
 def spoiled(change):
-    """A series whose sixth file has its bytes changed."""
+    """A series with the bytes of its sixth file changed."""
 
     def make(folder: Path) -> None:
         path = write_series(folder, noise(), name="IM{:04d}.dcm")[5]
@@ -276,27 +276,33 @@ def with_nifti(folder: Path) -> None:
     (folder / "scan.nii.gz").write_bytes(b"x")
 
 
-REFUSED = {
-    "empty folder": (lambda folder: None, "holds no DICOM images"),
-    "only a text file": (lambda folder: (folder / "a.txt").write_text("x" * 200), "holds no DICOM images"),
-    "NIfTI in the folder": (with_nifti, 'choose "scan.nii.gz" in it'),
+UNUSABLE = {
+    "empty folder": (lambda folder: None, "contains no DICOM images"),
+    "only a text file": (lambda folder: (folder / "a.txt").write_text("x" * 200), "contains no DICOM images"),
+    "NIfTI in the folder": (with_nifti, 'Select "scan.nii.gz" in it'),
     "one slice": (with_slices(noise((1, 16, 20))), "single slice"),
-    "MR": (setting(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"), "holds MR images and no CT"),
+    "MR": (setting(Modality="MR", SOPClassUID="1.2.840.10008.5.1.4.1.1.4"), "contains MR images and no CT"),
     "CR": (setting(Modality="CR", SOPClassUID="1.2.840.10008.5.1.4.1.1.1"), "plain X-ray"),
     "DX": (setting(Modality="DX", SOPClassUID="1.2.840.10008.5.1.4.1.1.1.1"), "plain X-ray"),
     "PET": (setting(Modality="PT", SOPClassUID="1.2.840.10008.5.1.4.1.1.128"), "PET images and no CT"),
     "other modality": (setting(Modality="XX"), r"data of another kind \(XX\)"),
-    "report": (report, "holds a report and no CT"),
+    "report": (report, "contains a report and no CT"),
     "secondary capture": (setting(SOPClassUID="1.2.840.10008.5.1.4.1.1.7"), "screenshots"),
     "colour": (colour, "screenshots"),
     "localizer": (setting(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), "scout view"),
     "not HU": (setting(RescaleType="Z_EFF"), "not Hounsfield units but Z_EFF"),
-    "gap": (missing(4, 5), r"Slices are missing: after slice 4 of 10 .* gap of 6 mm .* 2 mm apart"),
+    "gap": (missing(4, 5), r"Slices are missing: after slice 4 of 10 .* gap of 6 mm, while slices are 2 mm apart"),
     "gap after the first": (missing(1), "after slice 1 of 11 "),
     "gap before the last": (missing(10), "after slice 10 of 11 "),
-    "copied twice": (copied_twice, "12 slices of the series are there twice.*remove the copies"),
-    "doubled": (position(lambda x, y, z, i: (x, y, z - 2 * (i % 2))), "6 slices .* lie where another one lies"),
-    "all in one place": (position(lambda x, y, z, i: (x, y, 0)), "11 slices .* lie where another one lies"),
+    "copied twice": (copied_twice, "12 slices of the series are present twice.*Remove the copies"),
+    "doubled": (
+        position(lambda x, y, z, i: (x, y, z - 2 * (i % 2))),
+        "6 slices .* have the same position as another slice",
+    ),
+    "all in one place": (
+        position(lambda x, y, z, i: (x, y, 0)),
+        "11 slices .* have the same position as another slice",
+    ),
     "varying distance": (position(lambda x, y, z, i: (x, y, 1.1**i)), r"distance between slices varies \(0.1 to"),
     "creeping distance": (position(lambda x, y, z, i: (x, y, 2 * i + 0.01 * i * i)), "distance between slices varies"),
     "tilt by positions": (position(lambda x, y, z, i: (x, y + 0.5 * i, z)), r"tilted gantry \(14.0°\)"),
@@ -321,28 +327,28 @@ REFUSED = {
     "cut in the pixels": (spoiled(lambda data: data[:-100]), r'"IM00\d\d.dcm" is damaged'),
     "cut by one byte": (spoiled(lambda data: data[:-1]), r'"IM00\d\d.dcm" is damaged'),
     "garbled number": (spoiled(lambda data: data.replace(b"-1024", b"-1o24")), r'"IM00\d\d.dcm" is damaged'),
-    "compression not known": (not_decodable, "compression that is not known here .High-Throughput JPEG 2000"),
+    "compression not supported": (not_decodable, "compression that is not supported .High-Throughput JPEG 2000"),
     "enhanced, varying rescale": (enhanced_with_varying_rescale, "different rescaling"),
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_in_one_clear_sentence(tmp_path: Path, capfd: pytest.CaptureFixture, name: str) -> None:
-    make, words = REFUSED[name]
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_unusable_input_is_explained(tmp_path: Path, capfd: pytest.CaptureFixture, name: str) -> None:
+    make, words = UNUSABLE[name]
     folder = tmp_path / "scan"
     folder.mkdir()
     make(folder)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(InputError, match=words) as caught:
         read_volume(folder)
-    sentence = str(caught.value)
-    assert sentence.endswith(".") and "\n" not in sentence and str(tmp_path) not in sentence
+    message = str(caught.value)
+    assert message.endswith(".") and "\n" not in message and str(tmp_path) not in message
     assert capfd.readouterr() == ("", "")
     assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX permissions")
-def test_files_and_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write_series(tmp_path / "a", noise())[3]
     if os.geteuid():
         file.chmod(0)
@@ -355,7 +361,7 @@ def test_files_and_folders_that_may_not_be_read(tmp_path: Path, monkeypatch: pyt
             return opened(self, *args, **kwargs)
 
         monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(InputError, match=f'"{file.name}" may not be read'):
+    with pytest.raises(InputError, match=f'You do not have permission to read "{file.name}"'):
         read_volume(tmp_path)
 
 
@@ -374,7 +380,7 @@ def series_of(folder: Path, number: int, **values: object) -> str:
     return uid
 
 
-def test_the_only_chest_ct_is_taken(tmp_path: Path) -> None:
+def test_the_only_chest_ct_is_chosen(tmp_path: Path) -> None:
     uid = series_of(tmp_path, 2)
     series_of(tmp_path, 1, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
     series_of(tmp_path, 3, Modality="PT", SOPClassUID="1.2.840.10008.5.1.4.1.1.128")
@@ -387,7 +393,7 @@ def test_the_only_chest_ct_is_taken(tmp_path: Path) -> None:
     assert read_volume(tmp_path).source["series_uid"] == uid
 
 
-def test_scout_views_and_screenshots_within_the_series_are_left_out(tmp_path: Path) -> None:
+def test_scout_views_and_screenshots_within_the_series_are_skipped(tmp_path: Path) -> None:
     uid = series_of(tmp_path / "a", 2)
     scout = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"], "ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}
     for name, values in (("b", scout), ("c", {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"})):
@@ -418,25 +424,25 @@ def test_several_reconstructions_are_listed_and_can_be_chosen(tmp_path: Path) ->
         f'  number 3, "Thorax 2.0 B30f", 60 slices of 2 mm, kernel B30f, UID …{soft[-8:]}',
         f'  number 4, "Thorax 1.0 B70f", 60 slices of 1 mm, kernel B70f, UID …{sharp[-8:]}',
     ]
-    for wanted, number in (("3", 3), (soft, 3), (f"…{sharp[-8:]}", 4), (" 4 ", 4), (sharp[-12:], 4)):
-        assert np.array_equal(read_volume(tmp_path, series=wanted).array, noise(CHEST.shape, number))
+    for identifier, number in (("3", 3), (soft, 3), (f"…{sharp[-8:]}", 4), (" 4 ", 4), (sharp[-12:], 4)):
+        assert np.array_equal(read_volume(tmp_path, series=identifier).array, noise(CHEST.shape, number))
     with pytest.raises(InputError, match=r'There is no series "99".*\n.*number 3.*\n.*number 4'):
         read_volume(tmp_path, series="99")
     with pytest.raises(InputError, match="There is no series"):
         read_volume(tmp_path, series="")
-    with pytest.raises(InputError, match="holds MR images"):
+    with pytest.raises(InputError, match="contains MR images"):
         read_volume(tmp_path, series="7")
 
 
-def test_a_number_that_two_series_share_is_asked_about(tmp_path: Path) -> None:
+def test_a_series_number_that_two_series_share_is_ambiguous(tmp_path: Path) -> None:
     uid = series_of(tmp_path / "study 1", 3)
     series_of(tmp_path / "study 2", 3)
-    with pytest.raises(InputError, match=r'Several series go by "3".*end of its UID'):
+    with pytest.raises(InputError, match=r'Several series match "3".*end of its UID'):
         read_volume(tmp_path, series="3")
     assert read_volume(tmp_path, series=uid).source["series_uid"] == uid
 
 
-def test_when_nothing_is_a_ct_the_reasons_are_listed(tmp_path: Path) -> None:
+def test_without_a_ct_the_reasons_are_listed(tmp_path: Path) -> None:
     series_of(tmp_path, 1, Modality="MR")
     series_of(tmp_path, 2, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
     with pytest.raises(InputError, match=r"None of the series.*\n.*MR images.*\n.*scout view"):
@@ -445,7 +451,7 @@ def test_when_nothing_is_a_ct_the_reasons_are_listed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "slices", "low"), [("P001", 148, -346.1), ("cap001", 168, -401.9)])
 def test_real_series(shared_data: Path, name: str, slices: int, low: float) -> None:
-    """JPEG lossless, 12 of 16 bits; the factory writes neither."""
+    """JPEG lossless with 12 of 16 bits, neither of which the DICOM factory writes."""
     folder = shared_data / "covid_ct_md" / name
     volume = read_volume(folder)
     assert volume.array.shape == (slices, 512, 512)
@@ -458,14 +464,14 @@ def test_real_series(shared_data: Path, name: str, slices: int, low: float) -> N
     assert not any(str(value).startswith(("98C", "99C")) for value in volume.source.values())
 
 
-def test_a_real_series_with_a_file_cut_short(shared_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+def test_a_real_series_with_a_truncated_file(shared_data: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     (series,) = list_series(shared_data / "covid_ct_md" / "P001")
-    files = [item.path for item in stack(series.slices)[1][:20]]
+    files = [item.path for item in arrange_slices(series.slices)[1][:20]]
     for file in files:
         shutil.copy(file, tmp_path)
-    victim = tmp_path / files[7].name
-    victim.unlink()
-    victim.write_bytes(files[7].read_bytes()[:-400])
-    with pytest.raises(InputError, match=f'"{victim.name}" is damaged'):
+    truncated = tmp_path / files[7].name
+    truncated.unlink()
+    truncated.write_bytes(files[7].read_bytes()[:-400])
+    with pytest.raises(InputError, match=f'"{truncated.name}" is damaged'):
         read_volume(tmp_path)
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Image files, right and wrong in every way that we know of."""
+"""Reading of image files: valid ones, and every known kind of invalid one."""
 
 import gzip
 import shutil
@@ -43,7 +43,7 @@ def test_any_grid_comes_back(tmp_path: Path, grid: Grid, ending: str, seed: int,
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, ".NII.GZ", ".NRRD", ".MHA"])
-def test_every_kind_of_file_passes_without_a_word(tmp_path: Path, capfd: pytest.CaptureFixture, ending: str) -> None:
+def test_every_kind_of_file_is_read_without_warnings(tmp_path: Path, capfd: pytest.CaptureFixture, ending: str) -> None:
     path = write(tmp_path / f"ct{ending.lower()}").rename(tmp_path / f"ct{ending}")
     volume = read_volume(path)
     assert np.array_equal(volume.array, noise())
@@ -54,7 +54,7 @@ def test_every_kind_of_file_passes_without_a_word(tmp_path: Path, capfd: pytest.
 
 @pytest.mark.parametrize("name", ["患者 Ünïcode Пациент", "/".join(["a very long name of a folder " * 4] * 4)])
 @pytest.mark.parametrize("ending", [*ENDINGS, ""])
-def test_letters_and_length_of_paths_do_not_matter(tmp_path: Path, name: str, ending: str) -> None:
+def test_paths_may_be_long_and_contain_any_letters(tmp_path: Path, name: str, ending: str) -> None:
     folder = tmp_path / name
     if ending:
         path = write(folder / f"Grün ß{ending}")
@@ -72,7 +72,7 @@ def test_whole_numbers_of_any_type_become_int16(tmp_path: Path, kind: type) -> N
     assert np.array_equal(array, noise())
 
 
-def test_fractions_stay_float32_and_nothing_is_less_than_air(tmp_path: Path) -> None:
+def test_fractions_stay_float32_and_values_below_air_are_raised(tmp_path: Path) -> None:
     values = noise().astype(np.float64) + 0.25
     values[:, 0] = -3024
     array = read_volume(write(tmp_path / "ct.mha", values)).array
@@ -81,13 +81,13 @@ def test_fractions_stay_float32_and_nothing_is_less_than_air(tmp_path: Path) -> 
     assert np.array_equal(array[:, 1:], np.maximum(values[:, 1:], -1024))
 
 
-def test_scaling_of_nifti_is_applied(tmp_path: Path) -> None:
+def test_nifti_scaling_is_applied(tmp_path: Path) -> None:
     path = write(tmp_path / "ct.nii", noise() + 1024)
     patch(path, 112, "<2f", 1, -1024)
     assert np.array_equal(read_volume(path).array, noise())
 
 
-def test_a_fourth_axis_of_one_image_does_not_matter(tmp_path: Path) -> None:
+def test_a_fourth_axis_of_length_one_is_ignored(tmp_path: Path) -> None:
     image = sitk.JoinSeries([GRID.to_image(noise())])
     sitk.WriteImage(image, str(tmp_path / "ct.nii"))
     patch(tmp_path / "ct.nii", 40, "<h", 4)
@@ -97,7 +97,7 @@ def test_a_fourth_axis_of_one_image_does_not_matter(tmp_path: Path) -> None:
 # Windows for images that lost their Hounsfield units.
 
 
-def test_a_window_makes_hounsfield_units_of_grey_values(tmp_path: Path) -> None:
+def test_a_window_converts_grey_values_to_hounsfield_units(tmp_path: Path) -> None:
     grey = (np.arange(12 * 16 * 20) % 256).astype(np.uint8).reshape(12, 16, 20)
     path = write(tmp_path / "grey.nii.gz", grey)
     with pytest.raises(InputError, match="grey values"):
@@ -115,26 +115,26 @@ def test_a_window_makes_hounsfield_units_of_grey_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("array", "window", "words"),
     [
-        (noise(), (-1000, 400), "holds -1024 to 399 and no 8-bit grey values"),
-        (noise() + 1024, (-1000, 400), "no 8-bit grey values"),
+        (noise(), (-1000, 400), "contains values from -1024 to 399, which are not 8-bit grey values"),
+        (noise() + 1024, (-1000, 400), "not 8-bit grey values"),
         (noise() % 3, (-1000, 400), "is a segmentation"),
-        (noise() % 256, (400, -1000), "400 to -1000 is not one"),
-        (noise() % 256, (-1000, float("nan")), "is not one"),
-        (noise().astype(np.float32) * np.nan, (-1000, 400), "no 8-bit grey values"),
+        (noise() % 256, (400, -1000), "400 to -1000 is not valid"),
+        (noise() % 256, (-1000, float("nan")), "is not valid"),
+        (noise().astype(np.float32) * np.nan, (-1000, 400), "not 8-bit grey values"),
     ],
 )
-def test_windows_that_make_no_sense_are_refused(tmp_path: Path, array: np.ndarray, window: tuple, words: str) -> None:
+def test_unusable_windows_are_rejected(tmp_path: Path, array: np.ndarray, window: tuple, words: str) -> None:
     with pytest.raises(InputError, match=words):
         read_volume(write(tmp_path / "ct.nrrd", array), window=window)
 
 
-def test_a_window_for_a_dicom_series_with_hounsfield_units_is_refused(tmp_path: Path) -> None:
+def test_a_window_is_rejected_for_a_dicom_series_with_hounsfield_units(tmp_path: Path) -> None:
     write_series(tmp_path, noise())
-    with pytest.raises(InputError, match="leave the window out"):
+    with pytest.raises(InputError, match="Omit the window"):
         read_volume(tmp_path, window=(-1000, 400))
 
 
-# What is refused: how to make it, and what the sentence must say.
+# Unusable input: how to create it, and the expected message.
 
 Maker = Callable[[Path], Path]
 
@@ -147,7 +147,7 @@ def patch(path: Path, offset: int, layout: str, *values: float) -> Path:
 
 
 def patched(offset: int, layout: str, *values: float) -> Maker:
-    """A NIfTI file with other numbers in its header."""
+    """A NIfTI file with changed numbers in its header."""
     return lambda folder: patch(write(folder / "ct.nii"), offset, layout, *values)
 
 
@@ -162,7 +162,7 @@ def replaced(name: str, old: bytes, new: bytes) -> Maker:
 
 
 def cut(name: str, part: float | int, compress: bool = False) -> Maker:
-    """A file of which a part is there (a fraction) or of which some last bytes are not (a negative number)."""
+    """A file cut to a fraction of its length, or (negative number) without its last bytes."""
 
     def make(folder: Path) -> Path:
         path = write(folder / name, compress=compress)
@@ -174,7 +174,7 @@ def cut(name: str, part: float | int, compress: bool = False) -> Maker:
 
 
 def flipped(name: str) -> Maker:
-    """A compressed file with one byte wrong in its middle."""
+    """A compressed file with a wrong byte in its middle."""
 
     def make(folder: Path) -> Path:
         path = write(folder / name, compress=True)
@@ -248,16 +248,19 @@ def nan_somewhere(value: float) -> np.ndarray:
     return array
 
 
-REFUSED: dict[str, tuple[Maker, str]] = {
-    "not there": (lambda folder: folder / "nothing.nii.gz", 'There is no file or folder "nothing.nii.gz"'),
+UNUSABLE: dict[str, tuple[Maker, str]] = {
+    "missing file": (lambda folder: folder / "nothing.nii.gz", 'There is no file or folder "nothing.nii.gz"'),
     "name too long": (lambda folder: folder / ("x" * 300), "cannot be read|There is no file"),
-    "extension": (content("scan.png", b"x" * 200), r'"scan.png" is no CT file .* \.nii, \.nii\.gz, .* or \.mhd file'),
-    "no extension": (content("scan", b"x" * 200), '"scan" is no CT file'),
+    "extension": (
+        content("scan.png", b"x" * 200),
+        r'"scan.png" is not a supported CT file.* \.nii, \.nii\.gz, .* or \.mhd file',
+    ),
+    "no extension": (content("scan", b"x" * 200), '"scan" is not a supported CT file'),
     **{f"zero bytes{ending}": (content(f"ct{ending}", b""), r"is empty \(0 bytes\)") for ending in ENDINGS},
     **{f"random bytes{ending}": (random_bytes(f"ct{ending}"), "damaged or not a") for ending in ENDINGS},
     "random bytes, gzipped": (content("ct.nii.gz", gzip.compress(bytes(range(256)) * 20)), "damaged or not a NIfTI"),
     **{
-        f"{part} of {name}{' compressed' * compress}": (cut(name, part, compress), "incomplete, its end is missing")
+        f"{part} of {name}{' compressed' * compress}": (cut(name, part, compress), "incomplete: its end is missing")
         for name, compress in [("ct.nii.gz", True), ("ct.nii", False), ("ct.mha", True), ("ct.mha", False)]
         for part in (-1, 0.6, 0.1)
     },
@@ -268,8 +271,8 @@ REFUSED: dict[str, tuple[Maker, str]] = {
     "cut NRRD": (cut("ct.nrrd", -1), "damaged or not a NRRD file"),
     "cut compressed NRRD": (cut("ct.nrrd", -20, True), "incomplete"),
     **{f"wrong byte in {name}": (flipped(name), "damaged") for name in ("ct.nii.gz", "ct.nrrd", "ct.mha")},
-    "header without data, NRRD": (lone_header("ct.nhdr", "ct.raw"), 'data file "ct.raw" .* not there.* one folder'),
-    "header without data, Meta": (lone_header("ct.mhd", "ct.raw"), 'data file "ct.raw" .* not there.* one folder'),
+    "header without data, NRRD": (lone_header("ct.nhdr", "ct.raw"), 'data file "ct.raw" .* is missing.* one folder'),
+    "header without data, Meta": (lone_header("ct.mhd", "ct.raw"), 'data file "ct.raw" .* is missing.* one folder'),
     "short data, NRRD": (short_data("ct.nhdr", "ct.raw"), "damaged or not a NRRD file"),
     "short data, Meta": (short_data("ct.mhd", "ct.raw"), "incomplete"),
     "NIfTI-2": (content("ct.nii", struct.pack("<i4s", 540, b"n+2\0") + bytes(900)), "NIfTI-2"),
@@ -290,11 +293,11 @@ REFUSED: dict[str, tuple[Maker, str]] = {
     "MetaImage too large": (replaced("ct.mha", b"= 20 16 12\n", b"= 20 16 99999999\n"), "incomplete"),
     "one slice": (values("ct.nrrd", noise((1, 16, 20)), Grid((1, 16, 20))), "single slice"),
     "two-dimensional": (image("ct.nrrd", lambda: GRID.to_image(noise())[:, :, 3]), '"ct.nrrd" is a single slice'),
-    "four-dimensional NIfTI": (image("ct.nii.gz", four_dimensional), "2 images one after the other"),
-    "four-dimensional NRRD": (image("ct.nrrd", four_dimensional), "2 images one after the other"),
-    "colour NIfTI": (image("ct.nii.gz", colour), "3 values in each voxel"),
-    "colour NRRD": (image("ct.nrrd", colour), "3 values in each voxel"),
-    "colour MetaImage": (image("ct.mha", colour), "3 values in each voxel"),
+    "four-dimensional NIfTI": (image("ct.nii.gz", four_dimensional), r"a sequence of 2 images \(4D\)"),
+    "four-dimensional NRRD": (image("ct.nrrd", four_dimensional), r"a sequence of 2 images \(4D\)"),
+    "colour NIfTI": (image("ct.nii.gz", colour), "3 values per voxel"),
+    "colour NRRD": (image("ct.nrrd", colour), "3 values per voxel"),
+    "colour MetaImage": (image("ct.mha", colour), "3 values per voxel"),
     "NaN": (values("ct.nii.gz", nan_somewhere(np.nan)), "not numbers"),
     "minus infinity": (values("ct.nii.gz", nan_somewhere(-np.inf)), "not numbers"),
     "label map": (values("ct.nii.gz", (noise() > 0).astype(np.uint8)), "is a segmentation"),
@@ -302,15 +305,15 @@ REFUSED: dict[str, tuple[Maker, str]] = {
     "0 to 1": (values("ct.nii.gz", ((noise() + 1024) / 1424).astype(np.float32)), "grey values"),
     "not rescaled": (values("ct.nii.gz", noise() + 1024), "not Hounsfield units"),
 }
-REFUSED["NIfTI spacing absurd"] = (
+UNUSABLE["NIfTI spacing absurd"] = (
     lambda folder: patch(patch(write(folder / "ct.nii"), 252, "<2h", 1, 0), 80, "<f", 1e6),
     "cannot be right",
 )
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_refused_in_one_clear_sentence(tmp_path: Path, capfd: pytest.CaptureFixture, name: str) -> None:
-    make, words = REFUSED[name]
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_unusable_input_is_explained(tmp_path: Path, capfd: pytest.CaptureFixture, name: str) -> None:
+    make, words = UNUSABLE[name]
     folder = tmp_path / "files"
     folder.mkdir()
     path = make(folder)
@@ -318,26 +321,26 @@ def test_refused_in_one_clear_sentence(tmp_path: Path, capfd: pytest.CaptureFixt
     before = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")}
     with pytest.raises(InputError, match=words) as caught:
         check_volume(read_volume(path))
-    sentence = str(caught.value)
-    assert sentence.endswith(".") and ": " in sentence and "\n" not in sentence and str(tmp_path) not in sentence
+    message = str(caught.value)
+    assert message.endswith(".") and ". " in message and "\n" not in message and str(tmp_path) not in message
     assert capfd.readouterr() == ("", "")
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*")} == before
 
 
-def test_a_series_of_an_image_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="in a DICOM folder only"):
+def test_a_series_cannot_be_chosen_in_an_image_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="only in a DICOM folder"):
         read_volume(write(tmp_path / "ct.nrrd"), series="4")
 
 
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (PermissionError(13, "Permission denied"), '"ct.nii.gz" may not be read'),
+        (PermissionError(13, "Permission denied"), 'permission to read "ct.nii.gz"'),
         (OSError(5, "Input/output error"), r'"ct.nii.gz" cannot be read \(Input/output error\)'),
-        (MemoryError(), 'memory does not hold "ct.nii.gz"'),
+        (MemoryError(), 'not enough memory for "ct.nii.gz"'),
     ],
 )
-def test_what_the_system_refuses_is_said_in_plain_words(
+def test_errors_of_the_operating_system_are_explained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
     path = write(tmp_path / "ct.nii.gz")
@@ -350,13 +353,13 @@ def test_what_the_system_refuses_is_said_in_plain_words(
         read_volume(path)
 
 
-def test_itk_may_warn_again_afterwards(tmp_path: Path) -> None:
+def test_itk_warnings_are_restored_afterwards(tmp_path: Path) -> None:
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     read_volume(write(tmp_path / "ct.nrrd"))
     assert sitk.ProcessObject.GetGlobalWarningDisplay() == before
 
 
-def test_real_files_are_cts_and_their_masks_are_not(shared_data: Path) -> None:
+def test_real_cts_pass_the_check_and_their_masks_do_not(shared_data: Path) -> None:
     folder = shared_data / "covid19_ct_seg_hu"
     volume: Volume = read_volume(folder / "coronacases_003_run0_ct.nii.gz")
     assert volume.array.shape == (8, 263, 390)

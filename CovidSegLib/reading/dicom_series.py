@@ -1,0 +1,182 @@
+"""List the DICOM series in a folder, and choose the chest CT."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import InputError
+from .dicom_header import CT_SOP_CLASSES, SeriesHeader, SliceHeader, read_header
+
+#: A chest CT has at least this many slices over this length. Bolus tracking and planning slices have fewer.
+CHEST_SLICES, CHEST_MM = 10, 100.0
+_REFORMATTED = {"MPR", "PROJECTION IMAGE", "MIP", "MINIP"}
+_MODALITIES = {
+    "MR": "MR images",
+    "PT": "PET images",
+    "NM": "nuclear medicine images",
+    "CR": "plain X-ray images",
+    "DX": "plain X-ray images",
+    "RF": "fluoroscopy images",
+    "XA": "angiography images",
+    "MG": "mammograms",
+    "US": "ultrasound images",
+    "SEG": "a segmentation",
+    "RTSTRUCT": "contours of structures",
+    "SR": "a report",
+    "PR": "a presentation state",
+    "KO": "a selection of key images",
+    "OT": "pictures",
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """Files in a folder that share a series UID and contain the same kind of image.
+
+    Attributes:
+        header: Attributes of the series.
+        slices: Its slices in no particular order; empty if it contains no images.
+    """
+
+    header: SeriesHeader
+    slices: tuple[SliceHeader, ...]
+
+    @property
+    def unusable_content(self) -> str | None:
+        """What the series contains instead of a CT, as a noun phrase; None if it contains CT slices."""
+        header = self.header
+        if header.modality != "CT":
+            return _MODALITIES.get(header.modality, f"data of another kind ({header.modality})") + " and no CT"
+        if "LOCALIZER" in header.image_type:
+            return "only the localizer (scout view) of a CT"
+        if header.sop_class not in CT_SOP_CLASSES or header.colour:
+            return "screenshots (secondary capture) of a CT, which have lost their Hounsfield units"
+        if header.rescale_type not in ("", "HU", "US"):  # US: unspecified
+            return f"CT values that are not Hounsfield units but {header.rescale_type}"
+        return None
+
+    @property
+    def is_likely_chest_ct(self) -> bool:
+        """Whether the series has enough axial CT slices, over a sufficient length, to be the chest CT of a folder."""
+        if self.unusable_content or len(self.slices) < CHEST_SLICES:
+            return False
+        if not _REFORMATTED.isdisjoint(self.header.image_type):
+            return False
+        orientation, positions = self.slices[0].orientation, [item.position for item in self.slices]
+        if orientation is None or None in positions:
+            return True  # reading the series explains what is missing
+        normal = np.cross(orientation[:3], orientation[3:])
+        return bool(abs(normal[2]) > np.sqrt(0.5) and np.ptp(np.array(positions) @ normal) >= CHEST_MM)
+
+
+def list_series(folder: Path, *, nested: bool = True) -> list[Series]:
+    """List the DICOM series in a folder. Other files are skipped.
+
+    Args:
+        folder: The folder to search. Hidden files are skipped.
+        nested: Whether to search subfolders.
+
+    Returns:
+        The series, ordered by series number.
+
+    Raises:
+        InputError: A DICOM file is damaged or cannot be opened. It is not skipped, because a slice that is missing at
+            either end of a scan would go unnoticed.
+        OSError: A folder cannot be opened.
+    """
+    headers = [header for path in _files(folder, nested) if (header := read_header(path))]
+    headers.sort(key=lambda header: _group_key(header[0]))
+    series = [
+        Series(group[0][0], tuple(item for _, slices in group for item in slices))
+        for _, members in groupby(headers, key=lambda header: _group_key(header[0]))
+        if (group := list(members))
+    ]
+    return sorted(
+        series, key=lambda item: (item.header.number is None, item.header.number or 0, item.header.series_uid)
+    )
+
+
+def _files(folder: Path, nested: bool) -> Iterator[Path]:
+    def fail(error: OSError) -> None:  # os.walk skips folders that it cannot open; their slices would be missing
+        raise error
+
+    for root, folders, names in os.walk(folder, onerror=fail):
+        folders[:] = sorted(name for name in folders if nested and not name.startswith("."))
+        for name in sorted(names):
+            path = Path(root, name)
+            if not name.startswith(".") and name.upper() != "DICOMDIR" and path.is_file():
+                yield path
+
+
+def _group_key(header: SeriesHeader) -> tuple[str, str, bool]:
+    """Separate a scan from scout views and screenshots, which some scanners and viewers put into the same series."""
+    return header.series_uid, header.sop_class, "LOCALIZER" in header.image_type
+
+
+def choose_series(series: Sequence[Series], identifier: str | None = None) -> Series:
+    """Choose the chest CT, or the series with the given number or UID.
+
+    Args:
+        series: All series of a folder, at least one.
+        identifier: A series number, or a series UID or the end of one. If None, the chest CT is chosen.
+
+    Raises:
+        InputError: No series fits, or several do. The message lists them, so that the user can choose.
+    """
+    if identifier is not None:
+        return _find_series(series, identifier.strip().lstrip("…"))
+    if len(series) == 1:
+        return series[0]
+    likely = [item for item in series if item.is_likely_chest_ct]
+    candidates = likely or [item for item in series if not item.unusable_content]
+    if not candidates:
+        raise InputError(f"None of the series in the folder is a chest CT. Choose another folder.\n{_listing(series)}")
+    if len(candidates) > 1:
+        raise InputError(
+            "The folder contains several CT series. Choose one with --series and its number or the end of its UID:\n"
+            f"{_listing(candidates)}"
+        )
+    return candidates[0]
+
+
+def _find_series(series: Sequence[Series], identifier: str) -> Series:
+    """Return the only CT series with this number, or whose UID ends like this."""
+    matches = [item for item in series if str(item.header.number) == identifier]
+    matches = matches or [item for item in series if identifier and item.header.series_uid.endswith(identifier)]
+    if not matches:
+        raise InputError(f'There is no series "{identifier}". Choose one of these with --series:\n{_listing(series)}')
+    matches = [item for item in matches if not item.unusable_content] or matches
+    if len(matches) > 1:
+        raise InputError(
+            f'Several series match "{identifier}". Choose one of these with --series and the end of its UID:\n'
+            f"{_listing(matches)}"
+        )
+    return matches[0]
+
+
+def _listing(series: Sequence[Series]) -> str:
+    """List series, one per line, each with enough of its UID to tell it from the others."""
+    uids = {item.header.series_uid for item in series}
+    length = 8
+    while len({uid[-length:] for uid in uids}) < len(uids):
+        length += 1
+    lines = []
+    for item in series:
+        header = item.header
+        thickness = f" of {header.thickness:g} mm" if header.thickness is not None else ""
+        parts = [
+            f"number {header.number if header.number is not None else '-'}",
+            f'"{header.description}"' if header.description else "no description",
+            f"{len(item.slices)} slices" + thickness,
+            *([f"kernel {header.kernel}"] if header.kernel else []),
+            *([item.unusable_content] if item.unusable_content else []),
+            f"UID …{header.series_uid[-length:]}",
+        ]
+        lines.append("  " + ", ".join(parts))
+    return "\n".join(lines)
