@@ -1,4 +1,4 @@
-"""One training at a time in a folder: processes of a run that was killed may live on for a while, and write."""
+"""A lock against two processes that write to one folder. Processes of a killed training may live on for a while."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ..errors import InputError
 
 try:
     import fcntl
-except ImportError:  # Windows has no locks that end with their process and are not inherited
+except ImportError:  # Windows has no locks that end with their process and are not inherited by others
     fcntl = None  # type: ignore[assignment]
 
-#: Of file systems that have no locks.
-NONE_THERE = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
+#: Errors of file systems without locks.
+UNSUPPORTED = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS}
 
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Within it no other process gets as far; the lock ends with the process, however that ends.
+    """Keep other processes out of the `with` block. The lock ends with the process, however that ends.
 
     Args:
-        path: A file of the run, which must not be opened by this process meanwhile: closing it would end the lock.
+        path: The file to lock. This process must not open it in the meantime, because closing it would end the lock.
 
     Raises:
-        InputError: Another process is there.
+        InputError: Another process holds the lock.
     """
     if fcntl is None:
         yield
@@ -40,6 +40,6 @@ def exclusive_lock(path: Path) -> Iterator[None]:
                     f'Another process is writing to "{path.parent.name}". Wait until it has ended or end it, or choose '
                     "another folder."
                 ) from error
-            if error.errno not in NONE_THERE:
+            if error.errno not in UNSUPPORTED:
                 raise
         yield

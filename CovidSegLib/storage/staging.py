@@ -1,7 +1,7 @@
-"""Puts all files of a result into a folder together, or none of them.
+"""Write all files of a result into a folder, or none of them.
 
-The files are written to a temporary folder inside the folder that they are meant for, so on the same disk, and renamed
-at the end. Whatever happens before that leaves the folder as it was.
+The files are written to a temporary folder inside their destination, so on the same disk, and renamed at the end. After
+any failure before that, the destination is as it was.
 """
 
 from __future__ import annotations
@@ -17,21 +17,26 @@ from ..errors import InputError
 from .disk_errors import explain_disk_errors
 
 PREFIX = ".covidseg-"
-#: Temporary folders of runs that were killed are removed when they are older than this.
+#: Age at which temporary folders of killed processes are removed.
 LEFTOVER_SECONDS = 3600.0
-#: Less room than this on the disk, and a run is not started.
+#: Free space below which no long computation is started.
 ROOM_MB = 50
 
 
 def check_writable(out: Path, names: Collection[str], *, overwrite: bool) -> None:
-    """Try whether `staged_files` would work, without leaving anything behind.
+    """Check that `staged_files` would succeed, without leaving anything behind.
+
+    Args:
+        out: The destination.
+        names: All names that files of a result may have.
+        overwrite: Whether an earlier result may be replaced.
 
     Raises:
-        InputError: `out` is a file, cannot be made or written, its disk is full, or it holds earlier results.
+        InputError: `out` is a file, cannot be created or written, its disk is full, or it contains an earlier result.
     """
     with explain_disk_errors(out):
         _check_names(out, names, overwrite)
-        with _folder_in(out, keep=False) as folder:
+        with _temporary_folder(out, keep=False) as folder:
             (folder / "trial").write_bytes(b"trial")
             if shutil.disk_usage(folder).free < ROOM_MB * 1_000_000:
                 raise InputError(
@@ -41,20 +46,27 @@ def check_writable(out: Path, names: Collection[str], *, overwrite: bool) -> Non
 
 @contextmanager
 def staged_files(out: Path, names: Collection[str], *, overwrite: bool) -> Iterator[Path]:
-    """Gives an empty folder; what is in it at the end is moved to `out`, which is made where there is none.
+    """Yield an empty folder whose files are moved to `out` at the end of the `with` block.
 
     Args:
-        out: The folder that the files are meant for.
+        out: The destination; created if it does not exist.
         names: All names that files of a result may have.
-        overwrite: Replace an earlier result, that is all files in `out` with one of the names. They stay whole until
-            the new files are, and those for which there is no new one are removed. Other files are left alone.
+        overwrite: Replace an earlier result, that is, all files in `out` with one of the names. They are kept until the
+            new files are complete, and those without a new version are removed. Other files are left alone.
 
     Raises:
         InputError: Same as in `check_writable`. After this and any other exception `out` is as it was.
+
+    Example:
+        >>> out = Path(tempfile.mkdtemp()) / "results"
+        >>> with staged_files(out, ["report.json"], overwrite=False) as folder:
+        ...     _ = (folder / "report.json").write_text("{}")
+        >>> [path.name for path in out.iterdir()]
+        ['report.json']
     """
     with explain_disk_errors(out):
         _check_names(out, names, overwrite)
-        with _folder_in(out, keep=True) as folder:
+        with _temporary_folder(out, keep=True) as folder:
             yield folder
             _check_names(out, names, overwrite)
             _swap(folder, out, names)
@@ -63,23 +75,23 @@ def staged_files(out: Path, names: Collection[str], *, overwrite: bool) -> Itera
 def _check_names(out: Path, names: Collection[str], overwrite: bool) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f'"{out}" is a file. Choose a folder for the results.')
-    there = sorted(name for name in names if (out / name).exists())
-    for name in there:
+    existing = sorted(name for name in names if (out / name).exists())
+    for name in existing:
         if (out / name).is_dir():
             raise InputError(f'In "{out}" there is a folder named "{name}". Choose another folder for the results.')
-    if there and not overwrite:
+    if existing and not overwrite:
         raise InputError(
-            f'"{out}" already holds results ({", ".join(there)}). Choose another folder, or allow overwriting.'
+            f'"{out}" already holds results ({", ".join(existing)}). Choose another folder, or allow overwriting.'
         )
 
 
 @contextmanager
-def _folder_in(out: Path, *, keep: bool) -> Iterator[Path]:
-    """A temporary folder in `out`; `out` and its parents are made for it, and stay if `keep` and nothing is raised."""
-    missing = []
+def _temporary_folder(out: Path, *, keep: bool) -> Iterator[Path]:
+    """Yield a temporary folder in `out`. `out` and its parents are created, and stay if `keep` and nothing fails."""
+    created = []
     folder = out
     while not folder.exists():
-        missing.append(folder)
+        created.append(folder)
         folder = folder.parent
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -89,16 +101,15 @@ def _folder_in(out: Path, *, keep: bool) -> Iterator[Path]:
             yield folder
         finally:
             _remove(folder)
-        missing = [] if keep else missing
+        created = [] if keep else created
     finally:
-        for folder in missing:
-            # Not empty where somebody else has put something there meanwhile.
-            with suppress(OSError):
+        for folder in created:
+            with suppress(OSError):  # another program has written into it
                 folder.rmdir()
 
 
 def _swap(folder: Path, out: Path, names: Collection[str]) -> None:
-    """Move earlier results out of `out` and new ones in; on failure, everything back."""
+    """Move the earlier result out of `out` and the new one in. If that fails, move everything back."""
     new = sorted(path.name for path in folder.iterdir())
     earlier = folder / "earlier"
     earlier.mkdir()
@@ -119,7 +130,7 @@ def _swap(folder: Path, out: Path, names: Collection[str]) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a temporary folder, unless it holds earlier results that could not be moved back."""
+    """Remove a temporary folder, unless it contains earlier results that could not be moved back."""
     if not any(folder.glob("earlier/*")):
         shutil.rmtree(folder, ignore_errors=True)
 

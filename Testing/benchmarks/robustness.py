@@ -60,14 +60,14 @@ def _cut(hu: np.ndarray) -> np.ndarray:
 
 #: The change, and how it is undone in the masks.
 CHANGES: dict[str, tuple[Change, Change]] = {
-    "50 HU more": (lambda hu: hu + 50, _same),
-    "50 HU less": (lambda hu: hu - 50, _same),
+    "50 HU added": (lambda hu: hu + 50, _same),
+    "50 HU subtracted": (lambda hu: hu - 50, _same),
     "noise of 60 HU": (_noise, _same),
     "a softer kernel": (_blurred, _same),
     "a sharper kernel": (_sharpened, _same),
     "256 levels of a lung window": (_window, _same),
     "field of view cut to 80 %": (_cut, _same),
-    "lying prone, but the header says supine": (lambda hu: hu[:, ::-1], lambda masks: masks[:, ::-1]),
+    "prone, but the header says supine": (lambda hu: hu[:, ::-1], lambda masks: masks[:, ::-1]),
     "left and right swapped": (lambda hu: hu[:, :, ::-1], lambda masks: masks[:, :, ::-1]),
 }
 #: Slices averaged by this many.
