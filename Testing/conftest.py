@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures for all tests."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of the user's models, which is empty: those of whoever runs the tests stay out of them."""
+    """An empty folder in place of the user's models, so that models on this computer do not affect the tests."""
     monkeypatch.setenv("COVIDSEG_MODELS", str(tmp_path / "own models"))
     return tmp_path / "own models"
 
@@ -18,5 +18,5 @@ def shared_data() -> Path:
     """The folder with real CTs: COVIDSEG_DATA, or shared/data beside the repository."""
     folder = Path(os.environ.get("COVIDSEG_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not folder.is_dir():
-        pytest.skip(f"no real CTs at {folder}; set COVIDSEG_DATA to the folder that holds covid_ct_md")
+        pytest.skip(f"no real CTs at {folder}; set COVIDSEG_DATA to the folder that contains covid_ct_md")
     return folder

@@ -1,4 +1,4 @@
-"""A tiny chest written as each data set lays its files out."""
+"""A tiny chest, written in the layout of each data set."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from support.tiny_case import chest_case
 CHEST = chest_case()
 NONE = np.zeros(CHEST.scan.hu.shape, np.uint8)
 LUNGS = CHEST.lungs.astype(np.uint8)
-#: 1 on the one side and 2 on the other, as the two lungs are numbered.
+#: Labels 1 and 2 for the two lungs.
 SIDES = LUNGS * np.where(np.arange(48) < 24, 2, 1).astype(np.uint8)
 INFECTION = CHEST.infection.astype(np.uint8)
-#: The chest as an eight-bit picture of -1250 to 250 HU, and the HU that are put back from it.
+#: The chest as an eight-bit image of -1250 to 250 HU, and the HU that are restored from it.
 GREY = np.clip(np.rint((CHEST.scan.hu + 1250.0) * 255 / 1500), 0, 255).astype(np.uint8)
-PUT_BACK = np.rint(GREY * np.float32(1500 / 255) - 1250)
+RESTORED = np.rint(GREY * np.float32(1500 / 255) - 1250)
 
 
 def write(
     file: Path, array: np.ndarray, spacing: tuple[float, float, float] = (7.0, 7.0, 3.0), at: float = 5.0
 ) -> None:
-    """An image that is stored from head to feet, as scanners do; `array` runs from feet to head."""
+    """Write an image from head to feet, as scanners do; `array` runs from feet to head."""
     file.parent.mkdir(parents=True, exist_ok=True)
     image = sitk.GetImageFromArray(np.ascontiguousarray(array[::-1]))
     image.SetSpacing(spacing)
@@ -110,7 +110,7 @@ def nnunet(folder: Path) -> None:
     (folder / "dataset.json").write_text(json.dumps({"channel_names": {"0": "CT"}, "labels": labels}))
 
 
-def nnunet_of_old(folder: Path) -> None:
+def nnunet_version_1(folder: Path) -> None:
     nnunet(folder)
     labels = {"0": "background", "1": "lung", "2": "lung_right", "3": "lesion"}
     (folder / "dataset.json").write_text(json.dumps({"modality": {"0": "CT"}, "labels": labels}))
@@ -127,7 +127,7 @@ def pairs_in_one(folder: Path) -> None:
     write(folder / "a_lung.nii.gz", LUNGS)
 
 
-#: By the function: name of the layout, structures, and patients by scan.
+#: Name of the layout, structures, and patients by scan, by the function that writes it.
 WRITERS: dict[Callable[[Path], None], tuple[str, set[str], dict[str, str]]] = {
     covid19_ct_seg_hu: (
         "covid19_ct_seg_hu",
@@ -157,7 +157,7 @@ WRITERS: dict[Callable[[Path], None], tuple[str, set[str], dict[str, str]]] = {
     covid_19_20: ("covid_19_20", {"infection"}, {"volume-covid19-A-0003": "volume-covid19-A-0003"}),
     mosmed: ("mosmed", {"infection"}, {"study_0255": "study_0255"}),
     nnunet: ("nnunet", {"lungs", "infection"}, {"covid_007": "covid_007"}),
-    nnunet_of_old: ("nnunet", {"lungs", "infection"}, {"covid_007": "covid_007"}),
+    nnunet_version_1: ("nnunet", {"lungs", "infection"}, {"covid_007": "covid_007"}),
     pairs: ("pairs", {"infection"}, {"a": "a"}),
     pairs_in_one: ("pairs", {"lungs", "infection"}, {"a": "a"}),
 }

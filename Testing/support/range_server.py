@@ -1,4 +1,4 @@
-"""A server on this computer, of one file, that can go on from a byte, and breaks off when it is told to."""
+"""A local server of one file that supports byte ranges and can break connections."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Served:
-    """What is served, and what was asked for.
+    """The file that is served, and the requests.
 
     Attributes:
-        content: The file, at every address but that of "none.zip".
+        content: The file, at every address except that of "none.zip".
         tag: Its ETag.
-        break_after: Of each of the next answers, the bytes after which the connection breaks.
-        ranges: The Range of each request; None where it asked for all.
-        address: Of the server.
+        break_after: For each of the next responses, the bytes after which the connection breaks.
+        ranges: The Range header of each request; None if it requested the whole file.
+        address: Address of the server.
     """
 
     content: bytes
@@ -30,7 +30,7 @@ class Served:
 
 @contextmanager
 def serve(served: Served) -> Iterator[Served]:
-    """Serve it in a thread."""
+    """Serve a file in a thread."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

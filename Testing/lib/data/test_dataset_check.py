@@ -1,4 +1,4 @@
-"""Everything that is wrong with a data set is told, file by file."""
+"""Every problem of a data set is reported, file by file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CT, LUNG, INFECTION = "a.nii.gz", "a_lung.nii.gz", "a_infection.nii.gz"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A scan with masks of lungs and infection, which is as it should be."""
+    """A correct scan with masks of lungs and infection."""
     written.pairs_in_one(tmp_path)
     return tmp_path
 
@@ -33,7 +33,7 @@ def with_nan() -> np.ndarray:
     return axial
 
 
-#: Bad file, what does it harm, and what is told.
+#: The bad file, how it is damaged, and what is reported.
 BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "shape": (INFECTION, lambda file: write(file, written.INFECTION[:-1]), "has 48 × 48 × 11 voxels but its CT has 48"),
     "place": (LUNG, lambda file: write(file, written.LUNGS, at=8.0), "is 3 mm away from its CT"),
@@ -52,17 +52,17 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_a_file_that_cannot_be_used_is_named(folder: Path, kind: str) -> None:
-    name, harm, told = BAD[kind]
+    name, harm, message = BAD[kind]
     harm(folder / name)
     data = open_data(folder)
     with pytest.raises(InputError) as error:
         data.cases()
     sentence = str(error.value)
-    assert told in sentence and name in sentence and sentence.endswith(".") and "\n" not in sentence
+    assert message in sentence and name in sentence and sentence.endswith(".") and "\n" not in sentence
     assert sentence in check.check_data(data)["a"].errors
 
 
-def test_a_mask_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_missing_mask_is_reported(tmp_path: Path) -> None:
     written.zenodo(tmp_path)
     missing = tmp_path / "Infection_Mask" / "coronacases_001.nii.gz"
     missing.unlink()
@@ -72,28 +72,28 @@ def test_a_mask_that_is_missing_is_told(tmp_path: Path) -> None:
     assert len(open_data(tmp_path).cases(["radiopaedia_10"])) == 2
 
 
-def test_a_float_ct_in_another_format_may_not_hold_nan_either(folder: Path) -> None:
+def test_a_float_ct_in_another_format_must_not_contain_nan(folder: Path) -> None:
     (folder / CT).unlink()
     write(folder / "a.nrrd", with_nan())
     with pytest.raises(InputError, match=r"a\.nrrd.* values that are not numbers"):
         open_data(folder).cases()
 
 
-def test_good_data_is_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_usable_slices_are_counted(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["data", "check", str(folder)]) == cli.DONE
     infected = int(written.CHEST.infection.any(axis=(1, 2)).sum())
     assert capsys.readouterr().out == f"pairs: 1 patients, 1 scans, 12 slices, {infected} slices with infection\n"
 
 
-def test_an_empty_mask_is_no_more_than_odd(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_mask_is_only_a_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(folder / INFECTION, written.NONE)
     assert cli.main(["data", "check", str(folder)]) == cli.DONE
-    said = capsys.readouterr()
-    assert "12 slices, 0 slices with infection" in said.out
-    assert f'Note: "{folder / INFECTION}" is empty' in said.err
+    output = capsys.readouterr()
+    assert "12 slices, 0 slices with infection" in output.out
+    assert f'Note: "{folder / INFECTION}" is empty' in output.err
 
 
-def test_all_findings_of_all_files_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_findings_of_all_files_are_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for kind in ("no rescaling", "labels", "place"):
         name, harm, _ = BAD[kind]
         harm(folder / name)
@@ -103,13 +103,13 @@ def test_all_findings_of_all_files_are_told(folder: Path, capsys: pytest.Capture
     write(folder / "c_mask.nii.gz", written.INFECTION)
     write(folder / "d.nii.gz", written.CHEST.scan.hu)
     assert cli.main(["data", "check", str(folder)]) == cli.UNUSABLE
-    said = capsys.readouterr()
-    *told, counts = said.out.splitlines()
-    assert [Path(line.split('"')[1]).name for line in told] == [
+    output = capsys.readouterr()
+    *lines, counts = output.out.splitlines()
+    assert [Path(line.split('"')[1]).name for line in lines] == [
         *(CT, INFECTION, LUNG, "b_mask.nii.gz", "b_mask.nii.gz", "d_infection.nii.gz")
     ]
     assert counts.startswith("pairs: 1 patients, 1 scans, 12 slices")
-    assert "3 of 4 scans cannot be used" in said.err
+    assert "3 of 4 scans cannot be used" in output.err
 
 
 def test_whole_scans_are_checked_against_their_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ def test_whole_scans_are_checked_against_their_list(tmp_path: Path, monkeypatch:
     assert found["none"].errors == [f'"{tmp_path / "none"}": There is nothing.']
 
 
-def test_a_folder_without_scans_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_scans_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["data", "check", str(tmp_path)]) == cli.UNUSABLE
     assert "has a known layout" in capsys.readouterr().err
     (tmp_path / "index.json").write_text("[]")

@@ -1,4 +1,4 @@
-"""Data sets are downloaded whole, from where a download broke off, and from nobody who sends something else."""
+"""Data sets are downloaded completely, resumed after interruptions, and verified."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ def test_a_data_set_is_downloaded_and_unpacked(served: Served, tmp_path: Path) -
     assert (out / "scans" / "sub" / "b.txt").read_bytes() == b"b"
     assert sorted(path.name for path in out.iterdir()) == [RECORD, "scans", "scans.zip"]
     download(source(served, md5(served.content)), out)
-    assert served.ranges == [None]  # asked once
+    assert served.ranges == [None]  # requested once
 
 
-def test_a_broken_download_goes_on(served: Served, tmp_path: Path) -> None:
-    """At once, as long as something came; the server is asked for the rest alone."""
+def test_an_interrupted_download_is_resumed(served: Served, tmp_path: Path) -> None:
+    """Immediately, as long as each attempt adds something. Only the missing bytes are requested."""
     served.break_after = [100_000, 49_152]  # the last bytes before a break, less than a chunk, are lost
     download(source(served, md5(served.content)), tmp_path)
     assert served.ranges == [None, "bytes=98304-", "bytes=147456-"]
     assert (tmp_path / "scans" / "a.nii.gz").read_bytes() == PIXELS
 
 
-def test_a_broken_download_goes_on_the_next_time(served: Served, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed_by_the_next_call(served: Served, tmp_path: Path) -> None:
     served.break_after = [100_000, 0]
     with pytest.raises(InputError, match=r"0\.1 MB have arrived: run the command again to continue from there"):
         download(source(served), tmp_path)
@@ -82,7 +82,7 @@ def test_a_broken_download_goes_on_the_next_time(served: Served, tmp_path: Path)
     assert not list(tmp_path.glob("*.part*"))
 
 
-def test_a_file_that_has_changed_is_begun_anew(served: Served, tmp_path: Path) -> None:
+def test_the_download_of_a_changed_file_starts_again(served: Served, tmp_path: Path) -> None:
     served.break_after = [100_000, 0]
     with pytest.raises(InputError):
         download(source(served), tmp_path)
@@ -91,7 +91,7 @@ def test_a_file_that_has_changed_is_begun_anew(served: Served, tmp_path: Path) -
     assert (tmp_path / "scans" / "a.nii.gz").read_bytes() == PIXELS[::-1]
 
 
-def test_a_download_that_broke_after_its_last_byte_is_whole(served: Served, tmp_path: Path) -> None:
+def test_a_download_interrupted_after_its_last_byte_is_complete(served: Served, tmp_path: Path) -> None:
     (tmp_path / "scans.zip.part").write_bytes(served.content)
     (tmp_path / "scans.zip.part.tag").write_text(served.tag)
     download(source(served), tmp_path)
@@ -99,14 +99,14 @@ def test_a_download_that_broke_after_its_last_byte_is_whole(served: Served, tmp_
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha256"])
-def test_another_file_is_refused_and_removed(served: Served, tmp_path: Path, algorithm: str) -> None:
+def test_a_file_with_another_checksum_is_refused_and_removed(served: Served, tmp_path: Path, algorithm: str) -> None:
     wrong = f"{algorithm}:{'0' * (32 if algorithm == 'md5' else 64)}"
     with pytest.raises(InputError, match=r"does not have the checksum that its host publishes, and was removed"):
         download(source(served, wrong), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_the_first_download_is_what_later_ones_are_compared_with(served: Served, tmp_path: Path) -> None:
+def test_later_downloads_are_compared_with_the_first_one(served: Served, tmp_path: Path) -> None:
     download(source(served), tmp_path)
     kept = json.loads((tmp_path / RECORD).read_text())["scans.zip"]
     assert kept["checksum"] == f"sha256:{hashlib.sha256(served.content).hexdigest()}" and not kept["published"]
@@ -122,7 +122,7 @@ def test_the_first_download_is_what_later_ones_are_compared_with(served: Served,
     assert not (tmp_path / "scans.zip").exists()
 
 
-def test_what_cannot_be_reached_is_told(served: Served, tmp_path: Path) -> None:
+def test_failed_downloads_are_reported(served: Served, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"none.zip\?download=1 cannot be downloaded \(Not Found\)\. Check the connection"
     ):
@@ -159,8 +159,8 @@ def linked(name: str, to: str) -> tarfile.TarInfo:
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/escaped", "a/../../escaped", "a\\..\\escaped", "c:escaped"])
-def test_a_zip_file_that_would_write_elsewhere_is_refused(served: Served, tmp_path: Path, name: str) -> None:
-    """And nothing of it stays, nor its checksum, so that it is not taken for the right one the next time."""
+def test_a_zip_file_that_would_write_outside_its_folder_is_refused(served: Served, tmp_path: Path, name: str) -> None:
+    """Neither its files nor its checksum are kept, so that the next download is not compared with it."""
     served.content = zipped(**{"good": b"", name: b""})
     out = tmp_path / "out"
     with pytest.raises(
@@ -172,19 +172,19 @@ def test_a_zip_file_that_would_write_elsewhere_is_refused(served: Served, tmp_pa
 
 
 @pytest.mark.parametrize("member", [tarfile.TarInfo("../escaped"), linked("link", "../../x"), linked("link", "/etc")])
-def test_a_tar_file_that_would_write_elsewhere_is_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
+def test_a_tar_file_that_would_write_outside_its_folder_is_refused(tmp_path: Path, member: tarfile.TarInfo) -> None:
     archive = tarred(tmp_path / "scans.tar", tarfile.TarInfo("good"), member)
     with pytest.raises(InputError, match="would be written outside its folder"):
         unpack(archive)
     assert [path.name for path in tmp_path.iterdir()] == ["scans.tar"]
 
 
-def test_a_folder_of_the_archive_s_name_is_not_doubled(tmp_path: Path) -> None:
+def test_a_folder_with_the_archive_s_name_is_not_nested(tmp_path: Path) -> None:
     folder = unpack(tarred(tmp_path / "Task06_Lung.tar", tarfile.TarInfo("Task06_Lung/imagesTr/a")))
     assert (folder / "imagesTr" / "a").read_bytes() == b"x"
 
 
-def test_what_is_no_archive_is_refused_and_removed(served: Served, tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_archive_is_refused_and_removed(served: Served, tmp_path: Path) -> None:
     served.content = b"<html>Log in</html>"
     with pytest.raises(InputError, match=r'"scans.zip" is not a readable archive'):
         download(source(served), tmp_path)
@@ -205,7 +205,7 @@ def test_the_list_of_data_sets_is_complete() -> None:
             assert re.fullmatch(r"|md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", file.checksum)
 
 
-def test_the_lung_task_has_the_checksum_that_monai_has() -> None:
+def test_the_lung_task_has_the_same_checksum_as_in_monai() -> None:
     from monai.apps import DecathlonDataset
 
     (file,) = sources.find_source("msd-lung").files
@@ -225,5 +225,5 @@ def test_the_command(
         assert message in capsys.readouterr().err
     monkeypatch.setattr(sources, "load_sources", lambda *path: {"tiny": source(served)})
     assert cli.main(["data", "download", "tiny", "-o", str(tmp_path)]) == cli.DONE
-    said = capsys.readouterr().out
-    assert said.index("licence: CC BY 4.0") < said.index(f"Downloaded: {tmp_path / 'scans'}")
+    output = capsys.readouterr().out
+    assert output.index("licence: CC BY 4.0") < output.index(f"Downloaded: {tmp_path / 'scans'}")

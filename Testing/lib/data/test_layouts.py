@@ -1,4 +1,4 @@
-"""Every layout is told from its names and read back exactly."""
+"""Every layout is recognised by its file names and read back exactly."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from CovidSegLib.evaluation import selection
 from CovidSegLib.models import Model
 
 
-def put(tmp_path: Path, writer: Callable[[Path], None]) -> Path:
-    """A data set in a folder of its own, below `tmp_path`."""
+def write_data_set(tmp_path: Path, writer: Callable[[Path], None]) -> Path:
+    """Write a data set into a folder of its own below `tmp_path`."""
     folder = tmp_path / writer.__name__
     folder.mkdir()
     writer(folder)
@@ -29,7 +29,7 @@ def put(tmp_path: Path, writer: Callable[[Path], None]) -> Path:
 @pytest.mark.parametrize("writer", written.WRITERS, ids=lambda writer: writer.__name__)
 def test_a_layout_is_read_back_exactly(tmp_path: Path, writer: Callable[[Path], None]) -> None:
     layout, structures, patients = written.WRITERS[writer]
-    data = open_data(put(tmp_path, writer))
+    data = open_data(write_data_set(tmp_path, writer))
     assert data.layout == layout
     assert {entry.name: entry.patient for entry in data.entries} == patients
     assert data.patients == sorted(set(patients.values()))
@@ -37,7 +37,7 @@ def test_a_layout_is_read_back_exactly(tmp_path: Path, writer: Callable[[Path], 
     assert [case.name for case in cases] == list(patients)
     for case in cases:
         grey = case.name.startswith("radiopaedia") and layout in ("zenodo", "kaggle")
-        np.testing.assert_array_equal(case.scan.hu, written.PUT_BACK if grey else written.CHEST.scan.hu)
+        np.testing.assert_array_equal(case.scan.hu, written.RESTORED if grey else written.CHEST.scan.hu)
         assert case.scan.hu.dtype == np.int16
         assert case.eight_bit == (grey or layout == "covid19_ct_seg_hu")
         assert case.scan.spacing == pytest.approx((3.0, 7.0, 7.0))
@@ -51,10 +51,10 @@ def test_a_layout_is_read_back_exactly(tmp_path: Path, writer: Callable[[Path], 
         assert case.lungs_known.all() == ("lungs" in structures)
 
 
-def test_no_image_is_read_to_tell_a_layout_and_only_those_asked_for_later(
+def test_opening_reads_no_image_and_cases_reads_only_the_requested_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = put(tmp_path, written.zenodo)
+    folder = write_data_set(tmp_path, written.zenodo)
     opened: list[str] = []
     read = reading.read_image
     monkeypatch.setattr(reading, "read_image", lambda file: (opened.append(file.name), read(file))[1])
@@ -66,9 +66,9 @@ def test_no_image_is_read_to_tell_a_layout_and_only_those_asked_for_later(
         data.cases(["p9"])
 
 
-def test_a_folder_of_data_sets_is_all_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_data_sets_contains_the_scans_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for writer in (written.covid19_ct_seg_hu, written.mosmed):
-        put(tmp_path, writer)
+        write_data_set(tmp_path, writer)
     scans = tmp_path / "covid_ct_md"
     scans.mkdir()
     (scans / "labels.json").write_text(json.dumps({"cases": {"P001": {"infected_slices": [3]}}}))
@@ -81,22 +81,22 @@ def test_a_folder_of_data_sets_is_all_of_them(tmp_path: Path, monkeypatch: pytes
     assert data.clean_slices("P001") == scans / "P001"
     with pytest.raises(InputError, match=r'no whole scan "P002" in ".*"\. Whole scans: P001'):
         data.clean_slices("P002")
-    put(tmp_path, written.nnunet)
-    put(tmp_path, written.nnunet_of_old)
+    write_data_set(tmp_path, written.nnunet)
+    write_data_set(tmp_path, written.nnunet_version_1)
     with pytest.raises(InputError, match='contains 2 scans called "covid_007"'):
         open_data(tmp_path)
 
 
-def test_what_is_no_data_set_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_a_known_layout_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no folder"):
         open_data(tmp_path / "none")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as error:
         open_data(tmp_path)
-    assert all(f"{layout.name} (" in str(told.value) for layout in dataset.LAYOUTS)
+    assert all(f"{layout.name} (" in str(error.value) for layout in dataset.LAYOUTS)
 
 
 @pytest.mark.parametrize(
-    ("writer", "file", "text", "told"),
+    ("writer", "file", "text", "message"),
     [
         (written.covid19_ct_seg_hu, "index.json", "[{}]", "lists the runs of slices"),
         (written.kaggle, "metadata.csv", "a,b\n1,2\n", "states which CT and masks belong together"),
@@ -105,12 +105,12 @@ def test_what_is_no_data_set_is_told(tmp_path: Path) -> None:
         (written.nnunet, "dataset.json", '{"labels": {"lung": 1, "ignore": 2}}', 'a label "ignore"'),
     ],
 )
-def test_damaged_lists_are_told(
-    tmp_path: Path, writer: Callable[[Path], None], file: str, text: str, told: str
+def test_damaged_lists_are_reported(
+    tmp_path: Path, writer: Callable[[Path], None], file: str, text: str, message: str
 ) -> None:
-    folder = put(tmp_path, writer)
+    folder = write_data_set(tmp_path, writer)
     (folder / file).write_text(text)
-    with pytest.raises(InputError, match=told) as error:
+    with pytest.raises(InputError, match=message) as error:
         open_data(folder)
     assert str(folder / file) in str(error.value)
 
@@ -120,9 +120,11 @@ def test_a_patient_is_the_same_in_every_data_set(tmp_path: Path) -> None:
     assert was_seen("coronacases_001", ["coronacases_org_001"])
     assert not was_seen("radiopaedia_2", ["radiopaedia_29_86490_1"])
     model = Model(Path("nowhere"), {"trained_on": ["radiopaedia_10_85902_1"]})
-    assert selection.select_data(put(tmp_path, written.zenodo), [model], None).patients == ("coronacases_001",)
+    assert selection.select_data(write_data_set(tmp_path, written.zenodo), [model], None).patients == (
+        "coronacases_001",
+    )
 
 
-def test_only_infection_is_measured(tmp_path: Path) -> None:
+def test_evaluation_needs_masks_of_infection(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no masks of infection"):
-        selection.select_data(put(tmp_path, written.msd_lung), [], None)
+        selection.select_data(write_data_set(tmp_path, written.msd_lung), [], None)

@@ -1,4 +1,4 @@
-"""Splits by patient: nobody is in two lists, the sources are spread evenly, and files are checked."""
+"""Splits by patient: no patient is in two lists, sources are spread evenly, and files are checked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def together(split: Split) -> list[str]:
 
 
 @given(names, seeds, st.integers(0, 2), st.sampled_from([0, 1, 2, 0.2, 0.34]))
-def test_everybody_is_in_one_list(patients: list[str], seed: int, validation: int, test: float) -> None:
+def test_each_patient_is_in_one_list(patients: list[str], seed: int, validation: int, test: float) -> None:
     split = make_split(patients, seed, validation, test)
     assert together(split) == sorted(patients)
     assert len(split.validation) == validation
@@ -45,7 +45,7 @@ def test_everybody_is_in_one_list(patients: list[str], seed: int, validation: in
 
 
 @given(names, seeds, st.integers(1, 3))
-def test_each_source_is_tested_by_its_share(patients: list[str], seed: int, test: int) -> None:
+def test_each_source_has_its_share_of_the_test_patients(patients: list[str], seed: int, test: int) -> None:
     split = make_split(patients, seed, 1, test)
     drawn = Counter(map(source_of, split.test))
     for each, number in Counter(map(source_of, patients)).items():
@@ -65,22 +65,22 @@ def test_each_patient_is_tested_once(patients: list[str], seed: int, folds: int,
 
 
 @given(names, seeds, st.randoms())
-def test_the_seed_says_all(patients: list[str], seed: int, order: Any) -> None:
+def test_the_seed_determines_the_split(patients: list[str], seed: int, order: Any) -> None:
     shuffled = patients.copy()
     order.shuffle(shuffled)
     assert make_split(patients, seed, 1, 1) == make_split(shuffled, seed, 1, 1)
     assert make_folds(patients, 3, seed) == make_folds(shuffled, 3, seed)
 
 
-def test_two_studies_of_one_person_stay_together() -> None:
-    """The shared data has two of case 29 of Radiopaedia."""
+def test_two_studies_of_one_patient_stay_together() -> None:
+    """The real data has two studies of case 29 of Radiopaedia."""
     pair = ["radiopaedia_29_86490_1", "radiopaedia_29_86491_1"]
     for seed in range(20):
         for split in (make_split([*PATIENTS, *pair], seed, 4, 8), *make_folds([*PATIENTS, *pair], 4, seed, 4)):
             assert sum(set(pair) <= set(part) for part in lists(split)) == 1
 
 
-def test_seeds_differ() -> None:
+def test_different_seeds_give_different_splits() -> None:
     assert len({make_split(PATIENTS, seed, 2, 2) for seed in range(20)}) > 15
 
 
@@ -98,7 +98,7 @@ def test_seeds_differ() -> None:
         (lambda: make_folds(PATIENTS[:2], 2, 0), "leave none for training"),
     ],
 )
-def test_too_few_are_told(made: Any, message: str) -> None:
+def test_too_few_patients_are_reported(made: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
         made()
 
@@ -106,7 +106,7 @@ def test_too_few_are_told(made: Any, message: str) -> None:
 # Files
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_splits_are_written_and_read_back(tmp_path: Path) -> None:
     split = make_split(PATIENTS, 7, 2, 0.2)
     path = tmp_path / "new" / "split.json"
     split_files.write_split(path, split)
@@ -119,8 +119,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["split.json"]
 
 
-def test_folds_lie_beside_each_other(tmp_path: Path) -> None:
-    """Fewer folds replace more of them, and what is called otherwise stays."""
+def test_folds_are_written_to_numbered_files(tmp_path: Path) -> None:
+    """Fewer folds replace more folds, and files with other names stay."""
     (tmp_path / "split-mine.json").write_text("mine")
     files = split_files.write_folds(tmp_path / "split.json", make_folds(PATIENTS, 5, 0))
     assert [file.name for file in files] == [f"split-{number}.json" for number in range(1, 6)]
@@ -131,12 +131,12 @@ def test_folds_lie_beside_each_other(tmp_path: Path) -> None:
 
 
 def good(**changed: Any) -> dict[str, Any]:
-    held = {"seed": 0, "train": PATIENTS[:3], "validation": PATIENTS[3:4], "test": PATIENTS[4:5], **changed}
-    return {key: value for key, value in held.items() if value is not None}
+    content = {"seed": 0, "train": PATIENTS[:3], "validation": PATIENTS[3:4], "test": PATIENTS[4:5], **changed}
+    return {key: value for key, value in content.items() if value is not None}
 
 
 @pytest.mark.parametrize(
-    ("held", "message"),
+    ("content", "message"),
     [
         (good(test=PATIENTS[:1]), 'the patient "coronacases_000" is in both "train" and "test"'),
         (good(test=["nobody"]), 'a patient "nobody" who is not in the data set'),
@@ -150,14 +150,14 @@ def good(**changed: Any) -> dict[str, Any]:
         ([], "there is no object of lists"),
     ],
 )
-def test_wrong_splits_are_told(tmp_path: Path, held: Any, message: str) -> None:
+def test_wrong_splits_are_reported(tmp_path: Path, content: Any, message: str) -> None:
     path = tmp_path / "split.json"
-    path.write_text(json.dumps(held))
+    path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=message):
         split_files.read_split(path, PATIENTS)
 
 
-def test_files_that_are_no_splits_are_told(tmp_path: Path) -> None:
+def test_files_that_are_not_splits_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "split.json"
     with pytest.raises(InputError, match=r"cannot be read \(No such file"):
         split_files.read_split(path, PATIENTS)
@@ -167,7 +167,7 @@ def test_files_that_are_no_splits_are_told(tmp_path: Path) -> None:
             split_files.read_split(path, PATIENTS)
 
 
-def test_one_person_in_two_lists_is_told(tmp_path: Path) -> None:
+def test_one_patient_in_two_lists_is_reported(tmp_path: Path) -> None:
     pair = ("radiopaedia_29_86490_1", "radiopaedia_29_86491_1")
     split_files.write_split(tmp_path / "split.json", Split(pair[:1], (), pair[1:], 0))
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Lung masks by classical means: near the truth in clean lungs, and without the trachea."""
+"""Lung masks by thresholds: close to the target in clean lungs, and without the trachea."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lungs(clean: Phantom) -> np.ndarray:
     return threshold_lungs(AxialScan(clean.volume.array, SPACING))
 
 
-def test_clean_lungs_are_found(clean: Phantom, lungs: np.ndarray) -> None:
+def test_clean_lungs_are_segmented(clean: Phantom, lungs: np.ndarray) -> None:
     assert lungs.dtype == bool
     assert dice(lungs, clean.lungs > 0) > 0.95
     for lung in (1, 2):
@@ -40,8 +40,8 @@ def test_vessels_belong_to_the_lungs(clean: Phantom, lungs: np.ndarray) -> None:
     assert lungs[vessels].mean() > 0.95
 
 
-def test_the_trachea_and_the_air_around_the_body_are_no_lungs(clean: Phantom, lungs: np.ndarray) -> None:
-    """The trachea: dark air between the lungs, in front of the spine, above where it forks."""
+def test_the_trachea_and_the_air_around_the_body_are_excluded(clean: Phantom, lungs: np.ndarray) -> None:
+    """The trachea is dark air between the lungs, in front of the spine and above its bifurcation."""
     x = CLEAN.origin[0] + np.arange(CLEAN.shape[2]) * CLEAN.spacing[0]
     z = CLEAN.origin[2] + np.arange(CLEAN.shape[0]) * CLEAN.spacing[2]
     y = CLEAN.origin[1] + np.arange(CLEAN.shape[1]) * CLEAN.spacing[1]
@@ -53,7 +53,7 @@ def test_the_trachea_and_the_air_around_the_body_are_no_lungs(clean: Phantom, lu
     assert not lungs[:, :, [0, -1]].any()
 
 
-def test_without_lungs_nothing_is_found() -> None:
+def test_without_lungs_the_mask_is_empty() -> None:
     rows, columns = np.mgrid[:60, :60]
     water = np.repeat(np.where(np.hypot(rows - 30, columns - 30) < 20, 30, -1000)[None], 6, axis=0)
     assert not threshold_lungs(AxialScan(water.astype(np.int16), AxialSpacing(5.0, 5.0, 5.0))).any()

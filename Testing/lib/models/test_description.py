@@ -1,4 +1,4 @@
-"""A card as a text: all that a reader needs is in it, and what is not known is left out."""
+"""The text of a card is complete, and leaves out what is not known."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CARD: dict[str, Any] = {
 }
 
 
-def test_all_of_a_card_is_told_in_tables_with_intervals() -> None:
+def test_the_text_has_all_of_a_card_and_tables_with_intervals() -> None:
     text = describe(Model(Path("nowhere"), CARD))
     assert text.startswith("# A model (`nowhere`)\n\nIt finds things.\n\n**Research software. Not for diagnosis.**\n")
     for line in (
@@ -66,7 +66,7 @@ def test_all_of_a_card_is_told_in_tables_with_intervals() -> None:
     )
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_sections_without_data_are_left_out() -> None:
     bare = {key: CARD[key] for key in ("title", "summary", "recipe", "sha256", "threshold", "licence")}
     text = describe(Model(Path("nowhere"), bare))
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
@@ -76,7 +76,7 @@ def test_what_is_not_known_is_left_out() -> None:
     assert "temperature" not in text and "\n\n\n" not in text
 
 
-def test_a_card_of_an_earlier_version() -> None:
+def test_cards_of_earlier_versions_are_described() -> None:
     text = describe(Model(Path("nowhere"), {**CARD, "results": {"masks": {"p1": {"lungs": 0.9, "infection": 0.5}}}}))
     assert "| p1 | 0.500 | - | - | - | - | 0.900 | - |" in text
 

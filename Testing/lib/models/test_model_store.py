@@ -1,4 +1,4 @@
-"""`covidseg models`: a model is put in place whole or not at all, after a look at all of it."""
+"""`covidseg models`: models are checked completely, and added completely or not at all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from CovidSegLib.runs.card import write_card
 
 @pytest.fixture
 def do(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """Runs `covidseg models` with arguments, which must end well; gives what it printed."""
+    """Run `covidseg models`, which must succeed, and return its output."""
 
     def run(*arguments: object) -> str:
         code = cli.main(["models", *map(str, arguments)])
@@ -38,7 +38,7 @@ def do(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str], own_models: Path) -> Callable[..., str]:
-    """The same for arguments that are refused: nothing is left; gives the one sentence that was told."""
+    """Run `covidseg models`, which must fail and change nothing, and return its error message of one line."""
 
     def run(*arguments: object) -> str:
         before = everything(own_models)
@@ -55,7 +55,7 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_packed_run_is_a_model_of_its_own(do: Callable[..., str], run: Path, own_models: Path) -> None:
+def test_a_packed_run_is_an_independent_model(do: Callable[..., str], run: Path, own_models: Path) -> None:
     (run / "checkpoint.pt").write_bytes(b"large")
     assert "mine: Tiny, " in do("pack", run, "--name", "mine")
     shutil.rmtree(run)
@@ -72,7 +72,7 @@ def test_results_in_a_card_are_packed_too(do: Callable[..., str], run: Path) -> 
     assert models.find_model("mine").card["results"] == {"masks": {"b": 0.5}}
 
 
-def test_a_model_is_replaced_only_if_asked(
+def test_a_model_is_replaced_only_with_overwrite(
     do: Callable[..., str], refused: Callable[..., str], run: Path, tmp_path: Path
 ) -> None:
     do("pack", run, "--name", "mine")
@@ -85,25 +85,27 @@ def test_a_model_is_replaced_only_if_asked(
     assert models.find_model("mine").verified_weights() == (other / "model.safetensors").read_bytes()
 
 
-def test_models_can_be_put_into_another_folder(do: Callable[..., str], run: Path, tmp_path: Path) -> None:
+def test_models_can_be_packed_into_another_folder(do: Callable[..., str], run: Path, tmp_path: Path) -> None:
     do("pack", run, "--name", "mine", "--into", tmp_path / "else")
     assert models.find_model(tmp_path / "else" / "mine").name == "mine"
     assert "mine" not in models.names()
 
 
 @pytest.mark.parametrize("name", ["../mine", "a/b", "", ".mine", "a b", "mine.", "x" * 65])
-def test_names_that_are_no_folder_s_are_refused(refused: Callable[..., str], run: Path, name: str) -> None:
+def test_names_that_cannot_be_folders_are_refused(refused: Callable[..., str], run: Path, name: str) -> None:
     assert f'"{name}" cannot be the name of a model' in refused("pack", run, "--name", name)
 
 
-def test_the_library_s_models_are_neither_replaced_nor_removed(refused: Callable[..., str], run: Path) -> None:
-    told = 'The model "unet-cascade" comes with CovidSeg'
-    assert f"{told}. Choose another name" in refused("pack", run, "--name", "unet-cascade", "--overwrite")
-    assert f"{told} and is not removed" in refused("remove", "unet-cascade")
+def test_models_that_come_with_covidseg_are_neither_replaced_nor_removed(
+    refused: Callable[..., str], run: Path
+) -> None:
+    message = 'The model "unet-cascade" comes with CovidSeg'
+    assert f"{message}. Choose another name" in refused("pack", run, "--name", "unet-cascade", "--overwrite")
+    assert f"{message} and is not removed" in refused("remove", "unet-cascade")
     assert 'no model "mine" of your own. Your models: none.' in refused("remove", "mine")
 
 
-def test_removing_leaves_what_is_not_the_model_s(do: Callable[..., str], run: Path, own_models: Path) -> None:
+def test_removing_a_model_leaves_other_files(do: Callable[..., str], run: Path, own_models: Path) -> None:
     for name in ("mine", "other"):
         do("pack", run, "--name", name)
     (own_models / "other" / "notes.txt").write_text("of the user")
@@ -113,7 +115,7 @@ def test_removing_leaves_what_is_not_the_model_s(do: Callable[..., str], run: Pa
     assert "other" not in models.names()
 
 
-def test_what_is_not_whole_is_found(
+def test_verify_reports_damaged_models(
     do: Callable[..., str], run: Path, own_models: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     do("pack", run, "--name", "mine")
@@ -134,7 +136,7 @@ def test_what_is_not_whole_is_found(
 
 @pytest.fixture
 def archive(run: Path, tmp_path: Path) -> Path:
-    """A model as a file."""
+    """An exported model."""
     write_card(run)
     path = tmp_path / "tiny.zip"
     assert cli.main(["models", "export", str(run), "-o", str(path)]) == cli.DONE
@@ -146,7 +148,7 @@ def sha256(path: Path) -> str:
 
 
 @pytest.mark.parametrize("named", [[], ["--name", "other"]])
-def test_what_is_exported_can_be_installed(
+def test_exported_models_can_be_installed(
     do: Callable[..., str], archive: Path, run: Path, named: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     do("install", archive, "--sha256", sha256(archive).upper(), *named)
@@ -165,14 +167,16 @@ def test_a_folder_can_be_installed(do: Callable[..., str], refused: Callable[...
     assert models.find_model("tiny-run").folder != run
 
 
-def test_a_model_of_the_library_takes_its_recipe_along(do: Callable[..., str], tmp_path: Path) -> None:
+def test_an_exported_model_includes_its_recipe(do: Callable[..., str], tmp_path: Path) -> None:
     do("export", "unet-cascade", "-o", tmp_path / "copy.zip")
     do("install", tmp_path / "copy.zip")
     assert recipe_of(models.find_model("copy")) == recipes.load("unet-cascade")
     assert models.find_model("copy").recipe == str(models.user_folder() / "copy" / "recipe.toml")
 
 
-def test_a_file_is_replaced_only_if_asked(do: Callable[..., str], refused: Callable[..., str], archive: Path) -> None:
+def test_a_file_is_replaced_only_with_overwrite(
+    do: Callable[..., str], refused: Callable[..., str], archive: Path
+) -> None:
     archive.write_bytes(b"mine")
     assert "already exists. Choose another name" in refused("export", "unet-cascade", "-o", archive)
     assert archive.read_bytes() == b"mine"
@@ -180,8 +184,8 @@ def test_a_file_is_replaced_only_if_asked(do: Callable[..., str], refused: Calla
     assert zipfile.is_zipfile(archive) and not archive.with_name("tiny.zip.new").exists()
 
 
-def test_only_the_model_s_files_are_taken(do: Callable[..., str], archive: Path, own_models: Path) -> None:
-    """At the top or in one folder; whatever else is in the archive stays there."""
+def test_only_the_model_s_files_are_installed(do: Callable[..., str], archive: Path, own_models: Path) -> None:
+    """From the top of the archive or from one folder; other files are ignored."""
     inside = zipfile.ZipFile(archive)
     with zipfile.ZipFile(archive.with_name("deep.zip"), "w") as deep:
         deep.mkdir("tiny")
@@ -194,7 +198,7 @@ def test_only_the_model_s_files_are_taken(do: Callable[..., str], archive: Path,
 
 
 def changed(archive: Path, **files: bytes | None) -> None:
-    """Put other files into the archive; None takes one out. A dot is written as two underscores."""
+    """Replace files in the archive; None removes one. Names have two underscores for a dot."""
     with zipfile.ZipFile(archive) as old:
         content = {name: old.read(name) for name in old.namelist()}
     content |= {name.replace("__", "."): data for name, data in files.items()}  # type: ignore[dict-item]
@@ -222,13 +226,13 @@ BAD: dict[str, tuple[dict[str, bytes | None], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_archives_that_are_no_model_are_refused(refused: Callable[..., str], archive: Path, kind: str) -> None:
-    files, told = BAD[kind]
+def test_archives_without_a_usable_model_are_refused(refused: Callable[..., str], archive: Path, kind: str) -> None:
+    files, message = BAD[kind]
     changed(archive, **files)
-    assert told in refused("install", archive)
+    assert message in refused("install", archive)
 
 
-def test_weights_that_are_none_are_refused(refused: Callable[..., str], archive: Path, run: Path) -> None:
+def test_files_that_are_not_weights_are_refused(refused: Callable[..., str], archive: Path, run: Path) -> None:
     card = json.loads((run / "card.json").read_text())
     data = b"\x08\0\0\0\0\0\0\0nonsense"
     card["sha256"] = hashlib.sha256(data).hexdigest()
@@ -236,7 +240,7 @@ def test_weights_that_are_none_are_refused(refused: Callable[..., str], archive:
     assert 'do not fit its recipe "tiny"' in refused("install", archive)
 
 
-def test_files_that_cannot_be_read_are_told(
+def test_unreadable_files_are_reported(
     refused: Callable[..., str], archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "cannot be read (No such file" in refused("install", tmp_path / "none.zip")
@@ -255,7 +259,7 @@ def test_files_that_cannot_be_read_are_told(
 
 @pytest.fixture
 def address(archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Of the folder of the archive, on this computer."""
+    """Address of a local server for the folder of the archive."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     handler = partial(SimpleHTTPRequestHandler, directory=str(archive.parent))
@@ -281,6 +285,6 @@ def test_a_model_is_installed_from_an_address(
     assert models.find_model("tiny").verified_weights()
 
 
-def test_an_address_where_nobody_answers_is_told(refused: Callable[..., str], address: str) -> None:
+def test_an_address_without_a_server_is_reported(refused: Callable[..., str], address: str) -> None:
     gone = "http://127.0.0.1:1/tiny.zip"
     assert f"{gone} cannot be downloaded (ConnectionError). Check" in refused("install", gone, "--sha256", "0" * 64)

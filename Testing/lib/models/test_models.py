@@ -16,7 +16,7 @@ from CovidSegLib import models
 from CovidSegLib.errors import InputError
 from CovidSegLib.models.loading import recipe_of
 
-#: Of the cross-validation by which the default model is measured.
+#: Models of the cross-validation that evaluates the default model.
 RUNS = Path(CovidSegLib.__file__).parents[1] / "Resources" / "CrossValidation"
 WEIGHTS = b"stand for safetensors"
 CARD: dict[str, Any] = {
@@ -30,14 +30,14 @@ CARD: dict[str, Any] = {
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder in which models are looked for."""
+def shipped_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in place of the models that come with CovidSeg."""
     monkeypatch.setattr(models.folders, "WEIGHTS", tmp_path)
     return tmp_path
 
 
-def put(shelf: Path, name: str, card: object = CARD, weights: bytes | None = WEIGHTS) -> Path:
-    folder = shelf / name
+def write_model(shipped_folder: Path, name: str, card: object = CARD, weights: bytes | None = WEIGHTS) -> Path:
+    folder = shipped_folder / name
     folder.mkdir()
     text = card if isinstance(card, str) else json.dumps(card)
     (folder / "card.json").write_text(text, encoding="utf-8")
@@ -46,7 +46,7 @@ def put(shelf: Path, name: str, card: object = CARD, weights: bytes | None = WEI
     return folder
 
 
-def test_what_is_released_is_whole() -> None:
+def test_released_models_are_complete() -> None:
     released = models.installed()
     assert [model.name for model in released] == models.names()
     assert released[0].name == models.DEFAULT
@@ -55,12 +55,12 @@ def test_what_is_released_is_whole() -> None:
         assert hashlib.sha256(model.verified_weights()).hexdigest() == model.card["sha256"]
         assert model.card["limits"]
     weights = [*models.WEIGHTS.rglob("*.safetensors"), *RUNS.rglob("*.safetensors")]
-    assert sum(path.stat().st_size for path in weights) < 40e6  # the repository keeps for ever what it once held
+    assert sum(path.stat().st_size for path in weights) < 40e6  # the history of the repository keeps every version
     assert models.find_model().weights.stat().st_size < 20e6
 
 
-def test_the_runs_behind_the_default_s_card_are_there_and_each_patient_was_kept_from_one() -> None:
-    """So that `covidseg evaluate --runs` makes the card's table again."""
+def test_each_patient_in_the_default_s_card_is_held_out_by_one_run_of_the_cross_validation() -> None:
+    """`covidseg evaluate --runs` can reproduce the table of the card."""
     default = models.find_model()
     runs = [models.open_model(path.parent) for path in sorted(RUNS.glob("*/card.json"))]
     tests = [set(json.loads((run.folder / "split.json").read_text())["test"]) for run in runs]
@@ -74,15 +74,15 @@ def test_the_runs_behind_the_default_s_card_are_there_and_each_patient_was_kept_
         assert any(scan not in run.seen for run in runs)
 
 
-def test_models_are_found_without_torch() -> None:
-    """Slicer's own process asks for them, and torch crashes there."""
+def test_models_are_listed_without_torch() -> None:
+    """Slicer's own process lists them, and torch crashes there."""
     script = "import sys; from CovidSegLib import models; models.installed(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=Path(CovidSegLib.__file__).parents[1]).returncode == 0
 
 
-def test_a_model_by_name_and_the_default_first(shelf: Path) -> None:
+def test_models_are_found_by_name_and_the_default_is_listed_first(shipped_folder: Path) -> None:
     for name in ("zeta", models.DEFAULT, "alpha"):
-        put(shelf, name, {**CARD, "title": name.upper()})
+        write_model(shipped_folder, name, {**CARD, "title": name.upper()})
     assert [model.name for model in models.installed()] == [models.DEFAULT, "alpha", "zeta"]
     model = models.find_model("zeta")
     assert (model.title, model.summary, model.recipe) == ("ZETA", "It finds things.", "unet-cascade")
@@ -92,23 +92,23 @@ def test_a_model_by_name_and_the_default_first(shelf: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["beta", "../alpha", "/"])
-def test_an_unknown_model_is_told_with_those_that_are_there(shelf: Path, name: str) -> None:
-    put(shelf, "alpha")
+def test_the_error_for_an_unknown_model_names_the_installed_ones(shipped_folder: Path, name: str) -> None:
+    write_model(shipped_folder, "alpha")
     with pytest.raises(InputError, match=r'There is no model ".+"\. Installed models: alpha\.'):
         models.find_model(name)
 
 
-def test_an_empty_name_is_the_default(shelf: Path) -> None:
-    put(shelf, models.DEFAULT)
+def test_an_empty_name_means_the_default(shipped_folder: Path) -> None:
+    write_model(shipped_folder, models.DEFAULT)
     assert models.find_model("") == models.find_model()
 
 
-def test_the_users_own_models_are_found_too(shelf: Path, own_models: Path) -> None:
-    """But none takes the place of one that comes with the library."""
-    put(shelf, "alpha")
+def test_the_users_own_models_are_found_too(shipped_folder: Path, own_models: Path) -> None:
+    """But none of them replaces a model that comes with CovidSeg."""
+    write_model(shipped_folder, "alpha")
     own_models.mkdir()
-    put(own_models, "alpha", {**CARD, "title": "another"})
-    put(own_models, "mine", weights=b"changed")
+    write_model(own_models, "alpha", {**CARD, "title": "another"})
+    write_model(own_models, "mine", weights=b"changed")
     assert [(model.name, model.title, model.shipped) for model in models.installed()] == [
         ("alpha", "A model", True),
         ("mine", "A model", False),
@@ -117,7 +117,7 @@ def test_the_users_own_models_are_found_too(shelf: Path, own_models: Path) -> No
         models.find_model("mine").verified_weights()
 
 
-def test_the_users_folder_is_where_the_system_keeps_data(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_user_s_folder_is_in_the_system_s_folder_for_application_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COVIDSEG_MODELS")
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
     monkeypatch.setenv("LOCALAPPDATA", "/local")
@@ -130,30 +130,30 @@ def test_the_users_folder_is_where_the_system_keeps_data(monkeypatch: pytest.Mon
     assert found["darwin"] == Path.home() / "Library/Application Support/CovidSeg/models"
 
 
-def test_no_model_at_all(shelf: Path) -> None:
+def test_without_any_model(shipped_folder: Path) -> None:
     assert models.installed() == []
     with pytest.raises(InputError, match=r"Installed models: none\."):
         models.find_model()
 
 
 @pytest.mark.parametrize("at", [0, len(WEIGHTS) // 2, -1])
-def test_a_changed_byte_is_noticed(shelf: Path, at: int) -> None:
+def test_a_changed_byte_is_detected(shipped_folder: Path, at: int) -> None:
     changed = bytearray(WEIGHTS)
     changed[at] ^= 1
-    put(shelf, "alpha", weights=bytes(changed))
+    write_model(shipped_folder, "alpha", weights=bytes(changed))
     with pytest.raises(InputError, match=r'"alpha" are not those that its card describes .* install CovidSeg again\.'):
         models.find_model("alpha").verified_weights()
 
 
 @pytest.mark.parametrize("weights", [b"", WEIGHTS[:-1], WEIGHTS + b"\0"])
-def test_weights_of_another_length_are_noticed(shelf: Path, weights: bytes) -> None:
-    put(shelf, "alpha", weights=weights)
+def test_weights_of_another_length_are_detected(shipped_folder: Path, weights: bytes) -> None:
+    write_model(shipped_folder, "alpha", weights=weights)
     with pytest.raises(InputError, match="SHA-256"):
         models.find_model("alpha").verified_weights()
 
 
-def test_missing_weights_are_told(shelf: Path) -> None:
-    put(shelf, "alpha", weights=None)
+def test_missing_weights_are_reported(shipped_folder: Path) -> None:
+    write_model(shipped_folder, "alpha", weights=None)
     with pytest.raises(InputError, match=r'weights of the model "alpha" are missing .* install CovidSeg again\.'):
         models.find_model("alpha").verified_weights()
 
@@ -175,20 +175,20 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_card_is_told_and_leaves_the_others_usable(shelf: Path, kind: str) -> None:
-    card, told = BROKEN[kind]
-    put(shelf, "alpha", card)
-    put(shelf, "beta")
+def test_a_broken_card_is_reported_and_leaves_other_models_usable(shipped_folder: Path, kind: str) -> None:
+    card, expected = BROKEN[kind]
+    write_model(shipped_folder, "alpha", card)
+    write_model(shipped_folder, "beta")
     with pytest.raises(InputError) as caught:
         models.find_model("alpha")
     message = str(caught.value)
     assert message.startswith('The card of the model "alpha" ')
-    assert told in message
+    assert expected in message
     assert message.endswith(". Please install CovidSeg again.")
     assert [model.name for model in models.installed()] == ["beta"]
 
 
-def test_a_card_that_is_not_text(shelf: Path) -> None:
-    (put(shelf, "alpha") / "card.json").write_bytes(b"\xff\xfe\x00{")
+def test_a_card_that_is_not_text(shipped_folder: Path) -> None:
+    (write_model(shipped_folder, "alpha") / "card.json").write_bytes(b"\xff\xfe\x00{")
     with pytest.raises(InputError, match='"alpha" cannot be read'):
         models.find_model("alpha")

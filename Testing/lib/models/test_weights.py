@@ -1,4 +1,4 @@
-"""Weights go to safetensors and back, whatever names a network gives its tensors."""
+"""Weights are saved as safetensors and loaded again, even if a tensor has two names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NETWORKS = {"DynUNet": dynunet, "RAIUNet": lambda: RAIUNet(features=4)}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_weights_come_back(name: str) -> None:
+def test_weights_are_restored(name: str) -> None:
     torch.manual_seed(0)
     saved, other = NETWORKS[name](), NETWORKS[name]()
     saved(torch.rand(2, 1, 32, 32))  # moves the statistics of batch normalisation
@@ -46,7 +46,7 @@ def test_tensors_with_two_names_are_stored_once() -> None:
     }
 
 
-def test_weights_in_half_precision_are_taken() -> None:
+def test_weights_in_half_precision_are_loaded() -> None:
     network = dynunet()
     half = {key: value.half() if value.is_floating_point() else value for key, value in unique_state(network).items()}
     load_unique_state(network, half)
@@ -55,8 +55,8 @@ def test_weights_in_half_precision_are_taken() -> None:
         torch.testing.assert_close(tensor, half[key].to(tensor.dtype), rtol=0, atol=0)
 
 
-def test_weights_of_a_similar_network_are_a_start() -> None:
-    """As from lung tumours to infection: all but the last layer, whose labels are others."""
+def test_weights_of_a_similar_network_can_initialise_another() -> None:
+    """As from lung tumours to infection: all layers except the last one, which has other labels."""
     tumours, infection = QCHCUNet(out_channels=2, features=2), QCHCUNet(out_channels=4, features=2)
     anew = load_fitting_state(infection, unique_state(tumours))
     assert anew and all(name.startswith("head.classifiers.") for name in anew)
@@ -64,7 +64,7 @@ def test_weights_of_a_similar_network_are_a_start() -> None:
         assert name in anew or torch.equal(tensor, unique_state(tumours)[name])
 
 
-def test_weights_of_another_network_are_told() -> None:
+def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(ValueError, match="of another network"):
         load_unique_state(dynunet(), unique_state(RAIUNet(features=4)))
     with pytest.raises(ValueError, match=r"has the shape \(8, .*, not \(4, "):
@@ -85,7 +85,7 @@ def test_weights_of_a_training_that_diverged_are_not_used(wrong: float, monkeypa
 
 
 @pytest.mark.parametrize("data", [save({"lungs.x": torch.zeros(1)}), b"\x08\0\0\0\0\0\0\0nonsense", b""])
-def test_a_model_s_weights_that_do_not_fit_its_recipe_are_told(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_do_not_fit_their_recipe_are_refused(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models.Model, "verified_weights", lambda self: data)
     with pytest.raises(InputError, match=r'do not fit its recipe "unet-cascade"\. Please install CovidSeg again'):
         load_stages(models.find_model("unet-cascade"), torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""Two trainings in one folder would write over each other."""
+"""Two trainings in one folder would overwrite each other's files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from CovidSegLib.errors import InputError
 from CovidSegLib.storage.lock import exclusive_lock
 
 pytest.importorskip("fcntl")
-#: Holds the lock until it is ended.
+#: A program that holds the lock until it is killed.
 HOLDER = """
 import sys
 from pathlib import Path
@@ -33,7 +33,7 @@ def settings(tmp_path: Path) -> Path:
 
 @pytest.fixture()
 def other(settings: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Another process that trains."""
+    """Another process that holds the lock."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(settings)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -43,21 +43,21 @@ def other(settings: Path) -> Iterator[subprocess.Popen[bytes]]:
     process.communicate()
 
 
-def test_the_second_training_is_refused_until_the_first_one_has_ended(
+def test_a_second_process_is_refused_until_the_first_one_has_ended(
     settings: Path, other: subprocess.Popen[bytes]
 ) -> None:
     with (
         pytest.raises(InputError, match=r'Another process is writing to "run"\. Wait until it has ended or end it'),
         exclusive_lock(settings),
     ):
-        pytest.fail("two at a time")
+        pytest.fail("two processes hold the lock")
     other.kill()
     other.wait()
     with exclusive_lock(settings):
         assert settings.read_text() == "{}"
 
 
-def test_a_folder_is_free_after_each_training(settings: Path) -> None:
+def test_the_lock_is_released_at_the_end(settings: Path) -> None:
     for _ in range(2):
         with exclusive_lock(settings):
             pass
