@@ -162,7 +162,7 @@ def _pack(session: Session) -> None:
 
 def _calibrate(session: Session) -> None:
     with session.defer_interrupts():
-        from ..evaluation.temperature import calibrate_model
+        from ..evaluation.model_calibration import calibrate_model
 
     for name in session.options.names:
         model = calibrate_model(models.find_model(name), session.options.by)

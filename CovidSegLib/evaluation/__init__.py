@@ -1,1 +1,1 @@
-"""How good a model is: metrics, and the tables of its card."""
+"""Evaluation of models on scans with masks: measurements, tables, figures and calibration."""

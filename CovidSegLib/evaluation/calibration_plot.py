@@ -1,4 +1,4 @@
-"""The reliability diagram: of voxels given 30 %, are 30 % infected?"""
+"""The reliability diagram: are 30 % of the voxels with a probability of 30 % infected?"""
 
 from __future__ import annotations
 
@@ -15,39 +15,36 @@ from ..figures import palette
 from ..metrics.calibration import BINS, Calibration
 from ..notices import NOT_FOR_DIAGNOSIS
 
+#: Colours of the models.
 COLOURS = (palette.PREDICTION, palette.TARGET, "#8be28b", "#ff7f9f", "#c9a7ff", "#d9d9d9")
 
 
 def draw_reliability(path: Path, by_model: Mapping[str, Sequence[Calibration]]) -> None:
-    """Write a PNG: the share infected over the probability given, and below it how many voxels that are.
+    """Write a PNG: the share of infected voxels over the predicted probability, and the number of voxels below.
 
-    Each case is a thin line and all voxels of a model together a thick one, since the errors of cases may be opposite
-    and then cancel in the thick line; the error in the legend is the mean over cases.
+    Each case is a thin line, and all voxels of a model together are a thick line, in which opposite errors of cases can
+    cancel. The error in the legend is the mean over cases.
 
     Args:
-        path: The file to write.
-        by_model: The cases of each model.
+        path: File to write.
+        by_model: Calibrations of the cases of each model.
     """
     figure = Figure(figsize=(6.4, 7.4), dpi=110, facecolor=palette.BACKGROUND, layout="constrained")
     figure.suptitle("Calibration of the probability of infection, within the lungs", color=palette.INK, fontsize=12)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     above.plot([0, 1], [0, 1], color=palette.INK, linestyle=":", linewidth=1, label="as it should be")
-    wide = 0.9 / BINS / max(1, len(by_model))
-    for number, (name, cases) in enumerate(by_model.items()):
+    width = 0.9 / BINS / max(1, len(by_model))
+    for number, (name, calibrations) in enumerate(by_model.items()):
         colour = COLOURS[number % len(COLOURS)]
-        known = [case for case in cases if case.bins()]
-        if not known:
+        cases = [calibration for calibration in calibrations if calibration.bins()]
+        if not cases:
             continue
-        for case in known if len(known) > 1 else []:
-            _line(above, case, color=colour, linewidth=0.8, alpha=0.6)
-        mean = 100 * sum(case.error for case in known) / len(known)
-        many = f"{len(known)} cases" if len(known) > 1 else "1 case"
-        together = sum(known, Calibration())
-        _line(above, together, color=colour, marker="o", linewidth=2, label=f"{name}: mean error {mean:.1f} % ({many})")
-        bins = together.bins()
-        # Bars side by side in their bins.
-        left = [min(int(each.probability * BINS), BINS - 1) / BINS + (number + 0.5) * wide for each in bins]
-        below.bar(left, [each.share for each in bins], wide, color=colour)
+        if len(cases) > 1:
+            for case in cases:
+                _draw_line(above, case, color=colour, linewidth=0.8, alpha=0.6)
+        pooled = sum(cases, Calibration())
+        _draw_line(above, pooled, color=colour, marker="o", linewidth=2, label=_label(name, cases))
+        _draw_bars(below, pooled, number * width, width, colour)
     above.set_ylabel("share of voxels that are infected", color=palette.INK)
     below.set_ylabel("share of all voxels", color=palette.INK)
     below.set_yscale("log")
@@ -60,15 +57,32 @@ def draw_reliability(path: Path, by_model: Mapping[str, Sequence[Calibration]]) 
         facecolor=palette.BACKGROUND, edgecolor=palette.INK, labelcolor=palette.INK, loc="upper left", fontsize=9
     )
     for axes in (above, below):
-        axes.set_facecolor(palette.BACKGROUND)
-        axes.tick_params(colors=palette.INK)
-        axes.grid(color=palette.INK, alpha=0.12)
-        for spine in axes.spines.values():
-            spine.set_color(palette.INK)
+        _use_palette(axes)
     figure.supxlabel(NOT_FOR_DIAGNOSIS, color=palette.INK, fontsize=9)
     FigureCanvasAgg(figure).print_png(str(path))
 
 
-def _line(axes: Axes, calibration: Calibration, **look: Any) -> None:
+def _label(name: str, cases: Sequence[Calibration]) -> str:
+    mean = 100 * sum(case.error for case in cases) / len(cases)
+    count = f"{len(cases)} cases" if len(cases) > 1 else "1 case"
+    return f"{name}: mean error {mean:.1f} % ({count})"
+
+
+def _draw_line(axes: Axes, calibration: Calibration, **style: Any) -> None:
     bins = calibration.bins()
-    axes.plot([each.probability for each in bins], [each.infected for each in bins], **look)
+    axes.plot([each.probability for each in bins], [each.infected for each in bins], **style)
+
+
+def _draw_bars(axes: Axes, calibration: Calibration, offset: float, width: float, colour: str) -> None:
+    """Draw a bar in each bin, at an offset from its left border, beside those of other models."""
+    bins = calibration.bins()
+    centres = [min(int(each.probability * BINS), BINS - 1) / BINS + offset + 0.5 * width for each in bins]
+    axes.bar(centres, [each.share for each in bins], width, color=colour)
+
+
+def _use_palette(axes: Axes) -> None:
+    axes.set_facecolor(palette.BACKGROUND)
+    axes.tick_params(colors=palette.INK)
+    axes.grid(color=palette.INK, alpha=0.12)
+    for spine in axes.spines.values():
+        spine.set_color(palette.INK)

@@ -1,4 +1,4 @@
-"""Several runs of one recipe as one model: each patient is measured by the run that has not seen it."""
+"""Pooled evaluation of a cross-validation: each patient is evaluated by the run that it was held out from."""
 
 from __future__ import annotations
 
@@ -21,35 +21,41 @@ SPLIT_FILE = "split.json"
 
 
 def assign_patients(runs: Sequence[Model], patients: Collection[str]) -> list[TrainedFold]:
-    """Which run measures whom: by the test patients of its split.json, or where it has none, of its card.
+    """Assign each patient to the run whose test set contains it.
+
+    The test set is that of the run's split.json, or without this file that of its card.
 
     Args:
         runs: Finished runs of one recipe.
-        patients: All that are to be measured.
+        patients: Patients to evaluate.
+
+    Returns:
+        The runs with their patients. Runs without patients are left out.
 
     Raises:
-        InputError: The runs are of different recipes, a run was trained on a patient of its test, or a patient is in
-            the test of none or of several.
+        InputError: The runs have different recipes, a run was trained on a patient of its test set, or a patient is in
+            no test set or in several.
     """
     check_same_recipe(runs)
-    tests = {run.name: _test(run) for run in runs}
+    test_sets = {run.name: _test_set(run) for run in runs}
     for patient in patients:
-        testing = [name for name, test in tests.items() if patient in test]
+        testing = [name for name, test_set in test_sets.items() if patient in test_set]
         if not testing:
             raise InputError(
-                f"None of the runs was kept from the patient “{patient}”; give the run that was, or name the "
-                "patients to measure with --patients."
+                f'The patient "{patient}" was held out from none of the runs. Add the run from which it was held out, '
+                "or name the patients to evaluate with --patients."
             )
         if len(testing) > 1:
             raise InputError(
-                f"The patient “{patient}” is in the test of {' and '.join(testing)}; give runs of one cross-validation."
+                f'The patient "{patient}" was held out from several runs: {" and ".join(testing)}. Give the runs of '
+                "one cross-validation."
             )
-    folds = [TrainedFold(run, tuple(name for name in patients if name in tests[run.name])) for run in runs]
+    folds = [TrainedFold(run, tuple(name for name in patients if name in test_sets[run.name])) for run in runs]
     return [fold for fold in folds if fold.held_out]
 
 
 def pooled_model(folds: Sequence[TrainedFold]) -> Model:
-    """What the runs are called together, with their recipe; it has no weights of its own."""
+    """Return a model that represents all runs in tables: a common name and recipe, without weights."""
     first = folds[0].model
     name = f"{recipe_of(first).name}, {len(folds)} runs".replace("/", "-")
     return Model(Path(name), {**first.card, "recipe": first.recipe, "trained_on": [], "validation": [], "results": {}})
@@ -58,28 +64,28 @@ def pooled_model(folds: Sequence[TrainedFold]) -> Model:
 def evaluate_folds(
     cases: Collection[Case], folds: Sequence[TrainedFold], *, device: str = "auto", progress: Progress = silent
 ) -> list[PatientResult]:
-    """Measure each run on its patients.
+    """Evaluate each run on its held-out patients.
 
     Args:
-        cases: As of `evaluate_patients`.
-        folds: Runs and patients.
-        device: As of `pipeline.segment`.
-        progress: Told the stage and the fraction of the cases that is done.
+        cases: Cases of all patients; see `evaluate_patients`.
+        folds: Runs with their held-out patients.
+        device: Device for the networks; see `pipeline.segment`.
+        progress: Receives the stage and the fraction of the cases done. May raise `Cancelled`.
 
     Returns:
-        One result for each patient, sorted by name, of the model `pooled_model`, each with the run that made it.
+        One result for each patient, sorted by name. All have the name of `pooled_model`, and name their run.
 
     Raises:
-        InputError: A case cannot be segmented; names it.
-        Cancelled: From `progress`.
+        InputError: A case cannot be segmented. The message names it.
+        Cancelled: Raised by `progress`.
     """
     name, results, done = pooled_model(folds).name, [], 0
     for fold in folds:
-        own = [case for case in cases if case.patient in fold.held_out]
-        here = subprogress(progress, done / len(cases), (done + len(own)) / len(cases))
-        for result in evaluate_patients(own, fold.model, device=device, progress=here):
+        held_out = [case for case in cases if case.patient in fold.held_out]
+        fold_progress = subprogress(progress, done / len(cases), (done + len(held_out)) / len(cases))
+        for result in evaluate_patients(held_out, fold.model, device=device, progress=fold_progress):
             results.append(replace(result, model=name, run=fold.model.name))
-        done += len(own)
+        done += len(held_out)
     return sorted(results, key=lambda result: result.patient)
 
 
@@ -90,66 +96,61 @@ def evaluate_folds_on_scans(
     device: str = "auto",
     progress: Progress = silent,
 ) -> dict[str, dict[str, Any]]:
-    """Measure whole scans, each by the first run that has not seen its clean slices; what all have seen is left out.
+    """Evaluate whole scans, each with the first run that was not trained on its slices. Others are left out.
 
     Args:
-        folders: Names of scans by the folder that holds them.
+        folders: Names of scans by the folder that contains them.
         folds: The runs.
-        device: As of `pipeline.segment`.
-        progress: Told the stage and the fraction of the scans that is done.
+        device: Device for the networks; see `pipeline.segment`.
+        progress: Receives the stage and the fraction of the scans done. May raise `Cancelled`.
 
     Returns:
-        As `evaluate_whole_scans`, each with the "run" that made it.
+        The results of `evaluate_whole_scans`, each with its "run".
 
     Raises:
         InputError: A scan cannot be read or segmented.
-        Cancelled: From `progress`.
+        Cancelled: Raised by `progress`.
     """
-    unseen = [
-        (folder, name, fold.model)
-        for folder, names in folders.items()
-        for name in names
-        for fold in [each for each in folds if name not in each.model.seen][:1]
-    ]
-    found: dict[str, dict[str, Any]] = {}
-    for number, (folder, name, run) in enumerate(unseen):
-        here = subprogress(progress, number / len(unseen), (number + 1) / len(unseen))
-        measured = evaluate_whole_scans(folder, run, [name], device=device, progress=here)
-        found |= {scan: {**of, "run": run.name} for scan, of in measured.items()}
-    return found
+    runs = [fold.model for fold in folds]
+    names = [(folder, name) for folder, names_in_folder in folders.items() for name in names_in_folder]
+    first_unseen = [(folder, name, next((run for run in runs if name not in run.seen), None)) for folder, name in names]
+    assigned = [(folder, name, run) for folder, name, run in first_unseen if run is not None]
+    results: dict[str, dict[str, Any]] = {}
+    for number, (folder, name, run) in enumerate(assigned):
+        scan_progress = subprogress(progress, number / len(assigned), (number + 1) / len(assigned))
+        by_scan = evaluate_whole_scans(folder, run, [name], device=device, progress=scan_progress)
+        results |= {scan: {**numbers, "run": run.name} for scan, numbers in by_scan.items()}
+    return results
 
 
 def check_same_recipe(runs: Sequence[Model]) -> None:
-    """See that runs are of one recipe.
+    """Check that all runs have the same recipe.
 
     Raises:
-        InputError: They are not.
+        InputError: They have not.
     """
     first, *others = runs
     for other in others:
-        # What the paper reports and what it is called does not change a network.
+        # Names and the results that a paper reports do not affect a network.
         one, two = (replace(recipe_of(run), name="", title="", reported={}) for run in (first, other))
         if one != two:
             raise InputError(
-                f"The runs “{first.name}” and “{other.name}” are of different recipes and are no model together; "
-                "measure them apart, or side by side with --compare."
+                f'The runs "{first.name}" and "{other.name}" have different recipes and cannot be pooled. Evaluate '
+                "each of them alone, or compare them with --compare."
             )
 
 
-def _test(run: Model) -> set[str]:
+def _test_set(run: Model) -> set[str]:
     path = run.folder / SPLIT_FILE
     if not path.exists():
         return set(run.card.get("never_trained_on", [])) - run.seen
     try:
-        return _unseen(run, json.loads(path.read_text(encoding="utf-8"))["test"])
+        test_set = set(json.loads(path.read_text(encoding="utf-8"))["test"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{SPLIT_FILE} of the run “{run.name}” cannot be read; train it again.") from error
-
-
-def _unseen(run: Model, test: Collection[str]) -> set[str]:
-    if seen := sorted(run.seen.intersection(test)):
+        raise InputError(f'{SPLIT_FILE} of the run "{run.name}" cannot be read. Train it again.') from error
+    if seen := sorted(run.seen & test_set):
         raise InputError(
-            f"The run “{run.name}” was trained on “{seen[0]}”, or chosen by it, which is in its own test: it says "
-            "nothing of other patients; train it again."
+            f'The run "{run.name}" used "{seen[0]}", a patient of its own test set, for training or validation. '
+            "Train it again."
         )
-    return set(test)
+    return test_set

@@ -1,4 +1,4 @@
-"""What a folder of data holds to measure on, and which of it is measured."""
+"""Selection of the patients and whole scans of a data set that models are evaluated on."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ..models import Model
 
 @dataclass(frozen=True)
 class SelectedData:
-    """What is measured.
+    """Patients and scans to evaluate on.
 
     Attributes:
-        data: Where it is.
-        patients: With masks of infection.
-        scans: Whole scans, without masks.
+        data: Their data set.
+        patients: Patients with infection masks.
+        scans: Whole scans without masks.
     """
 
     data: DataSet
@@ -28,14 +28,14 @@ class SelectedData:
     scans: tuple[str, ...]
 
     def cases(self) -> list[Case]:
-        """The runs of slices of the patients, and of no others; single slices are no volumes, and are left out."""
+        """Read all cases of the patients. Single slices are left out because they are not volumes."""
         if not self.patients:
             return []
         cases = self.data.cases(self.patients)
         return [case for case in cases if len(case.scan) > 1 and "infection" in case.masks]
 
     def scan_folders(self) -> dict[Path, list[str]]:
-        """The whole scans by the folder that holds them and their labels."""
+        """Return the names of the whole scans by the folder that contains them and their labels."""
         folders: dict[Path, list[str]] = {}
         for name in self.scans:
             folders.setdefault(self.data.scan_folder(name).parent, []).append(name)
@@ -43,32 +43,32 @@ class SelectedData:
 
 
 def select_data(folder: Path, models: Sequence[Model], names: Collection[str] | None) -> SelectedData:
-    """What to measure, before anything large is read.
+    """Select what to evaluate on, before any image is read.
 
     Args:
-        folder: Of data, in any layout.
-        models: Those that are measured.
-        names: Patients and scans; if None, all scans, and the patients that none of the models has seen.
+        folder: Data set in any layout.
+        models: Models to evaluate.
+        names: Patients and scans. None selects all scans, and the patients that none of the models was trained on.
 
     Raises:
-        InputError: The folder or its lists are not there, a name is in none of them, or nothing is left to measure.
+        InputError: The data set is missing or incomplete, does not contain a name, or there is nothing to evaluate on.
     """
     data = open_data(folder)
     entries = [entry for entry in data.masked if entry.slices != 1 and "infection" in entry.structures]
     patients = sorted({entry.patient for entry in entries})
     scans = data.whole_scans
     if not (patients or scans):
-        raise InputError(f'"{folder}" has no masks of infection to measure on: give another data set.')
+        raise InputError(f'"{folder}" has no masks of infection to evaluate on. Choose another data set.')
     if names is None:
         seen = {name for model in models for name in model.seen}
-        chosen = SelectedData(data, tuple(name for name in patients if not was_seen(name, seen)), scans)
+        selected = SelectedData(data, tuple(name for name in patients if not was_seen(name, seen)), scans)
     else:
         if unknown := sorted(set(names) - {*patients, *scans}):
             raise InputError(
-                f'In "{folder}" there is no patient “{unknown[0]}” with two slices or more; there are: '
+                f'"{folder}" has no patient "{unknown[0]}" with two or more slices. Patients and scans: '
                 f"{', '.join([*patients, *scans])}."
             )
-        chosen = SelectedData(data, *(tuple(name for name in all_ if name in names) for all_ in (patients, scans)))
-    if not (chosen.patients or chosen.scans):
-        raise InputError("The models were trained on all patients that are there; name patients with --patients.")
-    return chosen
+        selected = SelectedData(data, *(tuple(name for name in all_ if name in names) for all_ in (patients, scans)))
+    if not (selected.patients or selected.scans):
+        raise InputError("The models were trained on all patients of the data set. Name patients with --patients.")
+    return selected

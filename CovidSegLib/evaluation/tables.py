@@ -1,4 +1,4 @@
-"""The numbers of an evaluation as Markdown tables."""
+"""The results of an evaluation as Markdown with tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..models.loading import recipe_of
 from .patients import PatientResult
 
 #: Columns of the table of cases.
-BY_CASE = (
+CASE_METRICS = (
     "dice",
     "sensitivity",
     "precision",
@@ -27,153 +27,167 @@ BY_CASE = (
     "calibration_error",
 )
 NOTES = (
-    "n: cases for which the number is defined. Interval: 95 % percentile bootstrap over cases, of the mean. Runs of "
-    "slices of one patient are one case. Specificity and accuracy are of all voxels of the files. mm and ml follow the "
-    "spacing in the files, which is nominal in `covid19_ct_seg_hu`. Definitions, with their sources and what they are "
-    "for empty masks: `CovidSegLib/evaluation/`."
+    "n: number of cases for which the metric is defined. Interval: 95 % percentile bootstrap interval of the mean over "
+    "cases. The slice ranges of one patient are one case. Specificity and accuracy are computed over all voxels of the "
+    "files. mm and ml follow the spacing in the files, which is nominal in `covid19_ct_seg_hu`. `CovidSegLib/metrics/` "
+    "documents the definitions of the metrics, their sources, and their values for empty masks."
 )
+POOLED = "Each case was evaluated by the run from which it was held out. The cases of all runs are pooled."
+UNSEEN = "The following results are those of the cases on which no model was trained."
+ALL_SEEN = (
+    "The models were trained on all of these cases. The following results do not show how well they perform on others."
+)
+PAPERS = "Each paper evaluated its model on patients of its own. The values are not comparable and not a ranking."
+PAIRED_TEST = "Last column: two-sided Wilcoxon signed-rank test over the same cases."
 
-UNSEEN = "The numbers below are of the cases that no model here was trained on."
-PAPERS = "Each paper measured on patients of its own, which are not these: the figures are no ranking."
-ALL_SEEN = "All of these cases were seen in training: the numbers below do not say how well a model does on others."
-
-POOLED = "Each case was measured by the run that has not seen it, and the cases of all runs are taken together."
-
-Values = list[float]
-
-
-def by_metric(results: Sequence[PatientResult], structure: str) -> dict[str, Values]:
-    """For each metric its values over cases."""
-    rows = [result.measured[structure].values() for result in results]
-    return {key: [row[key] for row in rows] for key in metrics_for(structure)}
+ByModel = Mapping[str, Sequence[PatientResult]]
+#: The infection first, because it is what the models are for.
+REPORTED_STRUCTURES = STRUCTURES[::-1]
 
 
 def evaluation_markdown(
     models: Sequence[Model], results: Sequence[PatientResult], scans: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """The whole text.
+    """Return the whole text.
 
     Args:
-        models: Those that were measured.
-        results: Of all models, on masks.
-        scans: Of `evaluate_whole_scans`, by model.
+        models: The evaluated models.
+        results: Results of all models on patients with masks.
+        scans: Results on whole scans by model; see `evaluate_whole_scans`.
     """
     parts = [f"# Evaluation of {', '.join(model.name for model in models)}"]
     if results:
-        everyone = {model.name: [result for result in results if result.model == model.name] for model in models}
-        parts += ["## Cases", _cases(results)]
+        by_model = {model.name: [result for result in results if result.model == model.name] for model in models}
+        parts += ["## Cases", _case_table(results)]
         if any(result.run for result in results):
             parts.append(POOLED)
-        parts += _lungs_seen(models, everyone)
-        seen = {result.patient for result in results if result.seen}
-        unseen = {name: [one for one in own if one.patient not in seen] for name, own in everyone.items()}
-        known = not unseen[models[0].name]
-        measured = everyone if known else unseen
-        parts.append(ALL_SEEN if known else UNSEEN)
-        for structure in STRUCTURES[::-1]:
-            parts += [f"## {structure.capitalize()}", _summaries(models, measured, structure)]
-        parts += ["## Volumes, result - truth", _volumes(measured)]
-        parts += [
-            "## What the papers report",
-            PAPERS,
-            *(_papers(measured, structure) for structure in STRUCTURES[::-1]),
-        ]
+        parts += _lungs_seen_notes(models, by_model)
+        parts += _summary_parts(models, by_model)
         parts.append(NOTES)
     if any(scans.values()):
-        parts += ["## Whole scans", _scans(models, scans)]
+        parts += ["## Whole scans", _scan_table(models, scans)]
     return "\n\n".join(parts) + "\n"
 
 
-def _cases(results: Sequence[PatientResult]) -> str:
+def _summary_parts(models: Sequence[Model], by_model: ByModel) -> list[str]:
+    """Return the sections that summarise cases: those that no model was trained on, or all if there are none."""
+    seen = {result.patient for results in by_model.values() for result in results if result.seen_in_training}
+    unseen = {name: [result for result in results if result.patient not in seen] for name, results in by_model.items()}
+    all_seen = not unseen[models[0].name]
+    if all_seen:
+        unseen = {name: list(results) for name, results in by_model.items()}
+    parts = [ALL_SEEN if all_seen else UNSEEN]
+    for structure in REPORTED_STRUCTURES:
+        parts += [f"## {structure.capitalize()}", _summary_table(models, unseen, structure)]
+    parts += ["## Volumes, prediction - target", _volume_table(unseen)]
+    parts += ["## What the papers report", PAPERS]
+    parts += [_paper_table(unseen, structure) for structure in REPORTED_STRUCTURES]
+    return parts
+
+
+def _case_table(results: Sequence[PatientResult]) -> str:
+    """Return a row for each case and model."""
     runs = any(result.run for result in results)
     head = [*(["model", "run"] if runs else ["model"]), "patient", "seen in training", "lungs, Dice"]
-    head += [f"{METRICS[key].title}" for key in BY_CASE]
+    head += [METRICS[key].title for key in CASE_METRICS]
     rows = []
     for result in sorted(results, key=lambda result: result.patient):
-        infection = result.measured["infection"].values()
-        row = [result.model, *([result.run or "-"] if runs else []), result.patient, "yes" if result.seen else "no"]
-        row += [_show(result.measured["lungs"].values()["dice"], 3)]
-        rows.append(row + [_show(infection[key], METRICS[key].decimals) for key in BY_CASE])
+        row = [result.model, *([result.run or "-"] if runs else []), result.patient]
+        row += ["yes" if result.seen_in_training else "no"]
+        row += [_number(result.measurements["lungs"].values()["dice"], METRICS["dice"].decimals)]
+        infection = result.infection.values()
+        rows.append(row + [_number(infection[key], METRICS[key].decimals) for key in CASE_METRICS])
     return table(head, rows)
 
 
-def _lungs_seen(models: Sequence[Model], everyone: Mapping[str, Sequence[PatientResult]]) -> list[str]:
-    """What must be known where the lungs are another model's, which may have been trained on these cases."""
-    told = []
+def _lungs_seen_notes(models: Sequence[Model], by_model: ByModel) -> list[str]:
+    """Return a note for each model whose lungs are those of another model that was trained on some of the cases."""
+    notes = []
     for model in models:
-        name = recipe_of(model).lungs_from
-        seen = {result.patient for result in everyone[model.name]} & find_model(name).seen if name else set()
-        if name and seen:
-            told.append(
-                f"The lungs of {model.name} are those of {name}, which has seen {', '.join(sorted(seen))} in training: "
-                "the numbers of the lungs there do not say how well it does on others."
+        lung_model = recipe_of(model).lungs_from
+        patients = {result.patient for result in by_model[model.name]}
+        if lung_model and (seen := patients & find_model(lung_model).seen):
+            notes.append(
+                f"{model.name} uses the lungs of {lung_model}, which was trained on {', '.join(sorted(seen))}. The "
+                "results of the lungs in these cases do not show how well it performs on others."
             )
-    return told
+    return notes
 
 
-def _summaries(models: Sequence[Model], measured: Mapping[str, Sequence[PatientResult]], structure: str) -> str:
-    """A row for each metric; of several models a row for each, with a test against the first."""
-    values = {name: by_metric(results, structure) for name, results in measured.items()}
+def _summary_table(models: Sequence[Model], by_model: ByModel, structure: str) -> str:
+    """Return a row for each metric and model. Several models are tested against the first."""
+    values = {name: _values_by_metric(results, structure) for name, results in by_model.items()}
     first, several = models[0].name, len(models) > 1
     head = ["metric", *["model"] * several, "mean [95 % interval]", "median", "n", "its paper"]
     head += [f"against {first}"] * several
     rows = []
     for key, metric in metrics_for(structure).items():
         for model in models:
-            of = summarise(values[model.name][key])
-            mean, low, high, median = (_show(value, metric.decimals) for value in (of.mean, of.low, of.high, of.median))
-            reported = recipe_of(model).reported.get(structure, {}).get(key)
-            row = [metric.title, *[model.name] * several, f"{mean} [{low}, {high}]", median, str(of.count)]
-            row.append(_as_printed(reported))
+            summary = summarise(values[model.name][key])
+            mean, low, high, median = (
+                _number(value, metric.decimals) for value in (summary.mean, summary.low, summary.high, summary.median)
+            )
+            row = [metric.title, *[model.name] * several, f"{mean} [{low}, {high}]", median, str(summary.count)]
+            row.append(_as_printed(recipe_of(model).reported.get(structure, {}).get(key)))
             if several:
-                other = model.name != first
-                row.append(str(paired_test(values[model.name][key], values[first][key])) if other else "-")
+                is_first = model.name == first
+                row.append("-" if is_first else str(paired_test(values[model.name][key], values[first][key])))
             rows.append(row)
-    told = "\n\nThe last column: Wilcoxon's signed-rank test over the same cases, two-sided."
-    return table(head, rows) + told * several
+    return table(head, rows) + f"\n\n{PAIRED_TEST}" * several
 
 
-def _volumes(measured: Mapping[str, Sequence[PatientResult]]) -> str:
+def _volume_table(by_model: ByModel) -> str:
+    """Return a row for each model and structure with the agreement of predicted and target volumes."""
     rows = []
-    for name, results in measured.items():
-        for structure in STRUCTURES[::-1]:
-            volumes = [result.measured[structure] for result in results if result.measured[structure].is_measured]
-            agreed = limits_of_agreement([of.prediction_ml for of in volumes], [of.target_ml for of in volumes])
-            shown = [_show(value, 1) for value in (agreed.bias, agreed.low, agreed.high)]
-            rows.append([name, structure, str(agreed.count), shown[0], f"{shown[1]} to {shown[2]}"])
+    for name, results in by_model.items():
+        for structure in REPORTED_STRUCTURES:
+            measurements = [result.measurements[structure] for result in results]
+            measured = [measurement for measurement in measurements if measurement.is_measured]
+            agreement = limits_of_agreement(
+                [measurement.prediction_ml for measurement in measured],
+                [measurement.target_ml for measurement in measured],
+            )
+            bias, low, high = (_number(value, 1) for value in (agreement.bias, agreement.low, agreement.high))
+            rows.append([name, structure, str(agreement.count), bias, f"{low} to {high}"])
     return table(["model", "structure", "n", "bias, ml", "95 % limits of agreement (Bland-Altman), ml"], rows)
 
 
-def _papers(measured: Mapping[str, Sequence[PatientResult]], structure: str) -> str:
-    """Our means, and what the papers of the recipes report on patients of their own."""
-    keys = list(OVERLAP_METRICS)
+def _paper_table(by_model: ByModel, structure: str) -> str:
+    """Return our means, and what the papers of all recipes report."""
     rows = []
-    for name, results in measured.items():
-        values = by_metric(results, structure)
-        means = [_show(summarise(values[key]).mean, METRICS[key].decimals) for key in keys]
+    for name, results in by_model.items():
+        values = _values_by_metric(results, structure)
+        means = [_number(summarise(values[key]).mean, metric.decimals) for key, metric in OVERLAP_METRICS.items()]
         rows.append([f"**{name}**, measured here", *means])
     for name in recipes.names():
         if reported := recipes.load(name).reported.get(structure):
-            rows.append([f"{name}, its paper", *(_as_printed(reported.get(key)) for key in keys)])
-    return table([structure, *(METRICS[key].title for key in keys)], rows)
+            rows.append([f"{name}, its paper", *(_as_printed(reported.get(key)) for key in OVERLAP_METRICS)])
+    return table([structure, *(metric.title for metric in OVERLAP_METRICS.values())], rows)
 
 
-def _scans(models: Sequence[Model], scans: Mapping[str, Mapping[str, Any]]) -> str:
+def _scan_table(models: Sequence[Model], scans: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a row for each whole scan."""
     head = ["model", "scan", "diagnosis", "slices: sensitivity", "specificity", "infection, % of lungs", "lungs, ml"]
     rows = []
     for model in models:
-        for name, of in scans[model.name].items():
-            numbers = ("sensitivity", "specificity", "involvement_percent", "lungs_ml")
-            cells = ["-" if of[key] is None else str(of[key]) for key in numbers]
+        for name, numbers in scans[model.name].items():
+            keys = ("sensitivity", "specificity", "involvement_percent", "lungs_ml")
+            cells = ["-" if numbers[key] is None else str(numbers[key]) for key in keys]
             seen = "its clean slices" if name in model.card.get("trained_on", ()) else "no"
-            rows.append([of.get("run", model.name), name, of["diagnosis"], *cells, seen])
+            rows.append([numbers.get("run", model.name), name, numbers["diagnosis"], *cells, seen])
     return table([*head, "seen in training"], rows)
 
 
-def _show(value: float | None, decimals: int) -> str:
-    return "-" if value is None or math.isnan(value) else f"{value:.{decimals}f}"
+def _values_by_metric(results: Sequence[PatientResult], structure: str) -> dict[str, list[float]]:
+    """Return the values of each metric over cases."""
+    rows = [result.measurements[structure].values() for result in results]
+    return {key: [row[key] for row in rows] for key in metrics_for(structure)}
+
+
+def _number(value: float, decimals: int) -> str:
+    return "-" if math.isnan(value) else f"{value:.{decimals}f}"
 
 
 def _as_printed(value: float | None) -> str:
-    """A paper's figure, with no more digits than it has."""
+    """Format a value of a paper with the digits that it has there."""
     return "-" if value is None else f"{value:g}"

@@ -1,4 +1,4 @@
-"""Models measured on whole scans of which radiologists listed the infected slices: COVID-CT-MD."""
+"""Evaluation of a model on whole scans with slice-level labels: COVID-CT-MD."""
 
 from __future__ import annotations
 
@@ -26,42 +26,50 @@ def evaluate_whole_scans(
     device: str = "auto",
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Slice-level sensitivity and specificity, and involvement, by scan; slices are counted as labels.json does.
+    """Measure slice-level sensitivity and specificity, and the involvement, of whole scans.
 
     Args:
-        folder: COVID-CT-MD: a folder a scan, and labels.json, which counts slices from the head.
-        model: What is measured.
-        scans: Only these; all of them if None.
-        device: As of `pipeline.segment`.
-        progress: Told the stage and the fraction of the scans that is done.
+        folder: COVID-CT-MD: one folder for each scan, and labels.json, in which radiologists list the infected slices,
+            numbered from the head.
+        model: Model to evaluate.
+        scans: Names of the scans; None for all.
+        device: Device for the networks; see `pipeline.segment`.
+        progress: Receives the stage and the fraction of the scans done. May raise `Cancelled`.
+
+    Returns:
+        By scan: "diagnosis", "sensitivity", "specificity" (None if undefined), "involvement_percent" (None without
+        lungs) and "lungs_ml", rounded.
 
     Raises:
         InputError: A scan cannot be read or segmented.
-        Cancelled: From `progress`.
+        Cancelled: Raised by `progress`.
     """
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["cases"]
-    wanted = [name for name in labels if scans is None or name in scans]
+    names = [name for name in labels if scans is None or name in scans]
     results = {}
-    for number, name in enumerate(wanted):
-        here = subprogress(progress, number / len(wanted), (number + 1) / len(wanted))
-        results[name] = _evaluate(folder / name, labels[name], model, device, here)
+    for number, name in enumerate(names):
+        scan_progress = subprogress(progress, number / len(names), (number + 1) / len(names))
+        results[name] = _evaluate(folder / name, labels[name]["diagnosis"], model, device, scan_progress)
     return results
 
 
-def _evaluate(scan: Path, facts: dict[str, Any], model: Model, device: str, progress: Progress) -> dict[str, Any]:
+def _evaluate(scan: Path, diagnosis: str, model: Model, device: str, progress: Progress) -> dict[str, Any]:
     volume = read_volume(scan)
-    found = segment(
-        volume, model, device=device, progress=lambda _, fraction: progress(f"Segmenting {scan.name}", fraction)
-    )
-    from_head = np.flip(AxialView.of(volume.grid).apply(found.infection).any(axis=(1, 2)))
-    true = np.zeros(len(from_head), dtype=bool)
-    true[infected_slices(scan)] = True
-    slices = ConfusionMatrix.of(from_head, true)
-    lungs = float((found.lungs > 0).sum())
+
+    def report(stage: str, fraction: float) -> None:
+        progress(f"Segmenting {scan.name}", fraction)
+
+    segmentation = segment(volume, model, device=device, progress=report)
+    prediction = np.flip(AxialView.of(volume.grid).apply(segmentation.infection).any(axis=(1, 2)))
+    target = np.zeros(len(prediction), dtype=bool)
+    target[infected_slices(scan)] = True
+    slices = ConfusionMatrix.of(prediction, target)
+    lung_voxels = float((segmentation.lungs > 0).sum())
+    infection_voxels = float(segmentation.infection.sum())
     return {
-        "diagnosis": facts["diagnosis"],
+        "diagnosis": diagnosis,
         "sensitivity": None if np.isnan(slices.sensitivity) else round(slices.sensitivity, 3),
         "specificity": None if np.isnan(slices.specificity) else round(slices.specificity, 3),
-        "involvement_percent": round(100 * float(found.infection.sum()) / lungs, 3) if lungs else None,
-        "lungs_ml": round(lungs * volume.grid.voxel_ml),
+        "involvement_percent": round(100 * infection_voxels / lung_voxels, 3) if lung_voxels else None,
+        "lungs_ml": round(lung_voxels * volume.grid.voxel_ml),
     }

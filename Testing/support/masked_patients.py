@@ -1,4 +1,4 @@
-"""Three patients with masks of a few voxels, and stand-ins for their segmentation."""
+"""A data set of three patients with masks of a few voxels, and stand-ins for `pipeline.segment`."""
 
 from __future__ import annotations
 
@@ -14,33 +14,31 @@ from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Grid, Volume
 
 SHAPE = (6, 4, 5)
-#: Runs of six slices but for the last ones; which of them are infected.
+#: Patient and infected slices of each slice range.
 RUNS = {"p1_a": ("p1", [0, 1]), "p1_b": ("p1", [2]), "p2_a": ("p2", [1, 2, 3]), "p3_a": ("p3", [])}
+#: Slice ranges of a single slice, which are never evaluated.
+SINGLE_SLICES = {"p1_c": ("p1", [0]), "single_a": ("single", [0])}
 
 
 def segmented(grid: Grid, *infected: int) -> Segmentation:
-    """Everything is lung; two voxels are infected in each of these slices of the array."""
+    """Return a segmentation in which every voxel is lung, and two voxels of each given slice are infected."""
     infection = np.zeros(SHAPE, bool)
     infection[list(infected), 1, :2] = True
     return Segmentation(np.ones(SHAPE, np.uint8), infection, np.zeros(SHAPE, np.uint8), grid)
 
 
 def write_masked_patients(folder: Path) -> Path:
-    """Three patients with masks, of whom a single slice of the first is left out; the patient "single" has no more."""
+    """Write the data set. The patient "single" has nothing but a single slice."""
     layout = folder / "covid19_ct_seg_hu"
     layout.mkdir(parents=True)
     grid = Grid(SHAPE, (10.0, 10.0, 20.0))
-    hounsfield = np.full(SHAPE, -800)
-    hounsfield[:, 0] = 40
+    hu = np.full(SHAPE, -800)
+    hu[:, 0] = 40
     index = []
-    for name, (patient, infected) in {**RUNS, "p1_c": ("p1", [0]), "single_a": ("single", [0])}.items():
-        truth = segmented(grid, *infected)
-        depth = SHAPE[0] if name in RUNS else 1
-        for kind, array in (
-            ("ct", hounsfield),
-            ("lung", truth.lungs),
-            ("infection", truth.infection),
-        ):
+    for name, (patient, infected) in {**RUNS, **SINGLE_SLICES}.items():
+        target = segmented(grid, *infected)
+        depth = 1 if name in SINGLE_SLICES else SHAPE[0]
+        for kind, array in (("ct", hu), ("lung", target.lungs), ("infection", target.infection)):
             image = sitk.GetImageFromArray(array[:depth].astype(np.int16))
             image.SetSpacing(grid.spacing)
             sitk.WriteImage(image, str(layout / f"{name}_{kind}.nii.gz"))
@@ -50,7 +48,7 @@ def write_masked_patients(folder: Path) -> Path:
 
 
 def always(*infected: int) -> Callable[..., Segmentation]:
-    """Stands for the pipeline: whatever the CT, these slices are infected."""
+    """Return a stand-in for `pipeline.segment` that predicts infection in the given slices of any CT."""
 
     def segment(volume: Volume, model: Model, **options: object) -> Segmentation:
         assert volume.grid.shape == SHAPE

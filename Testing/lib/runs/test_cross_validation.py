@@ -120,7 +120,7 @@ def test_every_patient_is_measured_by_the_run_that_left_it_out(
     assert [row["dice"] for row in rows] == ["0.444444", "1.0", "0.0"]
     text = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
     assert text.startswith("# Evaluation of tiny, 2 runs\n")
-    assert "Each case was measured by the run that has not seen it" in text
+    assert "Each case was evaluated by the run from which it was held out" in text
     assert f"| tiny, 2 runs | {rows[1]['run']} | p2 | no | 1.000 |" in text
     assert "| metric | mean [95 % interval] | median | n | its paper |" in text
     assert str(tmp_path) not in text
@@ -183,7 +183,7 @@ def test_the_numbers_go_into_the_card_of_the_model_that_was_trained_on_everybody
     everybody = split(tmp_path / "everybody", [])
     other = Path(shutil.copytree(everybody, tmp_path / "other"))
     (other / "recipe.toml").write_text(RECIPE + "\n[training]\nbatch = 3\n")
-    assert "are of different recipes" in refused(data, tmp_path, capsys, first, second, "--card-of", other)
+    assert "have different recipes" in refused(data, tmp_path, capsys, first, second, "--card-of", other)
     evaluate("--runs", first, second, "--card-of", everybody)
     results = models.open_model(everybody).card["results"]
     assert results["how"].startswith("Cross-validation: 2 trainings")
@@ -214,10 +214,10 @@ def test_whole_scans_are_measured_by_the_first_run_that_has_not_seen_them(
 
     monkeypatch.setattr(pooling, "evaluate_whole_scans", evaluate_whole_scans)
     seen = {"a": ["p2", "s2", "s3"], "b": ["p1", "s1", "s3"], "c": ["s1", "s2", "s3"]}
-    shares = [TrainedFold(Model(Path(name), {"trained_on": scans}), ()) for name, scans in seen.items()]
+    trained = [TrainedFold(Model(Path(name), {"trained_on": scans}), ()) for name, scans in seen.items()]
     told: list[float] = []
     found = pooling.evaluate_folds_on_scans(
-        {Path("scans"): ["s1", "s2", "s3"]}, shares, progress=lambda _, f: told.append(f)
+        {Path("scans"): ["s1", "s2", "s3"]}, trained, progress=lambda _, f: told.append(f)
     )
     assert asked == [("s1", "a"), ("s2", "b")]  # all have seen s3
     assert found == {"s1": {"specificity": 1.0, "run": "a"}, "s2": {"specificity": 1.0, "run": "b"}}
@@ -240,8 +240,11 @@ def test_runs_may_be_measured_on_some_patients(evaluate: Callable[..., list[dict
 @pytest.mark.parametrize(
     ("tests", "told"),
     [
-        ((["p1"], ["p2"]), "None of the runs was kept from the patient “p3”; give the run that was, or name"),
-        ((["p1", "p2"], ["p2", "p3"]), "The patient “p2” is in the test of a and b; give runs of one"),
+        ((["p1"], ["p2"]), 'The patient "p3" was held out from none of the runs. Add the run from which'),
+        (
+            (["p1", "p2"], ["p2", "p3"]),
+            'The patient "p2" was held out from several runs: a and b. Give the runs of one',
+        ),
     ],
 )
 def test_patients_of_no_run_or_of_several_are_told(
@@ -256,11 +259,11 @@ def test_runs_that_do_not_belong_together_are_told(
 ) -> None:
     first, second = split(tmp_path / "a", ["p1", "p3"]), split(tmp_path / "b", ["p2"])
     (second / "recipe.toml").write_text(RECIPE + "\n[training]\nbatch = 3\n")
-    assert "The runs “a” and “b” are of different recipes" in refused(data, tmp_path, capsys, first, second)
+    assert 'The runs "a" and "b" have different recipes' in refused(data, tmp_path, capsys, first, second)
     other = split(tmp_path / "deep" / "a", ["p2"])
     assert 'Two of the models are called "a"' in refused(data, tmp_path, capsys, first, other)
     (first / "split.json").write_text("{}")
-    assert "split.json of the run “a” cannot be read" in refused(
+    assert 'split.json of the run "a" cannot be read' in refused(
         data, tmp_path, capsys, first, other.rename(tmp_path / "c")
     )
 
@@ -269,9 +272,7 @@ def test_a_run_that_has_seen_its_test_is_refused(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = split(tmp_path / "a", list(PATIENTS), trained_on=["p0"], validation=["p2"])
-    assert "The run “a” was trained on “p2”, or chosen by it, which is in its own test" in refused(
-        data, tmp_path, capsys, run
-    )
+    assert 'The run "a" used "p2", a patient of its own test set, for training' in refused(data, tmp_path, capsys, run)
 
 
 def refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *runs: Path | str) -> str:
