@@ -13,7 +13,7 @@ from .inference import LoadedStage, Probabilities, choose_device, predict
 from .models import Model
 from .models.loading import load_stages, recipe_of
 from .postprocessing import infection_in_lungs, lungs_from_probability
-from .preprocessing import AxialView, beyond_image
+from .preprocessing import AxialView, outside_field_of_view
 from .progress import Progress, silent, subprogress
 from .provenance import Stopwatch, provenance_of
 from .segmentation import Segmentation
@@ -172,5 +172,5 @@ def _checked_lungs(
 
 def _lung_masks(probability: np.ndarray, scan: AxialScan) -> np.ndarray:
     """Right and left lung from their common probability map; nothing outside the field of view is lung."""
-    probability[beyond_image(scan.hu)] = 0
+    probability[outside_field_of_view(scan.hu)] = 0
     return lungs_from_probability(probability, scan.spacing, scan.hu)

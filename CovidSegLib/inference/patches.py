@@ -33,7 +33,7 @@ def predict_patches(
     if lungs is not None and not lungs.any():
         return found
     frame = volume_frame(stage, scan, lungs)
-    pixels = seen_volume(stage, frame, scan, lungs)
+    pixels = input_hu(stage, frame, scan, lungs)
     statistics = grey_statistics(pixels, stage.intensity)
 
     def grey(hu: torch.Tensor) -> torch.Tensor:
@@ -65,20 +65,20 @@ def predict_patches(
     )
     assert isinstance(maps, torch.Tensor)
     for channel, target in enumerate(found.values()):
-        frame.put_back(maps[0, channel], target)
+        frame.insert(maps[0, channel], target)
     return found
 
 
-def seen_volume(
+def input_hu(
     stage: Stage,
     frame: VolumeFrame,
     scan: AxialScan,
     lungs: np.ndarray | None,
 ) -> torch.Tensor:
     """HU of a scan on the network's grid, float32 of the frame's size; air far from the lungs where the stage masks."""
-    pixels = frame.take(scan.hu)
+    pixels = frame.extract(scan.hu)
     if stage.mask_margin_mm is not None and lungs is not None:
-        outside = (frame.take_labels(lungs) == 0).numpy()
+        outside = (frame.extract_labels(lungs) == 0).numpy()
         distance = ndimage.distance_transform_edt(outside, sampling=frame.spacing(scan.spacing))
         pixels[torch.from_numpy(distance > stage.mask_margin_mm)] = AIR_HU
     return pixels

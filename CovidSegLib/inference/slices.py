@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from ..preprocessing import grey_statistics, keep_near, neighbours, scale_window, standardise
+from ..preprocessing import grey_statistics, keep_near, neighbouring_slices, scale_window, standardise
 from ..recipe import Stage
 from ..volume import AxialScan
 from .devices import choose_precision
@@ -45,9 +45,9 @@ def predict_slices(
 
     def seen(slices: list[int]) -> torch.Tensor:
         """Slices as the network sees them, in HU."""
-        pixels = frame.take(scan.hu[slices])
+        pixels = frame.extract(scan.hu[slices])
         if margin is not None and lungs is not None:
-            pixels = keep_near(pixels, frame.take(lungs[slices], fill=0, interpolation="nearest"), margin)
+            pixels = keep_near(pixels, frame.extract(lungs[slices], fill=0, interpolation="nearest"), margin)
         return pixels
 
     sample = wanted[::SAMPLE] if stage.intensity.zscore else []
@@ -56,7 +56,8 @@ def predict_slices(
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
         around = [
-            neighbours(z, len(scan), stage.slices.count, scan.spacing.slices, stage.slices.step_mm) for z in batch
+            neighbouring_slices(z, len(scan), stage.slices.count, scan.spacing.slices, stage.slices.step_mm)
+            for z in batch
         ]
         needed = sorted({z for group in around for z in group})
         grey = standardise(scale_window(seen(needed), stage.intensity.window_hu), stage.intensity, statistics)
@@ -67,7 +68,7 @@ def predict_slices(
         maps = structure_maps(logits, stage, temperature).cpu()
         for channel, target in enumerate(found.values()):
             result = target[batch]
-            frame.put_back(maps[:, channel], result)
+            frame.insert(maps[:, channel], result)
             target[batch] = result
         progress((start + BATCH) / len(wanted))
     return found

@@ -1,20 +1,20 @@
 """From a CT to what a network takes, and back: axes, region, grid, grey values; each but the last exactly undone."""
 
 from .axial_view import AxialView
-from .body import beyond_image, body_mask
+from .body import body_mask, outside_field_of_view
 from .intensity import grey_statistics, keep_near, scale_window, standardise
-from .slice_frame import SliceFrame, neighbours
+from .slice_frame import SliceFrame, neighbouring_slices
 from .volume_frame import VolumeFrame
 
 __all__ = [
     "AxialView",
     "SliceFrame",
     "VolumeFrame",
-    "beyond_image",
     "body_mask",
     "grey_statistics",
     "keep_near",
-    "neighbours",
+    "neighbouring_slices",
+    "outside_field_of_view",
     "scale_window",
     "standardise",
 ]

@@ -31,7 +31,7 @@ def body_mask(scan: AxialScan) -> np.ndarray:
     return np.repeat(np.repeat(mask, step[0], axis=0), step[1], axis=1)[: scan.shape[1], : scan.shape[2]]
 
 
-def beyond_image(hu: np.ndarray) -> np.ndarray:
+def outside_field_of_view(hu: np.ndarray) -> np.ndarray:
     """What fills the slices (z, rows, columns) around the field of view, or around what was cut out: boolean.
 
     It lies at the darkest that there is and reaches the edge of its slice. Networks that see neighbouring slices may

@@ -52,7 +52,7 @@ class SliceFrame:
         """Row spacing of the network's input, from that of the slice."""
         return row_mm * self.height / self.size[0]
 
-    def take(self, slices: np.ndarray, fill: float = AIR_HU, interpolation: str = "area") -> torch.Tensor:
+    def extract(self, slices: np.ndarray, fill: float = AIR_HU, interpolation: str = "area") -> torch.Tensor:
         """Slices (n, rows, columns) as the network sees them: float32 (n, *size).
 
         Downsampling averages over what becomes one pixel; `interpolation="nearest"` is for labels.
@@ -67,7 +67,7 @@ class SliceFrame:
             return functional.interpolate(pixels, self.size, mode="nearest-exact")[:, 0]
         return functional.interpolate(pixels, self.size, mode="bilinear", antialias=True)[:, 0]
 
-    def put_back(self, maps: torch.Tensor, target: np.ndarray) -> None:
+    def insert(self, maps: torch.Tensor, target: np.ndarray) -> None:
         """Write maps (n, *size) of values 0 to 1 into `target`, uint8 (n, rows, columns), as 0 to 255."""
         full = functional.interpolate(maps[:, None].float(), (self.height, self.width), mode="bilinear")[:, 0]
         rows, columns = target.shape[1:]
@@ -77,15 +77,15 @@ class SliceFrame:
         target[:, top:bottom, left:right] = (inside * 255).round_().clamp_(0, 255).to(torch.uint8).numpy()
 
 
-def neighbours(index: int, count: int, slices: int, between_mm: float, step_mm: float) -> list[int]:
+def neighbouring_slices(index: int, count: int, slices: int, slice_mm: float, step_mm: float) -> list[int]:
     """Indices of the `slices` (odd) slices around `index`, about `step_mm` apart; the ends of the scan repeat.
 
     Args:
         index: The slice in the middle.
         count: Slices in the scan.
         slices: How many to take.
-        between_mm: Distance of neighbouring slices of the scan.
+        slice_mm: Distance of neighbouring slices of the scan.
         step_mm: Distance wanted; never less than one slice.
     """
-    step = max(1, round(step_mm / between_mm))
+    step = max(1, round(step_mm / slice_mm))
     return [min(max(index + k * step, 0), count - 1) for k in range(-(slices // 2), slices // 2 + 1)]

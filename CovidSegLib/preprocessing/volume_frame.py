@@ -59,16 +59,16 @@ class VolumeFrame:
         depth, height, width = ((part.stop - part.start) / size * mm for part, size, mm in sizes)
         return AxialSpacing(depth, height, width)
 
-    def take(self, array: np.ndarray) -> torch.Tensor:
+    def extract(self, array: np.ndarray) -> torch.Tensor:
         """An array (slices, rows, columns) as the network sees it: float32 of `size`, averaged where it is coarser."""
         return _resampled(torch.from_numpy(np.ascontiguousarray(array[self.box], dtype=np.float32)), self.size)
 
-    def take_labels(self, labels: np.ndarray) -> torch.Tensor:
+    def extract_labels(self, labels: np.ndarray) -> torch.Tensor:
         """Labels or a mask (slices, rows, columns) as the network sees them: uint8 of `size`, by the nearest voxel."""
         inside = torch.from_numpy(np.ascontiguousarray(labels[self.box], dtype=np.uint8))
         return functional.interpolate(inside[None, None], self.size, mode="nearest-exact")[0, 0]
 
-    def put_back(self, maps: torch.Tensor, target: np.ndarray) -> None:
+    def insert(self, maps: torch.Tensor, target: np.ndarray) -> None:
         """Write maps (`size`) of values 0 to 1 into `target`, uint8 (slices, rows, columns), as 0 to 255."""
         inside = target[self.box]
         full = _resampled(maps, inside.shape)

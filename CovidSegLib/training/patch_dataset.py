@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.utils.data import Dataset
 
 from ..data.case import Case
-from ..inference.patches import seen_volume
+from ..inference.patches import input_hu
 from ..inference.regions import volume_frame
 from ..preprocessing import grey_statistics, scale_window, standardise
 from ..recipe import Augmentation, Stage
@@ -119,6 +119,6 @@ def _scans(case: Case, stage: Stage) -> Iterator[_Scan]:
         part = slice(run[0], run[-1] + 1)
         scan, lungs = case.scan[part], case.lungs[part]
         frame = volume_frame(stage, scan, lungs)
-        pixels = seen_volume(stage, frame, scan, lungs)
-        mask = torch.stack([frame.take_labels(np.asarray(channel[part])) for channel in target])
+        pixels = input_hu(stage, frame, scan, lungs)
+        mask = torch.stack([frame.extract_labels(np.asarray(channel[part])) for channel in target])
         yield _Scan(pixels.round().to(torch.int16), mask, _found(mask, stage), grey_statistics(pixels, stage.intensity))

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from ..data.case import Case
 from ..inference import slice_frame
-from ..preprocessing import grey_statistics, keep_near, neighbours, scale_window, standardise
+from ..preprocessing import grey_statistics, keep_near, neighbouring_slices, scale_window, standardise
 from ..recipe import Augmentation, Stage
 from ..volume import AIR_HU
 from .augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, build_augmentation
@@ -67,8 +67,8 @@ class SliceDataset(Dataset):
         self.eight_bit = [case.eight_bit for case in cases]
         for number, case in enumerate(cases):
             frame = slice_frame(stage, case.scan, case.lungs)
-            nearest = partial(frame.take, fill=0, interpolation="nearest")
-            pixels = frame.take(case.scan.hu)
+            nearest = partial(frame.extract, fill=0, interpolation="nearest")
+            pixels = frame.extract(case.scan.hu)
             self.stacks.append(
                 _Stack(
                     pixels.round().to(torch.int16),
@@ -98,7 +98,7 @@ class SliceDataset(Dataset):
             low, high = intensity.window_hu
             intensity = replace(intensity, window_hu=(low + _uniform(-30, 30), high + _uniform(-30, 30)))
             margin_mm = margin_mm and margin_mm * _uniform(0.5, 1.5)
-        around = neighbours(z, len(stack.pixels), self.slices.count, stack.between_mm, step_mm)
+        around = neighbouring_slices(z, len(stack.pixels), self.slices.count, stack.between_mm, step_mm)
         image, mask = stack.pixels[around].float(), stack.mask[z].float()
         if margin_mm is not None:
             image = keep_near(image, stack.lungs[around], round(margin_mm / stack.pixel_mm))

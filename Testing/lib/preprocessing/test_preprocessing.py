@@ -13,10 +13,10 @@ from CovidSegLib.phantom import default_grid, make_phantom
 from CovidSegLib.preprocessing import (
     AxialView,
     SliceFrame,
-    beyond_image,
     body_mask,
     keep_near,
-    neighbours,
+    neighbouring_slices,
+    outside_field_of_view,
     scale_window,
 )
 from CovidSegLib.volume import AIR_HU, Grid, Volume
@@ -48,7 +48,7 @@ def test_a_frame_puts_back_where_it_took(box: tuple[int, int, int, int]) -> None
     picture = (0.5 + 0.4 * np.sin(rows / 14) * np.cos(columns / 16))[None]
     frame = SliceFrame(*box, size=(64, 64))
     target = np.zeros((1, 60, 70), dtype=np.uint8)
-    frame.put_back(frame.take(picture, fill=0.5), target)
+    frame.insert(frame.extract(picture, fill=0.5), target)
     top, left, height, width = box
     inside = np.zeros((60, 70), dtype=bool)
     inside[max(top, 0) + 2 : max(top + height - 2, 0), max(left, 0) + 2 : max(left + width - 2, 0)] = True
@@ -61,7 +61,7 @@ def test_a_frame_puts_back_where_it_took(box: tuple[int, int, int, int]) -> None
 
 
 def test_frame_is_padded_with_air() -> None:
-    taken = SliceFrame(-10, -10, 20, 20, (20, 20)).take(np.zeros((1, 40, 40), dtype=np.int16))
+    taken = SliceFrame(-10, -10, 20, 20, (20, 20)).extract(np.zeros((1, 40, 40), dtype=np.int16))
     assert (taken[0, :10] == AIR_HU).all() and (taken[0, 11:, 11:] == 0).all()
 
 
@@ -87,10 +87,10 @@ def test_keep_near() -> None:
 
 
 def test_neighbours_are_as_far_apart_as_wanted_and_stay_in_the_scan() -> None:
-    assert neighbours(10, 100, 3, between_mm=1.0, step_mm=2.5) == [8, 10, 12]
-    assert neighbours(10, 100, 3, between_mm=5.0, step_mm=2.5) == [9, 10, 11]
-    assert neighbours(0, 100, 5, between_mm=1.0, step_mm=1.0) == [0, 0, 0, 1, 2]
-    assert neighbours(99, 100, 3, between_mm=1.0, step_mm=1.0) == [98, 99, 99]
+    assert neighbouring_slices(10, 100, 3, slice_mm=1.0, step_mm=2.5) == [8, 10, 12]
+    assert neighbouring_slices(10, 100, 3, slice_mm=5.0, step_mm=2.5) == [9, 10, 11]
+    assert neighbouring_slices(0, 100, 5, slice_mm=1.0, step_mm=1.0) == [0, 0, 0, 1, 2]
+    assert neighbouring_slices(99, 100, 3, slice_mm=1.0, step_mm=1.0) == [98, 99, 99]
 
 
 def test_body_without_table() -> None:
@@ -110,4 +110,4 @@ def test_what_fills_the_slice_around_the_image_is_no_image_and_the_darkest_of_a_
     axial[2, 5:15, 5:15] = -2000  # touches no edge
     expected = np.zeros(axial.shape, bool)
     expected[0, :, :4] = expected[1] = True
-    np.testing.assert_array_equal(beyond_image(axial), expected)
+    np.testing.assert_array_equal(outside_field_of_view(axial), expected)
