@@ -8,7 +8,6 @@ import io
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
@@ -108,6 +107,8 @@ def _run(session: Session) -> int:
         elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # the latter is PyTorch's
             code, message = FAILED, "There is not enough memory; close other programs and try again."
         else:
+            import traceback  # slow to import, and `covidseg --help` imports this module
+
             traceback.print_exc()
             name = type(error).__name__
             code, message = FAILED, f"CovidSeg failed unexpectedly ({name}); please report the messages above."

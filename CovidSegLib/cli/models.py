@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     show = actions.add_parser("show", help="print a model card: intended use, training data, accuracy, limits")
     show.add_argument(
-        "name", nargs="?", metavar="NAME", help="model, or folder of a finished run (default: the default)"
+        "name", nargs="?", metavar="NAME", help="model, or folder of a finished run (default: the default model)"
     )
     show.set_defaults(action=_show)
 

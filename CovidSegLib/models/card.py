@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from pathlib import Path
@@ -71,6 +70,8 @@ def check_sha256(weights: bytes, card: dict[str, Any], name: str, remedy: str) -
     Raises:
         InputError: The SHA-256 differs.
     """
+    import hashlib  # slow to import, and `covidseg --help` imports this module
+
     if hashlib.sha256(weights).hexdigest() != card["sha256"]:
         raise InputError(
             f'The weights of the model "{name}" are not those that its card describes (their SHA-256 differs), and are '
