@@ -1,1 +1,1 @@
-"""Training runs on disk."""
+"""Training runs on disk: configuration, model card, environment and cross-validation."""

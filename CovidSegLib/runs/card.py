@@ -1,4 +1,4 @@
-"""The card of a finished run, by which its folder is a model like any other."""
+"""The model card of a finished run, which makes its folder a model."""
 
 from __future__ import annotations
 
@@ -14,28 +14,31 @@ from ..errors import InputError
 from ..storage.atomic import write_json_atomically
 
 FACTS_FILE = "training.json"
+#: Facts that a card needs.
+REQUIRED_FACTS = frozenset({"recipe", "trained_on", "never_trained_on"})
+#: Limits of every trained model.
 LIMITS = (
-    "Not for diagnosis: every mask needs a radiologist's eye.",
-    "Finds opacities of any cause: pneumonia of other origin, oedema and atelectasis look alike to it.",
-    "Lungs that are wholly consolidated, or an effusion, may be left out of the lungs.",
+    "Not for diagnosis. A radiologist must review every mask.",
+    "Opacities of any cause are marked. Pneumonia of other origin, oedema and atelectasis look the same to the model.",
+    "Completely consolidated lungs and effusions may be missing from the lung mask.",
 )
 
 
 def write_card(run: Path) -> models.Model:
-    """Write RUN/card.json, from the facts of the training and its recipe.
+    """Write card.json of a finished run from its recipe and the facts in training.json.
 
     Args:
-        run: Folder of `model.safetensors` and `training.json`, with `recipe.toml` where the recipe is none of the
-            library's. Of the facts, `recipe`, `trained_on` and `never_trained_on` are needed, and used where they are
-            there: `validation` (patients by whom the best weights were chosen), `data` (data sets, each with a
-            sentence), `licence` (a sentence) and `limits` (sentences on the data).
+        run: Folder with model.safetensors and training.json, and with recipe.toml unless the recipe is one of the
+            library's. training.json must contain `recipe`, `trained_on` and `never_trained_on`. Used if present are
+            `validation` (patients on whom the best weights were selected), `data` (a sentence for each data set),
+            `licence` (a sentence) and `limits` (sentences on the data).
 
     Raises:
-        InputError: A file is missing, as of a training that has not ended, or cannot be read.
+        InputError: A file is missing, as in an unfinished run, or cannot be read.
     """
-    facts, weights = _facts(run), _weights(run)
-    own = run / models.RECIPE_FILE
-    recipe = recipes.load(str(own) if own.is_file() else str(facts["recipe"]))
+    facts, weights = _read_facts(run), _read_weights(run)
+    own_recipe = run / models.RECIPE_FILE
+    recipe = recipes.load(str(own_recipe) if own_recipe.is_file() else str(facts["recipe"]))
     patients = len(facts["trained_on"])
     card = {
         "title": recipe.title,
@@ -61,42 +64,47 @@ def write_card(run: Path) -> models.Model:
 
 
 def ensure_card(run: Path) -> models.Model:
-    """A finished run as a model; its card is written unless there is one of these weights, which may hold results.
+    """Return a finished run as a model.
+
+    The card is written unless there is already one of the same weights, which may contain results of an evaluation.
 
     Raises:
-        InputError: As of `write_card`.
+        InputError: See `write_card`.
     """
     if (run / models.CARD_FILE).is_file():
         model = models.open_model(run)
-        if hashlib.sha256(_weights(run)).hexdigest() == model.card["sha256"]:
+        if hashlib.sha256(_read_weights(run)).hexdigest() == model.card["sha256"]:
             return model
     return write_card(run)
 
 
-def _facts(run: Path) -> dict[str, Any]:
-    path = run / FACTS_FILE
+def _read_facts(run: Path) -> dict[str, Any]:
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads((run / FACTS_FILE).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(f"The run “{run.name}” has not ended ({FACTS_FILE} is missing); let it train on.") from error
+        raise _unfinished(run, FACTS_FILE) from error
     except (OSError, ValueError) as error:
-        raise InputError(f"“{FACTS_FILE}” of the run “{run.name}” cannot be read; train it again.") from error
-    if not isinstance(facts, dict) or (lacking := {"recipe", "trained_on", "never_trained_on"} - facts.keys()):
-        what = ", ".join(f"“{key}”" for key in sorted(lacking)) if isinstance(facts, dict) else "all that it must say"
-        raise InputError(f"“{FACTS_FILE}” of the run “{run.name}” lacks {what}; train it again.")
+        raise InputError(f'"{FACTS_FILE}" of the run "{run.name}" cannot be read. Train it again.') from error
+    if not isinstance(facts, dict):
+        raise InputError(f'"{FACTS_FILE}" of the run "{run.name}" is not a JSON object. Train it again.')
+    if missing := REQUIRED_FACTS - facts.keys():
+        keys = ", ".join(f'"{key}"' for key in sorted(missing))
+        raise InputError(f'"{FACTS_FILE}" of the run "{run.name}" lacks {keys}. Train it again.')
     return facts
 
 
-def _weights(run: Path) -> bytes:
+def _read_weights(run: Path) -> bytes:
     try:
         return (run / models.WEIGHTS_FILE).read_bytes()
     except OSError as error:
-        raise InputError(
-            f"The run “{run.name}” has not ended ({models.WEIGHTS_FILE} is missing); let it train on."
-        ) from error
+        raise _unfinished(run, models.WEIGHTS_FILE) from error
+
+
+def _unfinished(run: Path, missing: str) -> InputError:
+    return InputError(f'The run "{run.name}" is not finished ({missing} is missing). Resume it to the end first.')
 
 
 def _unknown_licence(facts: Mapping[str, Any]) -> str:
-    """Nobody has said under which terms the data are: then nobody may promise any for the weights."""
+    """Return the licence of weights that were trained on data of unknown terms: it makes no promise."""
     sets = "".join(f" ({', '.join(names)})" for names in [facts.get("data")] if names)
     return f"Weights: for research. The terms of the training data{sets} apply; they are not recorded here."

@@ -1,4 +1,4 @@
-"""Cross-validation by patient: a recipe trained as often as there are folds, each time without the patients of one."""
+"""Cross-validation by patient: one training run for each fold, without the patients of that fold."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from ..data.split import make_folds
 from ..errors import InputError
 from ..models import Model
 from ..progress import Progress, silent, subprogress
-from ..storage.atomic import write_text_atomically
 from .card import write_card
 
-PLAN_FILE = "folds.json"
+FOLDS_FILE = "folds.json"
 
 
 @dataclass(frozen=True)
@@ -34,17 +33,17 @@ class TrainedFold:
 
 
 class FoldTrainer(Protocol):
-    """Trains a recipe."""
+    """Trains a recipe without the held-out patients of a fold."""
 
     def __call__(self, recipe: Path, test: Sequence[str], run: Path, *, seed: int, progress: Progress) -> None:
-        """Train to the end, or go on from where it was broken off; leaves all that a finished run holds.
+        """Train to the end, or resume; leave the files of a finished run.
 
         Args:
-            recipe: Its file.
-            test: Patients that the run must not see.
-            run: Its folder.
-            seed: Of weights, order and augmentation.
-            progress: Told the stage and the fraction that is done; raises Cancelled to stop.
+            recipe: TOML file of the recipe.
+            test: Held-out patients.
+            run: Folder of the run.
+            seed: Seed of the initial weights, the sampler and the augmentation.
+            progress: Receives the stage and the fraction that is done; may raise `Cancelled`.
         """
 
 
@@ -60,55 +59,58 @@ def cross_validate(
     ablation: str | None = None,
     progress: Progress = silent,
 ) -> list[TrainedFold]:
-    """Train all folds; those that have ended in `folder` are not trained again.
+    """Train all folds of a cross-validation. Finished folds in `folder` are not trained again.
 
     Args:
-        recipe: Name or file.
-        patients: All that there are, each of whom is left out by one fold.
-        folder: For the runs fold-1, fold-2, ..., the recipe as it is used, and the plan.
-        train: Trains one.
-        folds: How many.
-        seed: Of the folds, and of each training.
-        epochs: Of every stage; those of the recipe if None.
-        ablation: As of `recipes.load`.
-        progress: Told the stage and the fraction of the folds that is done.
+        recipe: Name or TOML file of the recipe.
+        patients: All patients; every one is held out in one fold.
+        folder: Folder for the runs fold-1, fold-2, ..., the resolved recipe and folds.json.
+        train: Trains one fold.
+        folds: Number of folds.
+        seed: Seed of the folds and of every training.
+        epochs: Number of epochs of every stage; those of the recipe if None.
+        ablation: Same as in `recipes.load`.
+        progress: Receives the stage and the fraction of the folds that is done.
 
     Raises:
         InputError: There are fewer patients than folds, or `folder` holds another cross-validation.
-        Cancelled: From `progress`; what was trained is kept, and is gone on with the next time.
+        Cancelled: Raised by `progress`. Trained folds and checkpoints are kept, and the next call resumes them.
     """
-    left_out = [fold.test for fold in make_folds(patients, folds, seed, validation=0)]
+    held_out = [fold.test for fold in make_folds(patients, folds, seed, validation=0)]
     text = recipes.resolved_toml(recipe, ablation, recipes.epoch_changes(recipe, ablation, epochs))
-    _plan(folder, text, {"seed": seed, "recipe": tomllib.loads(text), "folds": [list(fold) for fold in left_out]})
-    shares = []
-    for number, fold in enumerate(left_out):
+    description = {"seed": seed, "recipe": tomllib.loads(text), "folds": [list(fold) for fold in held_out]}
+    _prepare_folder(folder, text, description)
+    trained = []
+    for number, test in enumerate(held_out):
         run = folder / f"fold-{number + 1}"
         if not (run / models.CARD_FILE).is_file():
             here = subprogress(progress, number / folds, (number + 1) / folds)
-            train(folder / models.RECIPE_FILE, fold, run, seed=seed, progress=_named(here, number + 1, folds))
+            train(folder / models.RECIPE_FILE, test, run, seed=seed, progress=_name_fold(here, number + 1, folds))
             if not (run / models.CARD_FILE).is_file():
                 write_card(run)
-        shares.append(TrainedFold(models.open_model(run), fold))
-    return shares
+        trained.append(TrainedFold(models.open_model(run), test))
+    return trained
 
 
-def _plan(folder: Path, text: str, plan: dict[str, Any]) -> None:
-    """Write recipe and plan, or see that those that are there are the same."""
-    path = folder / PLAN_FILE
-    content = json.dumps(plan, indent=1, default=str) + "\n"
+def _prepare_folder(folder: Path, recipe_text: str, description: dict[str, Any]) -> None:
+    """Write recipe and folds, or check that the folder holds the same ones."""
+    path = folder / FOLDS_FILE
+    content = json.dumps(description, indent=1, default=str) + "\n"
     if path.exists():
         if path.read_text(encoding="utf-8") != content:
             raise InputError(
-                f'"{folder}" holds the folds of another cross-validation, of other patients, recipe, seed, epochs or '
-                "folds; choose another folder for the results."
+                f'"{folder}" holds a cross-validation with other patients, recipe, seed, epochs or number of folds. '
+                "Choose another folder for the results."
             )
         return
     folder.mkdir(parents=True, exist_ok=True)
-    write_text_atomically(folder / models.RECIPE_FILE, text)
-    write_text_atomically(path, content)
+    (folder / models.RECIPE_FILE).write_text(recipe_text, encoding="utf-8", newline="\n")
+    path.write_text(content, encoding="utf-8", newline="\n")
 
 
-def _named(progress: Progress, number: int, folds: int) -> Progress:
+def _name_fold(progress: Progress, number: int, folds: int) -> Progress:
+    """Add the number of the fold to the stage."""
+
     def report(stage: str, fraction: float) -> None:
         progress(f"Fold {number} of {folds}: {stage}", fraction)
 

@@ -1,4 +1,4 @@
-"""What a training ran on and how it was started, for whoever wants to repeat it; no names of people or computers."""
+"""The environment of a training run, for repeating it. No names of people or computers are recorded."""
 
 from __future__ import annotations
 
@@ -15,49 +15,49 @@ from ..storage.atomic import write_json_atomically
 from ..versions import package_versions
 
 FILE = "environment.json"
-#: The sources, where they lie in a repository of their own.
+#: The repository, if the library runs from its sources.
 REPOSITORY = Path(__file__).parents[2]
 
 
 def describe(device: torch.device, processes: int, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What the numbers may depend on.
+    """Return everything that the results may depend on.
 
     Args:
-        device: Where the network is trained.
-        processes: How many train together.
-        arguments: Of the command; of paths the last name alone is kept.
+        device: Device that the network is trained on.
+        processes: Number of processes that train together.
+        arguments: Arguments of the command. Paths are shortened to their last component.
     """
-    found = package_versions()
+    versions = package_versions()
     return {
-        "covidseg": found.pop("covidseg"),
+        "covidseg": versions.pop("covidseg"),
         "commit": _commit(),
-        "python": found.pop("python"),
+        "python": versions.pop("python"),
         "system": f"{platform.system()} {platform.machine()}",
-        "packages": found,
+        "packages": versions,
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
         "threads": torch.get_num_threads(),
         "processes": processes,
-        "arguments": {name: _plain(value) for name, value in arguments.items()},
+        "arguments": {name: _without_folders(value) for name, value in arguments.items()},
     }
 
 
-def note(run: Path, environment: Mapping[str, Any]) -> None:
-    """Write environment.json; where there is one, what has changed since comes into its list "resumed".
+def record(run: Path, environment: Mapping[str, Any]) -> None:
+    """Write environment.json. A resumed run appends its environment to the list "resumed" if it has changed.
 
     Raises:
         OSError: The file cannot be written.
     """
     path = run / FILE
-    held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else dict(environment)
-    held.setdefault("resumed", [])
-    earlier = [{key: value for key, value in held.items() if key != "resumed"}, *held["resumed"]]
+    recorded = json.loads(path.read_text(encoding="utf-8")) if path.exists() else dict(environment)
+    recorded.setdefault("resumed", [])
+    earlier = [{key: value for key, value in recorded.items() if key != "resumed"}, *recorded["resumed"]]
     if environment != earlier[-1]:
-        held["resumed"].append(environment)
-    write_json_atomically(path, held)
+        recorded["resumed"].append(environment)
+    write_json_atomically(path, recorded)
 
 
 def _commit() -> str | None:
-    """Of the sources; None where they are installed, or git is not there or not allowed to look."""
+    """Return the commit of the sources; None if they are installed, or git is missing or refuses access."""
     if not (REPOSITORY / ".git").exists():
         return None
     command = ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"]
@@ -67,9 +67,10 @@ def _commit() -> str | None:
         return None
 
 
-def _plain(value: Any) -> Any:
+def _without_folders(value: Any) -> Any:
+    """Shorten paths to their last component, also in lists."""
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [_without_folders(each) for each in value]
     if isinstance(value, Path) or (isinstance(value, str) and Path(value).is_absolute()):
         return Path(value).name
     return value

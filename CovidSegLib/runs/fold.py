@@ -1,4 +1,4 @@
-"""Trains one fold of a cross-validation, on the patients with masks."""
+"""Training of one fold of a cross-validation on cases with masks."""
 
 from __future__ import annotations
 
@@ -14,45 +14,33 @@ from ..errors import InputError
 from ..inference.devices import choose_device
 from ..progress import Progress
 from ..recipe import Recipe
+from .config import RunConfig
 from .cross_validation import FoldTrainer
-from .run import RunConfig, train_run
+from .run import train_run
 
-#: One in so many of the patients that are not tested is kept to watch the training by.
-WATCHED = 8
+#: One in this many of the remaining patients is used for validation.
+VALIDATION_INTERVAL = 8
 
 
 def make_fold_trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: str = "auto") -> FoldTrainer:
-    """What trains a recipe on cases, as `folds.cross_validate` asks for it.
+    """Return the function with which `cross_validate` trains a fold.
 
     Args:
-        cases: Of all patients, those that are left out too.
-        terms: What a card must say of the data, from `data.licences.card_facts`.
-        device: As of `pipeline.segment`.
+        cases: Cases of all patients, including the held-out ones.
+        terms: Licence, origin and limits of the data for the model card, from `data.licences.card_facts`.
+        device: Same as in `pipeline.segment`.
     """
 
     def train_fold(recipe: Path, test: Sequence[str], run: Path, *, seed: int, progress: Progress) -> None:
         text = recipes.resolved_toml(str(recipe))
-        read = recipes.parse(text, recipe.name)
-        others = sorted({case.patient for case in cases} - set(test))
-        people = sorted({patient_of(name) for name in others})
-        if len(people) < 2:
-            raise InputError("A fold leaves fewer than two patients to train and to validate on; give more patients.")
-        chosen = people[:: max(2, min(WATCHED, len(people)))]
-        watched = tuple(name for name in others if patient_of(name) in chosen)
-        learnt = tuple(name for name in others if name not in watched)
-        plan = RunConfig(
-            text,
-            read,
-            Split(learnt, watched, tuple(sorted(test)), seed),
-            tuple(read.stages),
-            seed=seed,
-            start=_start(read, test),
-        )
+        parsed = recipes.parse(text, recipe.name)
+        split = _split_fold(cases, test, seed)
+        start = _find_start(parsed, test)
         train_run(
             run,
-            plan,
-            [case for case in cases if case.patient in learnt],
-            [case for case in cases if case.patient in watched],
+            RunConfig(text, parsed, split, tuple(parsed.stages), seed=seed, start=start),
+            [case for case in cases if case.patient in split.train],
+            [case for case in cases if case.patient in split.validation],
             terms=terms,
             resume=True,
             device=choose_device(device),
@@ -62,20 +50,36 @@ def make_fold_trainer(cases: Sequence[Case], terms: Mapping[str, Any], device: s
     return train_fold
 
 
-def _start(recipe: Recipe, test: Sequence[str]) -> Path | None:
-    """The installed model whose weights a recipe starts from, which knows no test patient; None if it starts anew."""
+def _split_fold(cases: Sequence[Case], test: Sequence[str], seed: int) -> Split:
+    """Divide the patients that are not held out into training and validation, without separating scans of a patient."""
+    others = sorted({case.patient for case in cases} - set(test))
+    people = sorted({patient_of(name) for name in others})
+    if len(people) < 2:
+        raise InputError("A fold leaves fewer than two patients for training and validation. Add more patients.")
+    validation_people = people[:: max(2, min(VALIDATION_INTERVAL, len(people)))]
+    validation = tuple(name for name in others if patient_of(name) in validation_people)
+    train = tuple(name for name in others if name not in validation)
+    return Split(train, validation, tuple(sorted(test)), seed)
+
+
+def _find_start(recipe: Recipe, test: Sequence[str]) -> Path | None:
+    """Return the folder of the installed model that a recipe starts from; None if it starts from random weights.
+
+    Raises:
+        InputError: The model is not installed, or was trained on a held-out patient.
+    """
     name = recipe.training.starts_from
     if name is None:
         return None
     if name not in models.names():
         raise InputError(
-            f"The recipe “{recipe.name}” starts from trained weights of “{name}”: install a model of that name, or "
-            "take a recipe that is like it, without “training.starts_from”."
+            f'The recipe "{recipe.name}" starts from the trained weights of "{name}", which is not installed. Install a '
+            'model of that name, or use a recipe that inherits from it without "training.starts_from".'
         )
     model = models.find_model(name)
     if seen := [patient for patient in sorted(test) if was_seen(patient, model.seen)]:
         raise InputError(
-            f"The model “{name}”, from which the recipe “{recipe.name}” starts, has seen the patient “{seen[0]}”, who "
-            "is to be measured: start from one that has not."
+            f'The model "{name}", from which the recipe "{recipe.name}" starts, has seen the held-out patient '
+            f'"{seen[0]}". Start from a model that has not.'
         )
     return model.folder

@@ -1,1 +1,1 @@
-"""Training of recipes: cases, augmentation, the loop."""
+"""Training of networks: data sets, augmentation, losses, optimisation and the training loop."""

@@ -1,8 +1,8 @@
-"""Random changes of training images, by the names that recipes give them; made of MONAI's transforms.
+"""Augmentation of training images with MONAI's transforms, by the names that recipes use.
 
-What a change takes, `IMAGE` and `MASK` of a dictionary, is (channels, *spatial) with two spatial axes or three. The
-changes of `HU_AUGMENTATIONS` take HU + 1024, so that the padding of a turned image is air, 0; those of
-`GREY_AUGMENTATIONS` take the grey values 0 to 1 of the recipe's window.
+The transforms take dictionaries with an image and a mask (`transform_keys`), both (channels, *spatial) with two or
+three spatial axes. Those of `HU_AUGMENTATIONS` take HU + 1024, so that the zero padding of a rotated image is air.
+Those of `GREY_AUGMENTATIONS` take grey values from 0 to 1, after the recipe's window.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from monai import transforms
+from monai.utils import convert_to_tensor
 from PIL import Image
 
 from ..recipe import Augmentation, Stage
@@ -23,10 +24,13 @@ from .transform_keys import IMAGE, MASK
 
 
 class RandEightBitd(transforms.RandomizableTransform, transforms.MapTransform):
-    """The image as an eight-bit JPEG of a lung window, as the public data sets were handed on.
+    """Convert the image to an eight-bit JPEG with a lung window and back, as in the public data sets.
 
-    Scans with true HU show healthy lung only, and pictures put back on a HU scale show disease: a network would learn
-    to tell the two sources apart, were the first not made to look like the second.
+    In the training data, scans with true HU show only healthy lungs, and scans restored from eight-bit pictures show
+    disease. Without this transform a network could learn to distinguish the two sources instead.
+
+    Args:
+        prob: Probability of applying the transform.
     """
 
     def __init__(self, prob: float) -> None:
@@ -49,12 +53,12 @@ class RandEightBitd(transforms.RandomizableTransform, transforms.MapTransform):
 
 
 class AugmentationContext(NamedTuple):
-    """What a change is for.
+    """What every augmentation is built for.
 
     Attributes:
-        stage: Whose network is to learn.
-        probability: How often it is applied.
-        eight_bit: The HU were put back from eight-bit pictures.
+        stage: The stage that is trained.
+        probability: Probability of applying the augmentation.
+        eight_bit: The HU of the scan were restored from eight-bit pictures.
     """
 
     stage: Stage
@@ -63,16 +67,16 @@ class AugmentationContext(NamedTuple):
 
     @property
     def dims(self) -> int:
-        """Spatial axes, 2 or 3."""
+        """Number of spatial axes, 2 or 3."""
         return len(self.stage.input_shape) - 1
 
 
 def chest_ct(context: AugmentationContext, zoom: Sequence[float] = (0.8, 1.2)) -> transforms.Compose:
-    """What the few patients of the data do not show: other scanners, kernels, doses, positions, fields of view.
+    """Imitate other scanners, kernels, doses, positions and fields of view than those of the few training patients.
 
     Args:
-        about: Two spatial axes; the probabilities of its many parts are its own.
-        zoom: Range of the factor by which the picture is scaled.
+        context: A stage with two spatial axes. `probability` is not used: every part has its own.
+        zoom: Range of the zoom factor.
     """
     both = [IMAGE, MASK]
     smallest, largest = zoom
@@ -109,22 +113,22 @@ def chest_ct(context: AugmentationContext, zoom: Sequence[float] = (0.8, 1.2)) -
 
 
 def consolidation(context: AugmentationContext) -> transforms.Transform:
-    """Dense lung, which is infection."""
+    """Insert synthetic consolidations, which are infection, into the lungs."""
     return RandSyntheticConsolidationd(context.stage, context.probability)
 
 
 def gas(context: AugmentationContext) -> transforms.Transform:
-    """Gas in the body outside of the lungs, which is nothing to mark."""
+    """Insert synthetic gas, which is background, into the body outside the lungs."""
     return RandSyntheticGasd(context.stage, context.probability)
 
 
 def mirror(context: AugmentationContext) -> transforms.Transform:
-    """Mirrored along a random axis."""
+    """Mirror along a random axis."""
     return transforms.RandAxisFlipd([IMAGE, MASK], prob=context.probability)
 
 
 def rotate(context: AugmentationContext, degrees: float = 15.0) -> transforms.Transform:
-    """Turned by up to so many degrees about every axis, either way; what comes in from outside is black."""
+    """Rotate about every axis by an angle between -`degrees` and `degrees`; pad with black."""
     angle = math.radians(degrees)
     others = angle if context.dims == 3 else 0.0
     return transforms.RandRotated(
@@ -139,7 +143,7 @@ def rotate(context: AugmentationContext, degrees: float = 15.0) -> transforms.Tr
 
 
 def scale(context: AugmentationContext, factor: Sequence[float] = (0.85, 1.25)) -> transforms.Transform:
-    """Scaled by a factor from a range, within the same frame."""
+    """Zoom by a factor from a range; the image size stays."""
     low, high = factor
     modes = ("bilinear" if context.dims == 2 else "trilinear", "nearest-exact")
     return transforms.RandZoomd(
@@ -150,10 +154,11 @@ def scale(context: AugmentationContext, factor: Sequence[float] = (0.85, 1.25)) 
 def elastic(
     context: AugmentationContext, alpha: Sequence[float] = (0.0, 900.0), sigma: Sequence[float] = (9.0, 13.0)
 ) -> transforms.Transform:
-    """Deformed by noise in -1 to 1 a voxel, smoothed by a Gaussian of `sigma` voxels, times `alpha` (Simard 2003).
+    """Deform elastically (Simard 2003).
 
-    On two axes MONAI has control points instead: `sigma` pixels apart, and moved by the deviation that the smoothed
-    noise has there, alpha / (2 sigma sqrt(3 pi)).
+    The displacement of each voxel is uniform noise from -1 to 1, smoothed by a Gaussian of `sigma` voxels and
+    multiplied by `alpha`. In two dimensions MONAI moves control points instead. They are `sigma` pixels apart and move
+    by the standard deviation of the smoothed noise, alpha / (2 sigma sqrt(3 pi)).
     """
     options: dict[str, Any] = {"prob": context.probability, "mode": ("bilinear", "nearest"), "padding_mode": "zeros"}
     (narrow, wide), (weak, strong) = sigma, alpha
@@ -169,19 +174,19 @@ def elastic(
 
 
 def gamma(context: AugmentationContext, gamma: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
-    """Grey values to a power from a range."""
+    """Raise the grey values to a power from a range."""
     low, high = gamma
     return transforms.RandAdjustContrastd(IMAGE, prob=context.probability, gamma=(low, high))
 
 
 def brightness(context: AugmentationContext, factor: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
-    """Grey values times a factor from a range."""
+    """Multiply the grey values by a factor from a range."""
     low, high = factor
     return transforms.RandScaleIntensityd(IMAGE, prob=context.probability, factors=(low - 1, high - 1))
 
 
 def contrast(context: AugmentationContext, factor: Sequence[float] = (0.3, 3.0)) -> transforms.Transform:
-    """Distance of the grey values from their mean times a factor from a range, within the values that there were."""
+    """Scale the grey values about their mean by a factor from a range, and clip them to their earlier range."""
     low, high = factor
     return transforms.RandScaleIntensityFixedMeand(
         IMAGE, prob=context.probability, factors=(low - 1, high - 1), fixed_mean=True, preserve_range=True
@@ -189,7 +194,7 @@ def contrast(context: AugmentationContext, factor: Sequence[float] = (0.3, 3.0))
 
 
 def noise(context: AugmentationContext, deviation: float = 0.1) -> transforms.Transform:
-    """Gaussian noise of a deviation from 0 to `deviation`."""
+    """Add Gaussian noise with a standard deviation from 0 to `deviation`."""
     return transforms.RandGaussianNoised(IMAGE, prob=context.probability, std=deviation)
 
 
@@ -208,7 +213,7 @@ GREY_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
     "contrast": contrast,
     "noise": noise,
 }
-#: Of these, the ones that are painted in or around the lungs, which the stage's mask must show.
+#: Those of `HU_AUGMENTATIONS` that need the lungs in the stage's mask.
 SYNTHETIC_LESIONS = ("consolidation", "gas")
 AUGMENTATIONS = {**HU_AUGMENTATIONS, **GREY_AUGMENTATIONS}
 
@@ -217,22 +222,30 @@ def build_augmentation(
     entries: Sequence[Augmentation],
     name: str,
     stage: Stage,
-    kinds: dict[str, Callable[..., transforms.Transform]],
+    registry: dict[str, Callable[..., transforms.Transform]],
     eight_bit: bool = False,
 ) -> transforms.Compose:
-    """The changes of one kind that a recipe lists for a stage, in its order.
+    """Return the augmentations that a recipe lists for a stage, in the recipe's order.
 
     Args:
         entries: The recipe's list.
-        name: "lungs" or "infection", of the stage.
-        stage: What its network sees and finds.
-        kinds: HU_AUGMENTATIONS or GREY_AUGMENTATIONS.
-        eight_bit: The HU were put back from eight-bit pictures.
+        name: Name of the stage, "lungs" or "infection".
+        stage: The stage.
+        registry: `HU_AUGMENTATIONS` or `GREY_AUGMENTATIONS`; entries of the other one are skipped.
+        eight_bit: The HU of the scan were restored from eight-bit pictures.
     """
     return transforms.Compose(
         [
-            kinds[entry.name](AugmentationContext(stage, entry.probability, eight_bit), **entry.arguments)
+            registry[entry.name](AugmentationContext(stage, entry.probability, eight_bit), **entry.arguments)
             for entry in entries
-            if entry.name in kinds and entry.only in (None, name)
+            if entry.name in registry and entry.only in (None, name)
         ]
     )
+
+
+def augment(
+    transform: transforms.Compose, image: torch.Tensor, mask: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Apply a random transform to an image and its mask, both (channels, *spatial)."""
+    both: Any = transform({IMAGE: image, MASK: mask})
+    return convert_to_tensor(both[IMAGE]), convert_to_tensor(both[MASK])

@@ -1,4 +1,4 @@
-"""Checkpoints of a training."""
+"""Reading and writing of training checkpoints."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ def save(path: Path, state: dict[str, Any]) -> None:
     Raises:
         InputError: The disk is full or refuses access; the earlier checkpoint is unchanged.
     """
-    buffer = io.BytesIO()  # torch's own writer does not say that a disk is full
+    buffer = io.BytesIO()  # torch.save to a file hides the reason when the disk is full
     torch.save(state, buffer)
     with explain_disk_errors(path, if_full=FREE_SPACE_AND_RESUME, only_known=True):
         write_bytes_atomically(path, buffer.getbuffer())
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """A checkpoint as `save` wrote it; None if there is none. No pickled objects are loaded.
+    """Load a checkpoint that `save` wrote, on the CPU; return None if there is none. Pickled objects are refused.
 
     Raises:
-        InputError: It is damaged.
+        InputError: The file is damaged.
     """
     if not path.exists():
         return None
     try:
         return torch.load(path, weights_only=True, map_location="cpu")
-    except Exception as error:  # torch has no error of its own for it
+    except Exception as error:  # torch has no specific exception for a damaged file
         raise InputError(
-            f"The checkpoint “{path.name}” of the run cannot be read; delete it to start this stage anew."
+            f'The checkpoint "{path.name}" of the run cannot be read. Delete it to train this stage from the beginning.'
         ) from error

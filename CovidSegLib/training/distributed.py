@@ -1,4 +1,4 @@
-"""One process, or many that `torchrun` started and that train one network together (DistributedDataParallel)."""
+"""Distributed training: one process, or several that `torchrun` started and that train one network together."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-#: A network's logits; those of deep supervision are a list.
+#: Logits of a network; a list of them with deep supervision.
 Maps = torch.Tensor | list[torch.Tensor]
-#: The others wait so long while the first one validates.
+#: How long the other processes wait while the main process validates.
 TIMEOUT = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """This process among those that train together.
+    """This process and the number of processes that train together.
 
     Attributes:
-        rank: Its number; the first one, 0, validates, writes and speaks.
-        count: How many there are.
+        rank: Number of this process, from 0.
+        world_size: Number of processes.
     """
 
     rank: int = 0
@@ -32,11 +32,11 @@ class ProcessGroup:
 
     @property
     def is_main(self) -> bool:
-        """Whether this one writes."""
+        """Whether this is the process that validates, writes files and reports."""
         return self.rank == 0
 
     def wrap_network(self, network: nn.Module, device: torch.device) -> nn.Module:
-        """The network with gradients averaged over the processes, on a GPU with the batch's norms too."""
+        """Average the gradients of a network over the processes. On GPUs, batch normalisation is synchronised too."""
         if self.world_size == 1:
             return network
         if device.type == "cuda":
@@ -45,15 +45,21 @@ class ProcessGroup:
         return DistributedDataParallel(network)
 
     def gather(self, maps: Maps) -> Maps:
-        """Maps or masks of the whole batch: the other processes' as they are, and this one's, of which gradients are.
+        """Concatenate the maps of all processes. Only this process's own share carries gradients.
 
         Args:
-            maps: This process's share: (items, channels, *spatial), or a list of such.
+            maps: The share of this process: (items, channels, *spatial), or a list of such tensors.
+
+        Returns:
+            The maps of the whole batch, in the order of the ranks.
         """
         if self.world_size == 1:
             return maps
         if isinstance(maps, list):
-            return [_tensor(self.gather(each)) for each in maps]
+            return [self._gather(each) for each in maps]
+        return self._gather(maps)
+
+    def _gather(self, maps: torch.Tensor) -> torch.Tensor:
         own = maps.contiguous()
         shares = [torch.empty_like(own) for _ in range(self.world_size)]
         distributed.all_gather(shares, own.detach())
@@ -61,7 +67,7 @@ class ProcessGroup:
         return torch.cat(shares)
 
     def mean(self, value: float) -> float:
-        """The mean of a number over the processes."""
+        """Return the mean of a number over the processes."""
         if self.world_size == 1:
             return value
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
@@ -70,23 +76,18 @@ class ProcessGroup:
         return float(total) / self.world_size
 
     def broadcast(self, value: float) -> float:
-        """The first process's number, in all of them."""
+        """Return the main process's number in all processes."""
         return self.mean(value * self.world_size if self.is_main else 0.0)
 
     def barrier(self) -> None:
-        """Until all have come here."""
+        """Wait until all processes arrive here."""
         if self.world_size > 1:
             distributed.barrier()
 
 
-def _tensor(maps: Maps) -> torch.Tensor:
-    assert isinstance(maps, torch.Tensor)
-    return maps
-
-
 @contextmanager
 def process_group(device: torch.device) -> Iterator[ProcessGroup]:
-    """Those that `torchrun` started, as its environment says; else this one alone."""
+    """Join the processes that `torchrun` started, according to its environment variables; otherwise, train alone."""
     world_size = int(os.environ.get("WORLD_SIZE", "1"))
     if world_size == 1:
         yield ProcessGroup()

@@ -1,210 +1,244 @@
-"""The training loop of one stage: mixed precision, averaged weights, resumable after every epoch."""
+"""The training loop of one stage: mixed precision, averaged weights, and a checkpoint after every epoch."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from monai.utils import set_determinism
 from torch import nn
 
 from ..data.case import Case
 from ..errors import InputError
-from ..figures.slices import SliceView
-from ..inference import choose_precision
 from ..inference.loaded_stage import LoadedStage
-from ..progress import Progress, silent, subprogress
-from ..recipe import Stage, Training
+from ..progress import Progress, subprogress
 from . import checkpoint
 from .batch_step import BatchStep
-from .distributed import ProcessGroup
+from .execution import Execution, training_precision
 from .learner import Learner, memory_layout
 from .losses import build_loss
 from .patch_dataset import PatchDataset
 from .sampler import EpochSampler, build_loader, seed_epoch
 from .slice_dataset import SliceDataset
 from .targets import known_slices
+from .task import StageTask
 from .training_log import EpochRecord, TrainingLog
 from .validation import validate
 
-LAST, BEST = "last.pt", "best.pt"
+LAST_CHECKPOINT, BEST_WEIGHTS = "last.pt", "best.pt"
 
 
 @dataclass(frozen=True)
 class TrainedStage:
-    """A stage that has been trained.
+    """The result of training a stage.
 
     Attributes:
-        network: With the weights that the recipe keeps: the averaged ones of the last epoch, or of the best.
-        epochs: That were trained.
-        dice: Of the validation, of those weights; None where the stage finds nothing that can be measured.
-        best_epoch: Of which the validation Dice was the highest; 0 where none was measured.
-        parts: In how many parts a batch went through the network, for want of memory.
-        kept: Which weights these are: "last", "averaged" (also of the last epoch) or "best".
+        network: The network with the weights that the recipe keeps.
+        epochs: Number of epochs that were trained.
+        dice: Validation Dice of these weights; None if the stage cannot be validated.
+        best_epoch: Number of the epoch with the highest validation Dice, counted from 1; 0 if none was validated.
+        micro_batches: Number of parts into which a batch was split to fit into memory.
+        kept: Which weights these are: "last" or "averaged", both of the last epoch, or "best".
     """
 
     network: nn.Module
     epochs: int
     dice: float | None
     best_epoch: int
-    parts: int
+    micro_batches: int
     kept: str = "last"
 
 
 def train_stage(
-    name: str,
-    stage: Stage,
-    training: Training,
-    cases: Sequence[Case],
-    validation: Sequence[Case],
-    run: Path,
-    seed: int = 0,
-    start: Mapping[str, torch.Tensor] | None = None,
-    *,
-    device: torch.device | None = None,
-    workers: int = 2,
-    process_group: ProcessGroup = ProcessGroup(),  # noqa: B008 - frozen
-    log: Callable[[str], None] = print,
-    progress: Progress = silent,
+    task: StageTask,
+    train_cases: Sequence[Case],
+    validation_cases: Sequence[Case],
+    folder: Path,
+    execution: Execution | None = None,
 ) -> TrainedStage:
-    """Train one stage's network; goes on from `run` where it was broken off, to the very same end on a CPU.
+    """Train the network of one stage, and resume if the folder holds a checkpoint.
+
+    A resumed training ends with the same weights as an uninterrupted one, bit for bit on a CPU.
 
     Args:
-        name: "lungs" or "infection".
-        stage: The network and what it sees.
-        training: How it is trained.
-        cases: Scans to learn from.
-        validation: Scans to measure on, whose patients are not among the others; without any, the training loss is
-            watched and the last epoch kept.
-        run: Folder for last.pt, best.pt, metrics.csv, tensorboard and pictures; made if need be.
-        seed: Of weights, order and augmentation.
-        start: Weights of a similar network to start from, as far as they fit; random weights if None.
-        device: Where; a GPU if there is one.
-        workers: Processes that prepare slices and patches, 0 for this one alone; the result is the same.
-        processes: Those that train together; only the first one validates and writes.
-        say: Takes sentences for the user.
-        progress: Told the stage and the fraction of its steps that is done; may raise to cancel.
+        task: The stage and how it is trained.
+        train_cases: Scans to train on.
+        validation_cases: Scans of other patients. Without any annotated slice of the stage's structure among them, the
+            training loss is monitored and the weights of the last epoch are kept.
+        folder: Folder for last.pt, best.pt, metrics.csv, tensorboard/ and pictures/; created if necessary.
+        execution: Device, workers and reporting; the defaults of `Execution` if None.
 
     Raises:
-        InputError: There are fewer slices or patches than a batch takes, or no masks of what is to be learnt; the loss
-            is no number any more; memory or disk are too small.
+        InputError: There are fewer slices or patches than a batch needs, a label has no masks, the loss is not finite,
+            or memory or disk space run out.
     """
-    data = training_data(name, stage, training, cases)
+    return _StageTrainer(task, train_cases, validation_cases, folder, execution or Execution()).run()
+
+
+class _StageTrainer:
+    """Trains a stage epoch by epoch; see `train_stage`."""
+
+    def __init__(
+        self,
+        task: StageTask,
+        train_cases: Sequence[Case],
+        validation_cases: Sequence[Case],
+        folder: Path,
+        execution: Execution,
+    ) -> None:
+        self.task, self.validation_cases, self.folder, self.execution = task, validation_cases, folder, execution
+        self.group = execution.process_group
+        dataset = build_dataset(task, train_cases)
+        folder.mkdir(parents=True, exist_ok=True)
+        set_determinism(task.seed)
+        self.sampler = _build_sampler(task, dataset, execution)
+        self.loader = build_loader(dataset, self.sampler, execution.workers)
+        self.log = TrainingLog(folder, execution.log if self.group.is_main else _discard)
+        self.learner = Learner.build(task, task.epochs * len(self.loader), self.log, execution.device)
+        self.step = _build_step(task, self.learner.network, execution, self.log)
+        # Tumours, which a recipe may learn as a start for infections, are not predicted at inference.
+        self.can_validate = task.name in task.stage.finds and any(
+            known_slices(case, task.stage).any() for case in validation_cases
+        )
+        self.monitored = task.training.watch if self.can_validate else "loss"
+
+    def run(self) -> TrainedStage:
+        """Train the remaining epochs."""
+        resumed = self.learner.restore(self.folder / LAST_CHECKPOINT, self.step)
+        if self.group.is_main:
+            self.log.open(resumed=resumed)
+        epochs = self.task.epochs
+        try:
+            for epoch in range(len(self.log.records), epochs):
+                if self.learner.early_stopping.should_stop:
+                    break
+                self._run_epoch(epoch, subprogress(self.execution.progress, epoch / epochs, (epoch + 1) / epochs))
+        finally:
+            self.log.close()
+        return self._result()
+
+    def _run_epoch(self, epoch: int, progress: Progress) -> None:
+        """Train, validate and save one epoch, counted from 0."""
+        started = time.monotonic()
+        loss = self._train(epoch, subprogress(progress, 0.0, 0.9))
+        if self.monitored == "loss":
+            self.learner.end_epoch(loss)
+        dice = self._validate(epoch, subprogress(progress, 0.9, 0.99)) if self._is_validated(epoch) else None
+        if self.monitored == "validation-dice" and dice is not None:
+            # Not -dice: below zero, the relative threshold of the schedule "plateau" takes an equal value for a lower
+            # one.
+            self.learner.end_epoch(1.0 - dice)
+        best = self.log.best
+        is_best = dice is not None and (best is None or dice > (best.validation_dice or 0.0))
+        seconds = time.monotonic() - started
+        self.log.append(EpochRecord(epoch + 1, loss, dice, self.learner.learning_rate, seconds))
+        if self.group.is_main:
+            self._save(is_best=is_best)
+        self.group.barrier()
+
+    def _train(self, epoch: int, progress: Progress) -> float:
+        """Take the steps of an epoch; return the mean loss over all processes."""
+        self.sampler.epoch = epoch  # a resumed run draws the same samples as an uninterrupted one
+        seed_epoch(self.task.seed, epoch, self.group.rank)
+        return self.group.mean(self.learner.train_epoch(self.loader, self.step, progress))
+
+    def _is_validated(self, epoch: int) -> bool:
+        last = epoch + 1 == self.task.epochs or self.learner.early_stopping.should_stop
+        return self.can_validate and (last or _is_validation_due(self.task, epoch))
+
+    def _validate(self, epoch: int, progress: Progress) -> float:
+        """Return the validation Dice of the averaged weights, which the main process measures for all."""
+        dice = 0.0
+        if self.group.is_main:
+            averaged = LoadedStage(self.task.stage, self.learner.average.module)
+            dice, views = validate(self.task.name, averaged, self.validation_cases, progress)
+            self.log.save_pictures(epoch + 1, views)
+        return self.group.broadcast(dice)
+
+    def _save(self, *, is_best: bool) -> None:
+        if is_best:
+            checkpoint.save(self.folder / BEST_WEIGHTS, self.learner.average.module.state_dict())
+        self.learner.save(self.folder / LAST_CHECKPOINT, self.step)
+        self.log.write_csv()
+        self.log.report_last()  # last, so that a reported epoch is a saved one
+
+    def _result(self) -> TrainedStage:
+        training, records, best = self.task.training, self.log.records, self.log.best
+        network = self.learner.average.module
+        best_epoch = best.epoch if best else 0
+        if training.keep == "best" and best:
+            network.load_state_dict(_load_best_weights(self.folder / BEST_WEIGHTS))
+            dice, kept = best.validation_dice, "best"
+        else:
+            measured = [record.validation_dice for record in records if record.validation_dice is not None]
+            dice = measured[-1] if measured else None
+            kept = "averaged" if training.average else "last"
+        return TrainedStage(network, len(records), dice, best_epoch, self.step.micro_batches, kept)
+
+
+def build_dataset(task: StageTask, cases: Sequence[Case]) -> SliceDataset | PatchDataset:
+    """Return the data set that a stage is trained on: slices or patches of the cases.
+
+    Raises:
+        InputError: It has fewer items than a batch, or a label of the stage has no masks.
+    """
+    training = task.training
+    data: SliceDataset | PatchDataset
+    if task.stage.slices is not None:
+        data = SliceDataset(cases, task.stage, task.name, train=True, augmentation=training.augmentation)
+    else:
+        data = PatchDataset(cases, task.stage, task.name, training.augmentation)
     if len(data) < training.batch and training.steps_per_epoch is None:
-        kind = "slices" if stage.slices else "patches"
-        raise InputError(f"There are {len(data)} {kind} to train on, fewer than a batch of {training.batch}.")
-    run.mkdir(parents=True, exist_ok=True)
-    set_determinism(seed)
-    device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    epochs = training.epochs[name]
-    weights = data.millimetres if training.sampling == "millimetres" and isinstance(data, SliceDataset) else None
-    order = EpochSampler(len(data), training.batch, training.steps_per_epoch, seed, process_group, weights)
-    loader = build_loader(data, order, workers)
-    journal = TrainingLog(run, log if process_group.is_main else _mute)
-    learner = Learner.build(name, stage, training, epochs * len(loader), journal, device, start)
-    step = BatchStep(
-        process_group.wrap_network(learner.network, device),
-        build_loss(training.loss, training.final_weight),
-        device,
-        training_precision(stage, device),
-        memory_layout(stage),
-        process_group,
-        journal.log,
+        kind = "slices" if task.stage.slices else "patches"
+        raise InputError(
+            f"There are {len(data)} {kind} to train on, fewer than a batch of {training.batch}. Add scans, or give the "
+            "recipe a smaller batch."
+        )
+    return data
+
+
+def _build_sampler(task: StageTask, dataset: SliceDataset | PatchDataset, execution: Execution) -> EpochSampler:
+    training = task.training
+    by_distance = training.sampling == "millimetres" and isinstance(dataset, SliceDataset)
+    return EpochSampler(
+        len(dataset),
+        training.batch,
+        training.steps_per_epoch,
+        task.seed,
+        execution.process_group,
+        dataset.millimetres if by_distance else None,  # type: ignore[union-attr]
     )
-    resumed = learner.restore(run / LAST, step)
-    if process_group.is_main:
-        journal.open(kept=resumed)
-    # Tumours, which a network may learn before infections, are not found at inference and so not measured.
-    measurable = name in stage.finds and any(known_slices(case, stage).any() for case in validation)
-    watch = training.watch if measurable else "loss"
-    try:
-        for epoch in range(len(journal.rows), epochs):
-            if learner.stopping.over:
-                break
-            started, here = time.monotonic(), subprogress(progress, epoch / epochs, (epoch + 1) / epochs)
-            order.epoch = epoch  # a resumed run draws what an unbroken one would have drawn
-            seed_epoch(seed, epoch, process_group.rank)
-            loss = process_group.mean(learner.learn(loader, step, subprogress(here, 0.0, 0.9)))
-            if watch == "loss":
-                learner.told(loss)
-            dice = None
-            if measurable and (_measured(training, epoch) or epoch + 1 == epochs or learner.stopping.over):
-                views: list[SliceView] = []
-                if process_group.is_main:
-                    averaged = LoadedStage(stage, learner.average.module)
-                    dice, views = validate(name, averaged, validation, subprogress(here, 0.9, 0.99))
-                dice = process_group.broadcast(dice or 0.0)
-                journal.draw(epoch + 1, views)
-            if watch == "validation-dice" and dice is not None:
-                learner.told(1.0 - dice)  # not -dice, of which the plan "plateau" takes an equal one for a lower one
-            best = dice is not None and dice > _best(journal.rows)[1]
-            journal.add(EpochRecord(epoch + 1, loss, dice, learner.learning_rate, time.monotonic() - started))
-            if process_group.is_main:
-                if best:
-                    checkpoint.save(run / BEST, learner.average.module.state_dict())
-                learner.save(run / LAST, step)
-                journal.write()
-                journal.tell()  # who reads of an epoch can rely on it
-            process_group.barrier()
-    finally:
-        journal.close()
-    return _trained(learner, training, run, step.parts)
 
 
-def _trained(learner: Learner, training: Training, run: Path, parts: int) -> TrainedStage:
-    """The weights that the recipe keeps, and how good they are."""
-    rows, network = learner.journal.rows, learner.average.module
-    best_epoch, highest = _best(rows)
-    if training.keep == "best" and best_epoch:
-        network.load_state_dict(_weights(run / BEST))
-        return TrainedStage(network, len(rows), highest, best_epoch, parts, "best")
-    dice = next((row.validation_dice for row in reversed(rows) if row.validation_dice is not None), None)
-    return TrainedStage(network, len(rows), dice, best_epoch, parts, "averaged" if training.average else "last")
+def _build_step(task: StageTask, network: nn.Module, execution: Execution, log: TrainingLog) -> BatchStep:
+    device, group = execution.device, execution.process_group
+    return BatchStep(
+        group.wrap_network(network, device),
+        build_loss(task.training.loss, task.training.final_weight),
+        device,
+        training_precision(task.stage, device),
+        memory_layout(task.stage),
+        group,
+        log.log,
+    )
 
 
-def training_precision(stage: Stage, device: torch.device) -> torch.dtype:
-    """bfloat16 where the device has it, but float32 for three-dimensional networks on a CPU.
-
-    There torch 2.13 takes the gradient of a convolution's weights from memory that nobody has written, and so gives NaN
-    or 1e37 now and then, where maps are two voxels deep and 16 or a multiple of it; forward it is right.
-    """
-    if device.type == "cuda":
-        return torch.bfloat16
-    return torch.float32 if stage.patches is not None else choose_precision(device)
+def _is_validation_due(task: StageTask, epoch: int) -> bool:
+    """Whether an epoch, counted from 0, is validated: at regular intervals, or always if the training depends on it."""
+    training = task.training
+    needs_monitor = training.early_stopping is not None or training.schedule.name == "plateau"
+    every_epoch = training.keep == "best" or (needs_monitor and training.watch == "validation-dice")
+    return every_epoch or (epoch + 1) % training.validate_every == 0
 
 
-def training_data(name: str, stage: Stage, training: Training, cases: Sequence[Case]) -> SliceDataset | PatchDataset:
-    """What a stage's network learns from: slices or patches of cases."""
-    if stage.slices is not None:
-        return SliceDataset(cases, stage, name, train=True, augmentation=training.augmentation)
-    return PatchDataset(cases, stage, name, training.augmentation)
-
-
-def _measured(training: Training, epoch: int) -> bool:
-    """Whether the validation of an epoch, counted from 0, is needed, or its turn."""
-    needed = training.early_stopping is not None or training.schedule.name == "plateau"
-    always = training.keep == "best" or (needed and training.watch == "validation-dice")
-    return always or (epoch + 1) % training.validate_every == 0
-
-
-def _best(rows: Sequence[EpochRecord]) -> tuple[int, float]:
-    """The epoch with the highest validation Dice, the first of several, and that Dice; 0 and -1 where none has any."""
-    measured = [(row.validation_dice, -row.epoch) for row in rows if row.validation_dice is not None]
-    if not measured:
-        return 0, -1.0
-    dice, epoch = max(measured)
-    return -epoch, dice
-
-
-def _weights(path: Path) -> dict[str, torch.Tensor]:
+def _load_best_weights(path: Path) -> dict:
     state = checkpoint.load(path)
     if state is None:
-        raise InputError(f"“{path.name}”, which held the best weights of the run, is gone; train this stage anew.")
+        raise InputError(f'"{path.name}" with the best weights of the run is missing. Train this stage again.')
     return state
 
 
-def _mute(message: str) -> None:
-    """Of several processes, one speaks."""
+def _discard(message: str) -> None:
+    """Log of the processes that are not the main one."""

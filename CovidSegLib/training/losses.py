@@ -1,13 +1,14 @@
-"""The losses that the published systems train with, by name in LOSSES; each takes a network's logits and a mask.
+"""The losses of the published systems, by the names in `LOSSES`. Each takes a network's logits and a mask.
 
-The mask is one of two kinds, and the loss says which:
+A loss takes one of two kinds of masks:
 
-- classes: whole numbers (batch, 1, *spatial), a label a voxel; for logits (batch, labels, *spatial) and their softmax.
-- binary: zeros and ones (batch, channels, *spatial), as many channels as logits; for a sigmoid a channel.
+- class masks: integers (batch, 1, *spatial), the index of the label at each voxel; with logits
+  (batch, labels, *spatial) and softmax.
+- binary masks: zeros and ones (batch, channels, *spatial), with as many channels of logits and a sigmoid for each.
 
-Cross-entropy is the mean over voxels, also where a paper prints the sum (CHS-Net Eq. 13): beside a sum over a million
-voxels its Dice, at most one, would not count. Dice and Tversky are MONAI's, which add 1e-5 to numerator and
-denominator; what has neither truth nor finding costs nothing.
+Cross-entropy is the mean over voxels, even where a paper prints the sum (CHS-Net, Eq. 13): next to a sum over a million
+voxels, a Dice loss of at most one would have no effect. Dice and Tversky losses are MONAI's, which add 1e-5 to
+numerator and denominator. They are zero where both target and prediction are empty.
 """
 
 from __future__ import annotations
@@ -23,38 +24,38 @@ from ..recipe import Component
 
 
 class TverskyCELoss(nn.Module):
-    """Cross-entropy plus Tversky loss (QC-HC U-Net, Eqs. 9 to 11); softmax, mask of classes.
+    """Cross-entropy plus Tversky loss (QC-HC U-Net, Eqs. 9 to 11); softmax, class mask.
 
         L = -mean_o sum_c y_oc log p_oc + N - sum_c TP_c / (TP_c + alpha FN_c + beta FP_c)
 
-    with soft counts over all N labels, background too. Eq. 11 ends in a lone "F", which is FP. Counts are a patch's,
-    and the batch's patches are averaged, as in MIScnn, with which the paper trains.
+    with soft counts over all N labels including the background. Eq. 11 ends in a lone "F", which stands for FP. The
+    counts are taken for each patch and the loss is averaged over the batch, as in MIScnn, which the paper uses.
 
     Args:
-        alpha: Weight of false negatives; the paper's 0.5, which makes Tversky Dice.
-        beta: Weight of false positives; the paper's 0.5.
+        alpha: Weight of false negatives. With the paper's 0.5 the Tversky index is Dice.
+        beta: Weight of false positives; 0.5 in the paper.
     """
 
     def __init__(self, alpha: float = 0.5, beta: float = 0.5) -> None:
         super().__init__()
-        # MONAI's alpha weighs false positives and its beta false negatives.
+        # In MONAI, alpha weights false positives and beta false negatives.
         self.tversky = monai_losses.TverskyLoss(softmax=True, to_onehot_y=True, alpha=beta, beta=alpha)
 
     def forward(self, logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        tversky = logits.shape[1] * self.tversky(logits, mask)  # MONAI's is the mean over labels
+        tversky = logits.shape[1] * self.tversky(logits, mask)  # MONAI takes the mean over labels
         return tversky + functional.cross_entropy(logits, mask[:, 0].long())
 
 
 class DiceCELoss(monai_losses.DiceCELoss):
-    """Weighted Dice and cross-entropy (COVID-SegNet, section "Implementation Details"); softmax, mask of classes.
+    """Weighted Dice and cross-entropy (COVID-SegNet, section "Implementation Details"); softmax, class mask.
 
         L = dice * mean_c (1 - 2 sum p_c y_c / (sum p_c + sum y_c)) - ce * mean_o sum_c y_oc log p_oc
 
-    The paper gives the weights alone; Dice is that of its evaluation, over all labels and, so that patches without
-    infection count too, over the whole batch.
+    The paper only gives the weights. Dice has the form that the paper uses for evaluation and includes all labels. It
+    is computed over the whole batch, so that patches without infection contribute too.
 
     Args:
-        dice, ce: Weights; the paper's 0.5 and 0.5.
+        dice, ce: Weights; 0.5 and 0.5 in the paper.
     """
 
     def __init__(self, dice: float = 0.5, ce: float = 0.5) -> None:
@@ -66,8 +67,8 @@ class DiceLoss(monai_losses.DiceLoss):
 
         L = 1 - 2 sum p y / (sum p^2 + sum y^2)
 
-    RA-UNet names "Dice loss" and V-Net (its reference 7), whose denominators are squared. Dice is taken over the whole
-    batch, so that patches without infection count too.
+    RA-UNet names "Dice loss" and V-Net (its reference 7), which squares the denominators. Dice is computed over the
+    whole batch, so that patches without infection contribute too.
     """
 
     def __init__(self) -> None:
@@ -82,13 +83,13 @@ class BCEDiceLoss(nn.Module):
 
         L = -bce * mean (y log p + (1 - y) log(1 - p)) + dice * (1 - 2 sum p y / (sum p^n + sum y^n))
 
-    The defaults are those of FV-PASPP U-Net (section 3.1), 0.5 BCE + Dice, which does not print its Dice; n = 1 is that
-    of Dice as a score. Dice is taken over the whole batch, so that patches and slices without infection count too;
-    channels are averaged.
+    The defaults are those of FV-PASPP U-Net (section 3.1), 0.5 BCE + Dice. That paper does not print its Dice loss; n =
+    1 is the form of the Dice score. Dice is computed over the whole batch, so that patches and slices without infection
+    contribute too, and averaged over channels.
 
     Args:
         bce, dice: Weights.
-        squared: n = 2 in the denominators if so, else 1.
+        squared: Use n = 2 in the denominators, otherwise n = 1.
     """
 
     def __init__(self, bce: float = 0.5, dice: float = 1.0, squared: bool = False) -> None:
@@ -110,15 +111,15 @@ class SegmentationLoss(BCEDiceLoss):
 
 
 class DeepSupervisionLoss(monai_losses.DeepSupervisionLoss):
-    """A loss on several maps of a network (FV-PASPP U-Net, section 3.2); the mask is of the kind that the loss takes.
+    """A loss on several outputs of a network (FV-PASPP U-Net, section 3.2), with the kind of mask that the loss takes.
 
-    Takes the network's final logits, or a list of logits whose first is the final one, as MONAI has it, each of the
-    mask's size: `final` times the loss of the first, and the rest of one spread evenly over the others. Final logits
-    alone, which a network gives when it is not training, have their loss unweighted.
+    Takes a list of logits of the mask's size, the final ones first, as in MONAI. The final logits have the weight
+    `final`, and the others share 1 - `final` evenly. Also takes the final logits alone, without a list, as networks
+    return them outside training; their weight is then 1.
 
     Args:
-        loss: The loss of one map.
-        final: Weight of the final map; the paper's 0.5.
+        loss: The loss of one output.
+        final: Weight of the final logits; 0.5 in the paper.
     """
 
     def __init__(self, loss: nn.Module, final: float = 0.5) -> None:
@@ -132,17 +133,17 @@ class DeepSupervisionLoss(monai_losses.DeepSupervisionLoss):
 
 
 LOSSES: dict[str, Callable[..., nn.Module]] = {
-    "tversky-ce": TverskyCELoss,  # QC-HC U-Net, Eqs. 9 to 11; mask of classes
-    "dice-ce": DiceCELoss,  # COVID-SegNet; mask of classes
+    "tversky-ce": TverskyCELoss,  # QC-HC U-Net, Eqs. 9 to 11; class mask
+    "dice-ce": DiceCELoss,  # COVID-SegNet; class mask
     "dice": DiceLoss,  # RA-UNet, section 4.4; binary mask
     "bce-dice": BCEDiceLoss,  # FV-PASPP U-Net, section 3.1: 0.5 BCE + Dice; binary mask
     "half-bce-half-squared-dice": SegmentationLoss,  # CHS-Net, Eqs. 13 to 15; binary mask
 }
-"""A loss by its name; the arguments are the weights, the paper's if not given."""
+"""Losses by name. Their arguments are weights, which default to the values of the paper."""
 CLASS_LOSSES = {"tversky-ce", "dice-ce"}
-"""Those of them that take a mask of classes."""
+"""The losses that take class masks."""
 
 
-def build_loss(choice: Component, final_weight: float) -> nn.Module:
-    """The loss that a recipe names, for a network's logits or, with deep supervision, its list of them."""
-    return DeepSupervisionLoss(LOSSES[choice.name](**choice.arguments), final_weight)
+def build_loss(component: Component, final_weight: float) -> nn.Module:
+    """Return the loss that a recipe names, for a network's logits or, with deep supervision, its list of logits."""
+    return DeepSupervisionLoss(LOSSES[component.name](**component.arguments), final_weight)

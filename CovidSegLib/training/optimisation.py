@@ -1,4 +1,4 @@
-"""Optimisers and plans of the learning rate, by the names that recipes give them."""
+"""Optimisers and learning-rate schedules, by the names that recipes use."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def adam(
     eps: float = 1e-8,
     weight_decay: float = 0.0,
 ) -> torch.optim.Optimizer:
-    """Adam (Kingma and Ba 2015); `weight_decay` is apart from the gradient (AdamW, Loshchilov and Hutter 2019)."""
-    low, high = betas  # a recipe's list
+    """Adam (Kingma and Ba 2015) with decoupled `weight_decay` (AdamW, Loshchilov and Hutter 2019)."""
+    beta1, beta2 = betas  # a list if it comes from a recipe
     return torch.optim.AdamW(
-        parameters, lr=learning_rate, betas=(low, high), eps=eps, weight_decay=weight_decay, fused=True
+        parameters, lr=learning_rate, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay, fused=True
     )
 
 
@@ -46,70 +46,78 @@ OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {"adam": adam, "sg
 
 
 class Schedule:
-    """Changes the learning rate: told of every step and of how each epoch did. This one leaves it constant.
+    """A learning-rate schedule. This one is constant; the subclasses change the rate after steps or epochs.
 
     Args:
-        optimiser: Whose learning rate it is.
-        steps: Steps of the whole training.
+        optimiser: The optimiser whose learning rate is changed.
+        steps: Number of optimiser steps of the whole training.
     """
 
     def __init__(self, optimiser: torch.optim.Optimizer, steps: int) -> None:
-        self.plan: Any = None
+        self.scheduler: Any = None
 
     def step(self) -> None:
-        """A step was taken."""
-        if self.plan is not None:
-            self.plan.step()
+        """Update the learning rate after an optimiser step."""
+        if self.scheduler is not None:
+            self.scheduler.step()
 
-    def epoch(self, loss: float) -> None:
-        """An epoch has ended; `loss` is its mean training loss, or what else is the less the better."""
+    def end_epoch(self, value: float) -> None:
+        """Update the learning rate after an epoch.
+
+        Args:
+            value: The monitored value, of which lower is better: the training loss, or 1 - validation Dice.
+        """
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs."""
-        return {} if self.plan is None else self.plan.state_dict()
+        """Return the state for a checkpoint."""
+        return {} if self.scheduler is None else self.scheduler.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        if self.plan is not None:
-            self.plan.load_state_dict(state)
+        """Restore the state from a checkpoint."""
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state)
 
 
 class OneCycle(Schedule):
-    """Up to the optimiser's learning rate and down to nearly none, by cosines (Smith and Topin 2018).
+    """Cosine rise to the optimiser's learning rate, then cosine fall to almost zero (Smith and Topin 2018).
 
     Args:
-        rise: Share of the steps on which it rises.
+        optimiser: The optimiser whose learning rate is changed.
+        steps: Number of optimiser steps of the whole training.
+        rise: Fraction of the steps during which the learning rate rises.
     """
 
     def __init__(self, optimiser: torch.optim.Optimizer, steps: int, rise: float = 0.15) -> None:
         super().__init__(optimiser, steps)
-        highest = optimiser.param_groups[0]["lr"]
-        self.plan = lr_scheduler.OneCycleLR(optimiser, highest, total_steps=steps, pct_start=rise)
+        maximum = optimiser.param_groups[0]["lr"]
+        self.scheduler = lr_scheduler.OneCycleLR(optimiser, maximum, total_steps=steps, pct_start=rise)
 
 
 class Polynomial(Schedule):
-    """Learning rate times (1 - step / steps) ** power, as nnU-Net has it."""
+    """Learning rate * (1 - step / steps) ** power, as in nnU-Net."""
 
     def __init__(self, optimiser: torch.optim.Optimizer, steps: int, power: float = 0.9) -> None:
         super().__init__(optimiser, steps)
-        self.plan = lr_scheduler.PolynomialLR(optimiser, total_iters=steps, power=power)
+        self.scheduler = lr_scheduler.PolynomialLR(optimiser, total_iters=steps, power=power)
 
 
 class InverseTime(Schedule):
-    """Learning rate / (1 + decay * step), as Keras had it under the name of "decay"."""
+    """Learning rate / (1 + decay * step), the "decay" of earlier Keras optimisers."""
 
     def __init__(self, optimiser: torch.optim.Optimizer, steps: int, decay: float = 1e-6) -> None:
         super().__init__(optimiser, steps)
-        self.plan = lr_scheduler.LambdaLR(optimiser, lambda step: 1 / (1 + decay * step))
+        self.scheduler = lr_scheduler.LambdaLR(optimiser, lambda step: 1 / (1 + decay * step))
 
 
 class Plateau(Schedule):
-    """Learning rate times `factor` when epochs have done no better for `patience` epochs.
+    """Multiply the learning rate by `factor` after `patience` epochs without improvement.
 
     Args:
-        factor: What it is multiplied by.
-        patience: Epochs.
-        lowest: It does not fall below this.
+        optimiser: The optimiser whose learning rate is changed.
+        steps: Number of optimiser steps of the whole training; not used.
+        factor: Factor of the learning rate.
+        patience: Number of epochs without improvement.
+        lowest: Minimum learning rate.
     """
 
     def __init__(
@@ -121,13 +129,13 @@ class Plateau(Schedule):
         lowest: float = 0.0,
     ) -> None:
         super().__init__(optimiser, steps)
-        self.plan = lr_scheduler.ReduceLROnPlateau(optimiser, factor=factor, patience=patience, min_lr=lowest)
+        self.scheduler = lr_scheduler.ReduceLROnPlateau(optimiser, factor=factor, patience=patience, min_lr=lowest)
 
     def step(self) -> None:
         pass
 
-    def epoch(self, loss: float) -> None:
-        self.plan.step(loss)
+    def end_epoch(self, value: float) -> None:
+        self.scheduler.step(value)
 
 
 SCHEDULES: dict[str, Callable[..., Schedule]] = {
@@ -140,54 +148,54 @@ SCHEDULES: dict[str, Callable[..., Schedule]] = {
 
 
 class EarlyStopping:
-    """Says when to end: after `patience` epochs that were no better; never if None."""
+    """Stops the training after `patience` epochs without improvement; never if `patience` is None."""
 
     def __init__(self, patience: int | None) -> None:
         self.patience = patience
         self.lowest, self.waited = float("inf"), 0
 
-    def epoch(self, loss: float) -> None:
-        """An epoch has ended; `loss` is its mean training loss, or what else is the less the better."""
-        self.waited = 0 if loss < self.lowest else self.waited + 1
-        self.lowest = min(self.lowest, loss)
+    def end_epoch(self, value: float) -> None:
+        """Take the monitored value of an epoch, of which lower is better."""
+        self.waited = 0 if value < self.lowest else self.waited + 1
+        self.lowest = min(self.lowest, value)
 
     @property
-    def over(self) -> bool:
-        """Whether training ends."""
+    def should_stop(self) -> bool:
+        """Whether the training ends."""
         return self.patience is not None and self.waited >= self.patience
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs."""
+        """Return the state for a checkpoint."""
         return {"lowest": self.lowest, "waited": self.waited}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
+        """Restore the state from a checkpoint."""
         self.lowest, self.waited = state["lowest"], state["waited"]
 
 
-def averaged(network: nn.Module, decay: float) -> AveragedModel:
-    """A copy of a network with the exponential moving average of its weights and buffers over the steps.
+def averaged_copy(network: nn.Module, decay: float) -> AveragedModel:
+    """Return a copy of a network that holds the exponential moving average of its weights and buffers.
 
-    After n steps the decay is (1 + n) / (10 + n) at most, as in TensorFlow's ExponentialMovingAverage: a long average
-    would otherwise remember the random start of a short training.
+    After n steps the decay is at most (1 + n) / (10 + n), as in TensorFlow's ExponentialMovingAverage. Otherwise a long
+    average would remember the random initial weights in a short training.
 
     Args:
-        network: Whose average it is.
-        decay: Of the average; 0 for a copy of the last weights.
+        network: The network in training.
+        decay: Decay of the average; 0 for a copy of the last weights.
     """
 
     def update(averages: Tensors, current: Tensors, steps: torch.Tensor | int) -> None:
-        warm = (1 + int(steps)) / (10 + int(steps))
-        get_ema_multi_avg_fn(min(decay, warm))(averages, current, steps)
+        warm_up = (1 + int(steps)) / (10 + int(steps))
+        get_ema_multi_avg_fn(min(decay, warm_up))(averages, current, steps)
 
     return AveragedModel(network, multi_avg_fn=update, use_buffers=True)
 
 
-def build_optimiser(choice: Component, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimiser that a recipe names."""
-    return OPTIMISERS[choice.name](parameters, **choice.arguments)
+def build_optimiser(component: Component, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return the optimiser that a recipe names."""
+    return OPTIMISERS[component.name](parameters, **component.arguments)
 
 
-def build_schedule(choice: Component, optimiser: torch.optim.Optimizer, steps: int) -> Schedule:
-    """The plan of the learning rate that a recipe names, over `steps` steps."""
-    return SCHEDULES[choice.name](optimiser, steps, **choice.arguments)
+def build_schedule(component: Component, optimiser: torch.optim.Optimizer, steps: int) -> Schedule:
+    """Return the learning-rate schedule that a recipe names, for a training of `steps` optimiser steps."""
+    return SCHEDULES[component.name](optimiser, steps, **component.arguments)

@@ -1,15 +1,14 @@
-"""Cases as a data set of network inputs: slices in their frame, with neighbours, cached in memory as int16."""
+"""Training slices of cases, with neighbouring slices as channels, cached in memory as int16."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from monai.utils import convert_to_tensor
 from torch.utils.data import Dataset
 
 from ..data.case import Case
@@ -17,13 +16,21 @@ from ..inference import slice_frame
 from ..preprocessing import grey_statistics, keep_near, neighbouring_slices, scale_window, standardise
 from ..recipe import Augmentation, Stage
 from ..volume import AIR_HU
-from .augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, build_augmentation
+from .augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, augment, build_augmentation
 from .targets import known_slices, target_mask
-from .transform_keys import IMAGE, MASK
 
 
-class _Stack(NamedTuple):
-    """A case in its frame: int16 HU and lungs (slices, rows, columns), target (slices, channels, rows, columns), ..."""
+class _Scan(NamedTuple):
+    """A case, cropped and resampled to the size of the network's input.
+
+    Attributes:
+        pixels: int16 HU (slices, rows, columns).
+        mask: uint8 target (slices, channels, rows, columns).
+        lungs: bool (slices, rows, columns).
+        between_mm: Distance between slices.
+        pixel_mm: Size of a pixel.
+        statistics: Same as in `grey_statistics`.
+    """
 
     pixels: torch.Tensor
     mask: torch.Tensor
@@ -34,17 +41,17 @@ class _Stack(NamedTuple):
 
 
 class SliceDataset(Dataset):
-    """Slices of cases for one stage: (image (channels, rows, columns), mask (channels, rows, columns)).
+    """The annotated slices of cases: image (channels, rows, columns) and mask (channels, rows, columns), float32.
 
     Args:
         cases: The scans.
-        stage: What the network sees: slices.
-        name: "lungs" or "infection", of the stage.
-        train: Augment; otherwise the slices are as at inference.
-        augmentation: The recipe's changes, for training.
+        stage: A stage with `slices`.
+        name: Name of the stage, "lungs" or "infection".
+        train: Augment the slices; otherwise they are the same as at inference.
+        augmentation: The recipe's augmentation.
 
     Raises:
-        InputError: The stage has a label that the cases have no masks of.
+        InputError: A case has no mask of one of the stage's labels.
     """
 
     def __init__(
@@ -57,20 +64,20 @@ class SliceDataset(Dataset):
     ) -> None:
         assert stage.slices is not None
         self.stage, self.slices, self.train = stage, stage.slices, train
-        self.stacks: list[_Stack] = []
+        self.scans: list[_Scan] = []
         self.index: list[tuple[int, int]] = []
-        # Attributes and no dictionary: MONAI seeds the workers' transforms by walking over the attributes.
+        # Attributes, not a dictionary: MONAI and SeededDataset find the transforms to seed among the attributes.
         self.augment_hu = build_augmentation(augmentation, name, stage, HU_AUGMENTATIONS)
         self.augment_eight_bit = build_augmentation(augmentation, name, stage, HU_AUGMENTATIONS, eight_bit=True)
         self.augment_grey = build_augmentation(augmentation, name, stage, GREY_AUGMENTATIONS)
-        self.varied = train and len(self.augment_hu.transforms) > 0
+        self.vary_input = train and len(self.augment_hu.transforms) > 0
         self.eight_bit = [case.eight_bit for case in cases]
-        for number, case in enumerate(cases):
-            frame = slice_frame(stage, case.scan, case.lungs)
+        for index, case in enumerate(cases):
+            frame = slice_frame(stage, case.axial, case.spacing, case.lungs)
             nearest = partial(frame.extract, fill=0, interpolation="nearest")
-            pixels = frame.extract(case.scan.hu)
-            self.stacks.append(
-                _Stack(
+            pixels = frame.extract(case.axial)
+            self.scans.append(
+                _Scan(
                     pixels.round().to(torch.int16),
                     torch.stack([nearest(channel) for channel in target_mask(case, stage)], 1).to(torch.uint8),
                     nearest(case.lungs) > 0.5,
@@ -79,45 +86,39 @@ class SliceDataset(Dataset):
                     grey_statistics(pixels, stage.intensity),
                 )
             )
-            self.index += [(number, int(z)) for z in np.flatnonzero(known_slices(case, stage))]
+            self.index += [(index, int(z)) for z in np.flatnonzero(known_slices(case, stage))]
 
     def __len__(self) -> int:
         return len(self.index)
 
     @property
     def millimetres(self) -> torch.Tensor:
-        """What each slice stands for: the distance to the next one."""
-        return torch.tensor([self.stacks[number].between_mm for number, _ in self.index])
+        """The distance in mm from each slice to the next one, as a sampling weight."""
+        return torch.tensor([self.scans[scan].between_mm for scan, _ in self.index])
 
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
         number, z = self.index[item]
-        stack = self.stacks[number]
+        scan = self.scans[number]
         step_mm, margin_mm, intensity = self.slices.step_mm, self.stage.mask_margin_mm, self.stage.intensity
-        if self.varied:  # what other scanners and other lung masks would give
+        if self.vary_input:  # imitates other slice distances, windows and lung masks
             step_mm *= _uniform(0.5, 1.6)
             low, high = intensity.window_hu
             intensity = replace(intensity, window_hu=(low + _uniform(-30, 30), high + _uniform(-30, 30)))
             margin_mm = margin_mm and margin_mm * _uniform(0.5, 1.5)
-        around = neighbouring_slices(z, len(stack.pixels), self.slices.count, stack.between_mm, step_mm)
-        image, mask = stack.pixels[around].float(), stack.mask[z].float()
+        around = neighbouring_slices(z, len(scan.pixels), self.slices.count, scan.between_mm, step_mm)
+        image, mask = scan.pixels[around].float(), scan.mask[z].float()
         if margin_mm is not None:
-            image = keep_near(image, stack.lungs[around], round(margin_mm / stack.pixel_mm))
+            image = keep_near(image, scan.lungs[around], round(margin_mm / scan.pixel_mm))
         if self.train:
-            augment = self.augment_eight_bit if self.eight_bit[number] else self.augment_hu
-            image, mask = changed(augment, image - AIR_HU, mask)
+            augment_hu = self.augment_eight_bit if self.eight_bit[number] else self.augment_hu
+            image, mask = augment(augment_hu, image - AIR_HU, mask)
             image = image + AIR_HU
         grey = scale_window(image, intensity.window_hu)
         if self.train:
-            grey, mask = changed(self.augment_grey, grey, mask)
-        return standardise(grey, intensity, stack.statistics), mask
-
-
-def changed(augment: Any, image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Image and mask after a random change of both."""
-    both = augment({IMAGE: image, MASK: mask})
-    return convert_to_tensor(both[IMAGE]), convert_to_tensor(both[MASK])
+            grey, mask = augment(self.augment_grey, grey, mask)
+        return standardise(grey, intensity, scan.statistics), mask
 
 
 def _uniform(low: float, high: float) -> float:
-    """A number drawn from torch's generator, which every worker and epoch seeds differently."""
+    """Draw a number from torch's generator, which `SeededDataset` seeds for every item."""
     return float(torch.empty(()).uniform_(low, high))

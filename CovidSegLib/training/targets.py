@@ -1,4 +1,4 @@
-"""What a stage's network is to learn of a case: the mask that belongs to its labels, and where it is known."""
+"""Training targets: the mask of a stage's labels, and the slices on which it is annotated."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from ..segmentation import LEFT_LUNG, RIGHT_LUNG
 
 
 def target_mask(case: Case, stage: Stage) -> np.ndarray:
-    """The mask for a stage's loss, on the case's own voxels.
+    """Return the target of a stage's loss on the voxels of a case.
 
     Returns:
-        uint8 (channels, slices, rows, columns). Labels that exclude each other make one channel, a label's number a
-        voxel, and tumour and infection win over the lung that they lie in; other labels make a channel of 0 and 1 each.
+        uint8 (channels, slices, rows, columns). For mutually exclusive labels there is one channel that holds the index
+        of the label; tumour and infection win over the lung around them. Otherwise there is one channel of zeros and
+        ones for each label.
 
     Raises:
-        InputError: A label that the case has no mask of, or lungs to look within that nobody has drawn.
+        InputError: The case has no mask of a label, or no lung mask although the stage looks within the lungs.
     """
     check_lungs_known(case, stage)
-    masks = {label: _mask_of(case, label) for label in stage.labels if label != BACKGROUND}
+    masks = {label: _label_mask(case, label) for label in stage.labels if label != BACKGROUND}
     if not stage.exclusive:
         return np.stack(list(masks.values())).astype(np.uint8)
     classes = np.zeros((1, *case.scan.shape), dtype=np.uint8)
@@ -34,48 +35,51 @@ def target_mask(case: Case, stage: Stage) -> np.ndarray:
 
 
 def known_slices(case: Case, stage: Stage) -> np.ndarray:
-    """Boolean (slices): where all that the stage is to find is known."""
-    known = np.ones(len(case.scan), dtype=bool)
+    """Return a boolean array (slices): where all structures of the stage are annotated."""
+    known = np.ones(len(case.axial), dtype=bool)
     for structure in (*stage.finds, *({TUMOUR_LABEL} & {*stage.labels})):
         known &= case.known_slices(structure)
     return known
 
 
 def check_lungs_known(case: Case, stage: Stage) -> None:
-    """Whether the lungs that a stage looks within are known.
+    """Check that the case has a lung mask if the stage looks within the lungs.
 
     Raises:
-        InputError: They are not.
+        InputError: It has none.
     """
     needed = stage.region == "lungs" or stage.mask_margin_mm is not None
     if needed and not case.lungs_known.any():
         raise InputError(
-            f"The recipe looks within the lungs, of which “{case.name}” has no mask: leave the scan out, or choose a "
-            "recipe whose regions are “body” or “whole”."
+            f'"{case.name}" has no lung mask, but the recipe looks within the lungs. Leave the scan out, or choose a '
+            'recipe whose regions are "body" or "whole".'
         )
 
 
-def _mask_of(case: Case, label: str) -> np.ndarray:
+def _label_mask(case: Case, label: str) -> np.ndarray:
     if label in ("right_lung", "left_lung") and "lungs" in case.masks:
         return lung_sides(case) == (RIGHT_LUNG if label == "right_lung" else LEFT_LUNG)
     if label in case.masks:
         return case.masks[label]
     raise InputError(
-        f"The data has no masks of the label “{label}”, which the recipe is to learn: leave “{case.name}” out."
+        f'"{case.name}" has no mask of the label "{label}", on which the recipe is trained. Leave the scan out, or '
+        "choose another recipe."
     )
 
 
 def lung_sides(case: Case) -> np.ndarray:
-    """Which lung each voxel of the lungs belongs to, by where it lies: uint8, 0 outside, 1 right lung, 2 left lung."""
-    sides = lungs_from_probability(case.lungs.astype(np.uint8) * 255, case.scan.spacing)
-    if not sides.any():  # too little of a lung to be split
-        middle = (case.scan.shape[2] - 1) / 2
-        across = np.where(np.arange(case.scan.shape[2]) < middle, RIGHT_LUNG, LEFT_LUNG)
-        return np.where(case.lungs, across, 0).astype(np.uint8)
-    left_out = case.lungs & (sides == 0)  # pieces that a whole scan would not count as lung
-    if left_out.any():
-        nearest = ndimage.distance_transform_edt(
-            sides == 0, case.scan.spacing, return_distances=False, return_indices=True
-        )
-        sides = np.where(left_out, sides[tuple(nearest)], sides)
+    """Split the lung mask of a case into right and left lung by position.
+
+    Returns:
+        uint8 (slices, rows, columns): 0 outside the lungs, 1 right lung, 2 left lung.
+    """
+    sides = lungs_from_probability(case.lungs.astype(np.uint8) * 255, case.spacing)
+    if not sides.any():  # too little lung to be split
+        middle = (case.axial.shape[2] - 1) / 2
+        by_column = np.where(np.arange(case.axial.shape[2]) < middle, RIGHT_LUNG, LEFT_LUNG)
+        return np.where(case.lungs, by_column, 0).astype(np.uint8)
+    missing = case.lungs & (sides == 0)  # pieces that the pipeline would drop as too small
+    if missing.any():
+        nearest = ndimage.distance_transform_edt(sides == 0, case.spacing, return_distances=False, return_indices=True)
+        sides = np.where(missing, sides[tuple(nearest)], sides)
     return np.where(case.lungs, sides, 0).astype(np.uint8)

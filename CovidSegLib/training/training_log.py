@@ -1,4 +1,4 @@
-"""What a stage's training leaves to look at: numbers as CSV and for TensorBoard, pictures of validation cases."""
+"""The training log of a stage: metrics.csv, TensorBoard events and pictures of validation cases."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..storage.atomic import write_atomically
 from ..storage.disk_errors import explain_disk_errors
 from .checkpoint import FREE_SPACE_AND_RESUME
 
-#: So many validation cases have pictures.
-PICTURED = 4
+#: Number of validation cases of which pictures are saved.
+MAX_PICTURES = 4
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch.
+    """The log of one epoch. The fields are the columns of metrics.csv.
 
     Attributes:
-        epoch: Its number, from 1.
-        loss: Mean over its steps.
-        validation_dice: Of the averaged weights; None where it was not measured.
-        learning_rate: At its end.
-        seconds: That it took, with the validation.
+        epoch: Number of the epoch, from 1.
+        loss: Mean training loss.
+        validation_dice: Validation Dice of the averaged weights; None if the epoch was not validated.
+        learning_rate: Learning rate at the end of the epoch.
+        seconds: Duration, including validation.
     """
 
     epoch: int
@@ -37,83 +37,93 @@ class EpochRecord:
 
 
 class TrainingLog:
-    """The rows of all epochs, which checkpoints keep too: a run that goes on has none twice and none too many.
+    """The records of all epochs.
+
+    Checkpoints contain the records too, so that a resumed run neither repeats nor skips one.
 
     Args:
-        run: The stage's folder.
-        say: Takes sentences for the user.
+        folder: Folder of the stage.
+        log: Receives sentences for the user.
     """
 
-    def __init__(self, run: Path, log: Callable[[str], None]) -> None:
-        self.run, self.log = run, log
-        self.rows: list[EpochRecord] = []
-        self._board: Any = None
+    def __init__(self, folder: Path, log: Callable[[str], None]) -> None:
+        self.folder, self.log = folder, log
+        self.records: list[EpochRecord] = []
+        self._tensorboard: Any = None
+
+    @property
+    def best(self) -> EpochRecord | None:
+        """The record with the highest validation Dice, the first of equal ones; None if no epoch was validated."""
+        validated = [record for record in self.records if record.validation_dice is not None]
+        return max(validated, key=lambda record: record.validation_dice or 0.0, default=None)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs."""
-        return {"rows": [asdict(row) for row in self.rows]}
+        """Return the state for a checkpoint."""
+        return {"rows": [asdict(record) for record in self.records]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`."""
-        self.rows = [EpochRecord(**row) for row in state["rows"]]
+        """Restore the state from a checkpoint."""
+        self.records = [EpochRecord(**row) for row in state["rows"]]
 
-    def open(self, *, kept: bool) -> None:
-        """Open TensorBoard's file, where that is installed; what an earlier run wrote past its checkpoint goes.
+    def open(self, *, resumed: bool) -> None:
+        """Open the TensorBoard file, if TensorBoard is installed, and drop events later than the last checkpoint.
 
         Args:
-            kept: A checkpoint was loaded; whoever was killed after writing it may not have written metrics.csv.
+            resumed: A checkpoint was loaded. Then metrics.csv is written again, as the earlier process may have been
+                killed between the two files.
         """
-        if kept:
-            self.write()
+        if resumed:
+            self.write_csv()
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            self.log("TensorBoard is not installed: the numbers go to metrics.csv alone.")
+            self.log("TensorBoard is not installed. The metrics are only written to metrics.csv.")
             return
-        self._board = SummaryWriter(str(self.run / "tensorboard"), purge_step=len(self.rows) + 1)
+        self._tensorboard = SummaryWriter(str(self.folder / "tensorboard"), purge_step=len(self.records) + 1)
 
     def close(self) -> None:
-        """Close TensorBoard's file."""
-        if self._board is not None:
-            self._board.close()
+        """Close the TensorBoard file."""
+        if self._tensorboard is not None:
+            self._tensorboard.close()
 
-    def add(self, row: EpochRecord) -> None:
-        """Note an epoch; `write` and `tell` come after the checkpoint."""
-        self.rows.append(row)
+    def append(self, record: EpochRecord) -> None:
+        """Add an epoch. `write_csv` and `report_last` are called after the checkpoint is saved."""
+        self.records.append(record)
 
-    def tell(self) -> None:
-        """Say the last epoch, to the user and to TensorBoard."""
-        row = self.rows[-1]
-        dice = "-" if row.validation_dice is None else f"{row.validation_dice:.4f}"
+    def report_last(self) -> None:
+        """Report the last epoch to the user and to TensorBoard."""
+        record = self.records[-1]
+        dice = "-" if record.validation_dice is None else f"{record.validation_dice:.4f}"
         self.log(
-            f"{self.run.name}: epoch {row.epoch}, loss {row.loss:.4f}, validation Dice {dice}, {row.seconds:.0f} s"
+            f"{self.folder.name}: epoch {record.epoch}, loss {record.loss:.4f}, validation Dice {dice}, "
+            f"{record.seconds:.0f} s"
         )
-        if self._board is not None:
+        if self._tensorboard is not None:
             for key in ("loss", "validation_dice", "learning_rate"):
-                if (value := getattr(row, key)) is not None:
-                    self._board.add_scalar(key, value, row.epoch)
-            self._board.flush()
+                if (value := getattr(record, key)) is not None:
+                    self._tensorboard.add_scalar(key, value, record.epoch)
+            self._tensorboard.flush()
 
-    def write(self) -> None:
+    def write_csv(self) -> None:
         """Write metrics.csv with all epochs."""
-        path = self.run / "metrics.csv"
+        path = self.folder / "metrics.csv"
         with explain_disk_errors(path, if_full=FREE_SPACE_AND_RESUME, only_known=True):
-            write_atomically(path, self._write)
+            write_atomically(path, self._write_csv)
 
-    def _write(self, path: Path) -> None:
+    def _write_csv(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([field.name for field in fields(EpochRecord)])
-            for row in self.rows:
-                dice = "" if row.validation_dice is None else f"{row.validation_dice:.4f}"
-                writer.writerow([row.epoch, f"{row.loss:.6f}", dice, f"{row.learning_rate:.3g}", f"{row.seconds:.0f}"])
+            for record in self.records:
+                dice = "" if record.validation_dice is None else f"{record.validation_dice:.4f}"
+                rate, seconds = f"{record.learning_rate:.3g}", f"{record.seconds:.0f}"
+                writer.writerow([record.epoch, f"{record.loss:.6f}", dice, rate, seconds])
 
-    def draw(self, epoch: int, views: Sequence[SliceView]) -> None:
-        """Pictures of validation cases after an epoch, truth and result."""
-        folder = self.run / "pictures"
+    def save_pictures(self, epoch: int, views: Sequence[SliceView]) -> None:
+        """Save pictures of validation cases after an epoch, with target and prediction."""
+        folder = self.folder / "pictures"
         folder.mkdir(exist_ok=True)
-        for view in views[:PICTURED]:
+        for view in views[:MAX_PICTURES]:
             case = view.location.split(",")[0]
-            draw_comparison(
-                folder / f"{case}-epoch-{epoch:04d}.png", f"Epoch {epoch}", {f"{self.run.name}, found": view}
-            )
+            path = folder / f"{case}-epoch-{epoch:04d}.png"
+            draw_comparison(path, f"Epoch {epoch}", {f"{self.folder.name}, prediction": view})

@@ -1,3 +1,3 @@
-"""What the random changes of training images find an image and its mask by."""
+"""Keys of the image and the mask in the dictionaries that augmentation transforms take."""
 
 IMAGE, MASK = "image", "mask"

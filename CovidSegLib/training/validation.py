@@ -1,4 +1,4 @@
-"""How well a stage does on scans that it does not learn from, while it learns."""
+"""Validation of a stage during its training."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from .targets import known_slices
 def validate(
     name: str, loaded: LoadedStage, cases: Sequence[Case], progress: Progress = silent
 ) -> tuple[float, list[SliceView]]:
-    """Dice of a stage's structure, lungs or infection, over all known voxels of all cases together, and their pictures.
+    """Measure the Dice of a stage's structure over all annotated voxels of all cases together.
 
-    The infection is found within the true lungs, where they are drawn and the stage needs to know them: the stage is
-    measured, not the one before it.
+    The infection is predicted within the target lungs where they are annotated and the stage needs them, so that the
+    stage is measured and not the one before it.
 
     Args:
-        name: "lungs" or "infection".
-        loaded: The stage; its network is put into eval.
+        name: Name of the stage, "lungs" or "infection".
+        loaded: The stage; its network is put into evaluation mode.
         cases: The scans.
-        progress: Told the fraction done; may raise to cancel.
+        progress: Receives the fraction of the cases that is done; may raise `Cancelled`.
 
     Returns:
-        Dice, and for each case its slice with most of the structure.
+        Dice, and for each case a view of the slice with most of the structure.
     """
     loaded.network.eval()
     counts, views = ConfusionMatrix(), []
     for number, case in enumerate(cases):
         here = subprogress(progress, number / len(cases), (number + 1) / len(cases))
-        needed = "lungs" not in loaded.stage.finds or loaded.stage.region == "lungs"
-        within = name == "infection" and needed and case.lungs_known.any()
-        lungs = case.lungs if within else None
-        found = predict(loaded, case.scan, lungs, here, name).of(name) >= 128
+        needs_lungs = "lungs" not in loaded.stage.finds or loaded.stage.region == "lungs"
+        within_lungs = name == "infection" and needs_lungs and case.lungs_known.any()
+        lungs = case.lungs if within_lungs else None
+        prediction = predict(loaded, case.axial, case.spacing, lungs, here, name)[name] >= 128
         if lungs is not None:
-            found &= lungs  # as in the pipeline
-        known, true = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
-        counts += ConfusionMatrix.of(found[known], true[known])
-        views.append(SliceView.of(case.name, case.scan, true, found))
+            prediction &= lungs  # same as in the pipeline
+        known, target = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
+        counts += ConfusionMatrix.of(prediction[known], target[known])
+        views.append(SliceView.of(case.name, case.axial, target, prediction, case.spacing))
     return counts.dice, views
