@@ -136,7 +136,7 @@ def _run_configs(session: Session, split: Split, *, first: bool) -> dict[Path, R
             )
         folder = options.output / Path(name).stem if len(options.recipe) > 1 else options.output
         configs[folder] = RunConfig(
-            text=text,
+            recipe_text=text,
             recipe=recipe,
             split=split,
             stages=_select_stages(recipe, options.stage),

@@ -73,7 +73,7 @@ def _find_start(recipe: Recipe, test: Sequence[str]) -> Path | None:
         return None
     if name not in models.names():
         raise InputError(
-            f'The recipe "{recipe.name}" starts from the trained weights of "{name}", which is not installed. Install a '
+            f'The recipe "{recipe.name}" starts from trained weights of "{name}", which is not installed. Install a '
             'model of that name, or use a recipe that inherits from it without "training.starts_from".'
         )
     model = models.find_model(name)

@@ -73,9 +73,9 @@ class SliceDataset(Dataset):
         self.vary_input = train and len(self.augment_hu.transforms) > 0
         self.eight_bit = [case.eight_bit for case in cases]
         for index, case in enumerate(cases):
-            frame = slice_frame(stage, case.axial, case.spacing, case.lungs)
+            frame = slice_frame(stage, case.scan, case.lungs)
             nearest = partial(frame.extract, fill=0, interpolation="nearest")
-            pixels = frame.extract(case.axial)
+            pixels = frame.extract(case.scan.hu)
             self.scans.append(
                 _Scan(
                     pixels.round().to(torch.int16),

@@ -36,7 +36,7 @@ def target_mask(case: Case, stage: Stage) -> np.ndarray:
 
 def known_slices(case: Case, stage: Stage) -> np.ndarray:
     """Return a boolean array (slices): where all structures of the stage are annotated."""
-    known = np.ones(len(case.axial), dtype=bool)
+    known = np.ones(len(case.scan), dtype=bool)
     for structure in (*stage.finds, *({TUMOUR_LABEL} & {*stage.labels})):
         known &= case.known_slices(structure)
     return known
@@ -73,13 +73,15 @@ def lung_sides(case: Case) -> np.ndarray:
     Returns:
         uint8 (slices, rows, columns): 0 outside the lungs, 1 right lung, 2 left lung.
     """
-    sides = lungs_from_probability(case.lungs.astype(np.uint8) * 255, case.spacing)
+    sides = lungs_from_probability(case.lungs.astype(np.uint8) * 255, case.scan.spacing)
     if not sides.any():  # too little lung to be split
-        middle = (case.axial.shape[2] - 1) / 2
-        by_column = np.where(np.arange(case.axial.shape[2]) < middle, RIGHT_LUNG, LEFT_LUNG)
+        middle = (case.scan.shape[2] - 1) / 2
+        by_column = np.where(np.arange(case.scan.shape[2]) < middle, RIGHT_LUNG, LEFT_LUNG)
         return np.where(case.lungs, by_column, 0).astype(np.uint8)
     missing = case.lungs & (sides == 0)  # pieces that the pipeline would drop as too small
     if missing.any():
-        nearest = ndimage.distance_transform_edt(sides == 0, case.spacing, return_distances=False, return_indices=True)
+        nearest = ndimage.distance_transform_edt(
+            sides == 0, case.scan.spacing, return_distances=False, return_indices=True
+        )
         sides = np.where(missing, sides[tuple(nearest)], sides)
     return np.where(case.lungs, sides, 0).astype(np.uint8)

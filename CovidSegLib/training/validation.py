@@ -37,10 +37,10 @@ def validate(
         needs_lungs = "lungs" not in loaded.stage.finds or loaded.stage.region == "lungs"
         within_lungs = name == "infection" and needs_lungs and case.lungs_known.any()
         lungs = case.lungs if within_lungs else None
-        prediction = predict(loaded, case.axial, case.spacing, lungs, here, name)[name] >= 128
+        prediction = predict(loaded, case.scan, lungs, here, name).of(name) >= 128
         if lungs is not None:
             prediction &= lungs  # same as in the pipeline
         known, target = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
         counts += ConfusionMatrix.of(prediction[known], target[known])
-        views.append(SliceView.of(case.name, case.axial, target, prediction, case.spacing))
+        views.append(SliceView.of(case.name, case.scan, target, prediction))
     return counts.dice, views

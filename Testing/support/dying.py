@@ -1,7 +1,7 @@
-"""`covidseg` that ends itself with kill -9 at a moment that is told: python dying.py MOMENT NUMBER ARGUMENTS ...
+"""Run `covidseg` and end it with SIGKILL at a given moment: python dying.py MOMENT NUMBER ARGUMENTS ...
 
-MOMENT is "half" of a file written, "written" but without its name, or "renamed"; NUMBER counts such moments from 1. The
-file is one of those that `CovidSegLib.training.checkpoint` writes whole.
+MOMENT is "half" (half of a file is written), "written" (a file is written but not renamed), or "renamed". NUMBER counts
+such moments from 1. The files are those that `CovidSegLib.storage.atomic` writes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 from CovidSegLib.cli import main as cli
 
 
-def dies(number: int, function: Callable, before: Callable[..., object]) -> Callable:
-    """The function, in whose call of that number `before` is done in its place and the process ends."""
+def kill_in_call(number: int, function: Callable, before: Callable[..., object]) -> Callable:
+    """Wrap a function: its call with that number calls `before` instead and ends the process."""
     calls = iter(range(1, 1_000_000))
 
     def wrapped(*arguments: Any) -> object:
@@ -29,8 +29,8 @@ def dies(number: int, function: Callable, before: Callable[..., object]) -> Call
     return wrapped
 
 
-def half(path: Path, data: Any) -> None:
-    """Write half of a file, for all to see."""
+def write_half(path: Path, data: Any) -> None:
+    """Write the first half of a file."""
     with path.open("wb") as file:
         file.write(bytes(data)[: len(data) // 2])
 
@@ -38,12 +38,12 @@ def half(path: Path, data: Any) -> None:
 if __name__ == "__main__":
     moment, number = sys.argv[1], int(sys.argv[2])
     if moment == "half":
-        Path.write_bytes = dies(number, Path.write_bytes, half)  # type: ignore[method-assign]
+        Path.write_bytes = kill_in_call(number, Path.write_bytes, write_half)  # type: ignore[method-assign]
     elif moment == "written":
-        os.fsync = dies(number, os.fsync, lambda handle: None)
+        os.fsync = kill_in_call(number, os.fsync, lambda handle: None)
     elif moment == "renamed":
         replace = Path.replace
-        Path.replace = dies(number, replace, replace)  # type: ignore[method-assign, assignment]
+        Path.replace = kill_in_call(number, replace, replace)  # type: ignore[method-assign, assignment]
     else:
-        sys.exit(f"no such moment: {moment}")
+        sys.exit(f"unknown moment: {moment}")
     sys.exit(cli.main(sys.argv[3:]))

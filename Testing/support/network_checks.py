@@ -1,4 +1,4 @@
-"""What the tests of the networks share: the papers' rows and checks of a whole network."""
+"""The rows of the papers' ablation tables, and checks of whole networks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -50,17 +50,17 @@ ROWS["CHSNet"] = ROWS["RAIUNet"]  # Table 5
 
 
 def parameters(network: torch.nn.Module) -> int:
-    """The number of learnable numbers."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 
 def idle_parameters(network: torch.nn.Module) -> list[str]:
-    """Names of the parameters that the last backward pass gave no gradient."""
+    """Return the names of the parameters without a gradient from the last backward pass."""
     return [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
 
 
 def boxes(sizes: Sequence[int], labels: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """An image (1, 1, *sizes) of noise with a box in the box of every label, and its labels, whole numbers."""
+    """Return an image (1, 1, *sizes) of noisy nested boxes, one for each label, and its integer labels."""
     torch.manual_seed(1)
     mask = torch.zeros(1, 1, *sizes, dtype=torch.long)
     for label in range(1, labels):
@@ -71,31 +71,31 @@ def boxes(sizes: Sequence[int], labels: int) -> tuple[torch.Tensor, torch.Tensor
 def overfit(
     network: torch.nn.Module, loss: torch.nn.Module, image: torch.Tensor, mask: torch.Tensor, steps: int = 100
 ) -> float:
-    """The least Dice of a channel of the final map, once it passes 0.95 or after `steps`.
+    """Train on one image and return the lowest Dice of a channel, once it exceeds 0.95 or after `steps` steps.
 
-    With more logits than masks, labels in one mask, it is that of the last label by the largest logit; else of every
-    mask by its logit's sign.
+    With a class mask, the Dice is that of the last label, predicted where its logit is the largest. With binary masks,
+    a channel is predicted where its logit is positive.
     """
     optimiser, dice = torch.optim.Adam(network.parameters(), 0.01), 0.0
     spatial = tuple(range(2, image.ndim))
     for _ in range(steps):
-        answer = network(image)
-        final = answer[0] if isinstance(answer, list) else answer
+        output = network(image)
+        final = output[0] if isinstance(output, list) else output
         labels = final.shape[1] > mask.shape[1]
-        found, truth = (
+        prediction, target = (
             (final.argmax(1, keepdim=True) == mask.max(), mask == mask.max()) if labels else (final > 0, mask > 0)
         )
-        dice = float((2 * (found & truth).sum(spatial) / (found.sum(spatial) + truth.sum(spatial))).min())
+        dice = float((2 * (prediction & target).sum(spatial) / (prediction.sum(spatial) + target.sum(spatial))).min())
         if dice > 0.95:
             break
         optimiser.zero_grad()
-        loss(answer, mask).backward()
+        loss(output, mask).backward()
         optimiser.step()
     return dice
 
 
 def settle(network: torch.nn.Module) -> torch.nn.Module:
-    """The network in eval, its batch normalisations as if trained: no mean is 0 and no factor is 1."""
+    """Put a network into evaluation mode, with batch normalisations as if trained: no mean is 0 and no factor is 1."""
     torch.manual_seed(2)
     for module in network.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):

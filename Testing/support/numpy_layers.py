@@ -1,4 +1,4 @@
-"""The layers of the networks in plain numpy, for one sample of maps (channel, *spatial)."""
+"""Reference implementations of the networks' layers in numpy, for feature maps (channel, *spatial) of one sample."""
 
 from itertools import product
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 def conv(layer: nn.Module, maps: np.ndarray) -> np.ndarray:
-    """A convolution, atrous or not, that keeps the sizes: zeros around, then one sum over channels for each tap."""
+    """Apply a convolution, atrous or not, with zero padding that keeps the sizes: a sum over channels for each tap."""
     weight = layer.weight.detach().numpy()
     sizes, kernel, dilation = maps.shape[1:], weight.shape[2], layer.dilation[0]
     margin = dilation * (kernel // 2)
@@ -20,7 +20,7 @@ def conv(layer: nn.Module, maps: np.ndarray) -> np.ndarray:
 
 
 def norm(layer: nn.Module, maps: np.ndarray) -> np.ndarray:
-    """Batch normalisation of maps (channel, *spatial) in eval."""
+    """Apply batch normalisation in evaluation mode."""
     mean, variance, weight, bias = (
         values.detach().numpy().reshape(-1, *[1] * (maps.ndim - 1))
         for values in (layer.running_mean, layer.running_var, layer.weight, layer.bias)
@@ -29,12 +29,12 @@ def norm(layer: nn.Module, maps: np.ndarray) -> np.ndarray:
 
 
 def relu(maps: np.ndarray) -> np.ndarray:
-    """What is above zero."""
+    """Apply the rectified linear unit."""
     return np.maximum(maps, 0)
 
 
 def interpolate(maps: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
-    """Maps (channel, *spatial) at other sizes, linearly along one axis after the other, pixel areas matched."""
+    """Resize linearly along one axis after the other, with matching pixel areas (align_corners=False)."""
     for axis, size in enumerate(sizes, start=1):
         old = maps.shape[axis]
         at = (np.arange(size) + 0.5) * old / size - 0.5
@@ -47,5 +47,5 @@ def sigmoid(maps: np.ndarray) -> np.ndarray:
 
 
 def conv_norm_relu(layers: nn.Sequential, maps: np.ndarray) -> np.ndarray:
-    """Convolution, batch normalisation and ReLU by `layers`, the first two of which have the weights."""
+    """Apply convolution, batch normalisation and ReLU; the first two of `layers` hold the weights."""
     return relu(norm(layers[1], conv(layers[0], maps)))

@@ -1,4 +1,4 @@
-"""A scan of two lungs in twelve small slices, to learn from."""
+"""A tiny annotated scan of two lungs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from CovidSegLib.volume import AxialScan, AxialSpacing
 
 
 def chest_case(name: str = "a", slices: int = 12, eight_bit: bool = True) -> Case:
-    """Two round lungs with a round opacity in one of them, that move from slice to slice."""
+    """Return a case with two round lungs that move from slice to slice, and a round opacity in one of them."""
     rows, columns = np.mgrid[:48, :48]
     beside = np.minimum(np.abs(columns - 14), np.abs(columns - 34))
     lungs = np.stack([np.hypot((rows - 24 - z / 2) / 1.4, beside) < 9 for z in range(slices)])

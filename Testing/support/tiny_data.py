@@ -1,4 +1,4 @@
-"""A folder of tiny scans in the layout of covid19_ct_seg_hu, and recipes that learn from them in seconds."""
+"""A folder of tiny scans in the layout of covid19_ct_seg_hu, and a recipe that trains on them in seconds."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from support.tiny_case import chest_case
 
 from CovidSegLib.data.case import Case
 
-#: A network of a few weights on the slices of `tiny_case`, with changes that draw random numbers.
+#: A tiny network on the slices of `tiny_case`, with random augmentation.
 RECIPE = """
 name = "tiny"
 title = "Tiny"
-summary = "A hint of a network, for tests."
-source = "Nobody, and no paper at all"
+summary = "A tiny network for tests."
+source = "No paper"
 lungs_from = "unet-cascade"
 
 [infection]
@@ -50,14 +50,14 @@ data = ["tiny"]
 
 
 def write_recipe(folder: Path, text: str = RECIPE) -> Path:
-    """The recipe's file."""
+    """Write the recipe and return its path."""
     path = folder / "tiny.toml"
     path.write_text(text, encoding="utf-8")
     return path
 
 
 def write_case(folder: Path, name: str, case: Case) -> None:
-    """Its three files, stored from head to feet, as the view must not keep them."""
+    """Write the three files of a case, stored from head to feet, so that reading has to flip them."""
     for kind, array in (("ct", case.scan.hu), ("lung", case.lungs), ("infection", case.infection)):
         image = sitk.GetImageFromArray(np.ascontiguousarray(array[::-1]).astype(np.int16))
         image.SetSpacing(case.scan.spacing[::-1])
@@ -66,7 +66,7 @@ def write_case(folder: Path, name: str, case: Case) -> None:
 
 
 def write_data(folder: Path, patients: Collection[str] = ("p1", "p2", "p3"), slices: int = 12) -> Path:
-    """A folder with one run of slices of each patient."""
+    """Write a folder with one run of slices of each patient, and return it."""
     data = folder / "covid19_ct_seg_hu"
     data.mkdir(parents=True)
     index = [{"name": f"{patient}_run0", "patient": patient, "slices": slices} for patient in patients]

@@ -1,4 +1,4 @@
-"""The folder of a training that has ended, of a small recipe of its own; as long as nobody writes its card."""
+"""The folder of a finished training of a tiny recipe, without a model card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from CovidSegLib import networks, recipes
 from CovidSegLib.networks.weights import unique_state
 
 FACTS: dict[str, Any] = {"recipe": "tiny", "seed": 0, "trained_on": ["a"], "never_trained_on": ["b"]}
-#: A recipe of one's own.
+#: A recipe that is not one of the library's.
 RECIPE = """
 like = "chs-net"
 name = "tiny"
@@ -27,7 +27,7 @@ slices.size = [32, 32]
 
 
 def make_run(run: Path, **facts: Any) -> Path:
-    """Write the files that a training leaves; `facts` are put into training.json."""
+    """Write the files of a finished training; `facts` are added to training.json."""
     run.mkdir(parents=True, exist_ok=True)
     (run / "recipe.toml").write_text(RECIPE)
     weights = {}

@@ -1,14 +1,16 @@
-"""A stage and a training that learn from `tiny_case` in seconds, and what they have noted."""
+"""A stage that trains on `tiny_case` in seconds, and its training log."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from support.stages import slice_stage
 
 from CovidSegLib.recipe import Augmentation, Component, Training
+from CovidSegLib.training.task import StageTask
 
 DYNUNET = {"spatial_dims": 2, "in_channels": 1, "out_channels": 1, "kernel_size": [3, 3, 3], "strides": [1, 2, 2],
            "upsample_kernel_size": [2, 2], "filters": [8, 12, 16], "norm_name": "batch"}  # fmt: skip
@@ -23,7 +25,7 @@ TRAINING = Training(
     average=0.9,
 )
 
-#: Changes nothing, and so gets no better.
+#: Learns nothing, so that it never improves.
 STUCK = replace(
     TRAINING,
     epochs={"infection": 20},
@@ -34,7 +36,12 @@ STUCK = replace(
 )
 
 
+def make_task(training: Training = TRAINING, **options: Any) -> StageTask:
+    """Return the infection stage with a training; `options` are further fields of `StageTask`."""
+    return StageTask("infection", **{"stage": STAGE, "training": training, **options})
+
+
 def metrics(run: Path) -> list[dict[str, str]]:
-    """The rows of metrics.csv."""
+    """Read metrics.csv."""
     with (run / "metrics.csv").open(newline="") as file:
         return list(csv.DictReader(file))

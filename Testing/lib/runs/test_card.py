@@ -1,4 +1,4 @@
-"""A finished run is a model: its card says what the run and its data say, and its weights are those that are found."""
+"""The model card of a finished run, which makes its folder a model."""
 
 from __future__ import annotations
 
@@ -31,38 +31,40 @@ def test_a_run_is_a_model_by_its_path(run: Path, monkeypatch: pytest.MonkeyPatch
     assert "tiny-run" not in models.names()
 
 
-def test_its_networks_have_its_weights(run: Path) -> None:
+def test_the_loaded_networks_have_the_weights_of_the_run(run: Path) -> None:
     loaded = load_stages(write_card(run), torch.device("cpu"))
     assert list(loaded) == ["lungs", "infection"]
-    found = {f"{name}.{key}": value for name in loaded for key, value in unique_state(loaded[name].network).items()}
+    network_weights = {
+        f"{name}.{key}": value for name in loaded for key, value in unique_state(loaded[name].network).items()
+    }
     saved = load_file(run / "model.safetensors")
-    assert found.keys() == saved.keys()
-    assert all(torch.equal(found[key], saved[key]) for key in saved)
+    assert network_weights.keys() == saved.keys()
+    assert all(torch.equal(network_weights[key], saved[key]) for key in saved)
 
 
-def test_without_a_recipe_of_its_own_it_has_the_library_s(run: Path) -> None:
+def test_a_run_without_recipe_file_uses_the_recipe_of_the_library(run: Path) -> None:
     (run / "recipe.toml").unlink()
     (run / "training.json").write_text(json.dumps({**FACTS, "recipe": "raiu-net"}))
     assert recipe_of(write_card(run)) == recipes.load("raiu-net")
 
 
-def test_the_card_says_what_is_known_of_the_data_and_no_more(run: Path) -> None:
+def test_the_card_states_only_recorded_facts_about_the_data(run: Path) -> None:
     unknown = write_card(run).card
     assert unknown["licence"] == (
         "Weights: for research. The terms of the training data apply; they are not recorded here."
     )
-    assert unknown["data"] == {}  # its recipe names the paper's data, which need not be the run's
+    assert unknown["data"] == {}  # the recipe names the data of the paper, which need not be the data of the run
     assert (unknown["trained_on"], unknown["never_trained_on"], unknown["results"]) == (["a"], ["b"], {})
     assert "Trained on 1 scan." in unknown["limits"] and len(unknown["limits"]) == 4
-    told = {"data": {"Own": "Two scans of ours"}, "licence": "Weights: ours.", "limits": ["Only men."]}
-    (run / "training.json").write_text(json.dumps({**FACTS, **told, "validation": ["c"]}))
+    facts = {"data": {"Own": "Two scans of ours"}, "licence": "Weights: ours.", "limits": ["Only men."]}
+    (run / "training.json").write_text(json.dumps({**FACTS, **facts, "validation": ["c"]}))
     known = write_card(run).card
-    assert (known["data"], known["licence"], known["validation"]) == (told["data"], "Weights: ours.", ["c"])
+    assert (known["data"], known["licence"], known["validation"]) == (facts["data"], "Weights: ours.", ["c"])
     assert known["limits"][-1] == "Only men."
     assert models.find_model(run).seen == {"a", "c"}
 
 
-def test_a_card_is_kept_as_long_as_it_is_of_these_weights(run: Path) -> None:
+def test_a_card_of_the_same_weights_is_kept(run: Path) -> None:
     card = write_card(run).card
     (run / "card.json").write_text(json.dumps({**card, "results": {"masks": {"b": 0.5}}}))
     assert ensure_card(run).card["results"] == {"masks": {"b": 0.5}}
@@ -72,21 +74,21 @@ def test_a_card_is_kept_as_long_as_it_is_of_these_weights(run: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "told"),
+    ("file", "text", "message"),
     [
-        ("training.json", None, r"The run “tiny-run” has not ended \(training\.json is missing\); let it train on"),
-        ("model.safetensors", None, r"“tiny-run” has not ended \(model\.safetensors is missing\)"),
-        ("training.json", "{", "“training.json” of the run “tiny-run” cannot be read; train it again"),
-        ("training.json", "[]", "lacks all that it must say; train it again"),
-        ("training.json", '{"recipe": "tiny"}', "lacks “never_trained_on”, “trained_on”; train it again"),
+        ("training.json", None, r'The run "tiny-run" is not finished \(training\.json is missing\)\. Resume it'),
+        ("model.safetensors", None, r'"tiny-run" is not finished \(model\.safetensors is missing\)'),
+        ("training.json", "{", '"training.json" of the run "tiny-run" cannot be read. Train it again'),
+        ("training.json", "[]", "is not a JSON object. Train it again"),
+        ("training.json", '{"recipe": "tiny"}', 'lacks "never_trained_on", "trained_on". Train it again'),
         ("recipe.toml", 'like = "chs-net"\ntraining.batch = 0', r"recipe\.toml \(like chs-net\.toml\).*“batch”"),
     ],
 )
-def test_runs_that_are_no_model_yet_are_told(run: Path, file: str, text: str | None, told: str) -> None:
+def test_an_unfinished_or_damaged_run_is_reported(run: Path, file: str, text: str | None, message: str) -> None:
     (run / file).unlink()
     if text is not None:
         (run / file).write_text(text)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         write_card(run)
     assert not (run / "card.json").exists()
     with pytest.raises(InputError, match=r"does not contain a model \(card\.json is missing\)\. Give the folder of a"):

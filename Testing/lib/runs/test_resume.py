@@ -1,4 +1,4 @@
-"""`covidseg train`: a run ends as a model, and however it was broken off, it ends with the same weights."""
+"""`covidseg train`: a run becomes a model, and a resumed run ends with the same weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from CovidSegLib import models, recipes
 from CovidSegLib.cli import main as cli
 from CovidSegLib.data.split import Split
 from CovidSegLib.models.loading import recipe_of
-from CovidSegLib.runs.run import RunConfig, prepare_run
+from CovidSegLib.runs.config import RunConfig, prepare_run
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 SPLIT = ("--validation", "p2", "--test", "p3")
@@ -39,17 +39,17 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def unbroken(place: Path) -> Path:
-    """A run that nothing has disturbed, in a process of its own as the others are."""
-    process = start("train", *arguments(place, "unbroken"), env=ONE_THREAD)
-    said, errors = process.communicate(timeout=TIMEOUT)
+def uninterrupted(place: Path) -> Path:
+    """An uninterrupted run, in its own process like the others."""
+    process = start("train", *arguments(place, "uninterrupted"), env=ONE_THREAD)
+    output, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == cli.DONE, errors.decode()
-    assert said.decode().count("infection: epoch") == 6
-    return place / "unbroken"
+    assert output.decode().count("infection: epoch") == 6
+    return place / "uninterrupted"
 
 
 def arguments(place: Path, run: str, *more: str) -> list[str]:
-    """Of `covidseg train`, all that this file needs."""
+    """Return arguments of `covidseg train`."""
     return [str(place / "tiny.toml"), "--data", str(place / "data"), "--out", str(place / run), *SPLIT, *more]
 
 
@@ -58,44 +58,44 @@ def rows(run: Path) -> list[dict[str, str]]:
         return [{key: row[key] for key in LOSSES} for row in csv.DictReader(file)]
 
 
-def test_a_run_is_a_model(unbroken: Path) -> None:
-    model = models.find_model(unbroken)
+def test_a_finished_run_is_a_model(uninterrupted: Path) -> None:
+    model = models.find_model(uninterrupted)
     assert model.verified_weights()
     assert recipe_of(model).name == "tiny"
     assert model.card["trained_on"] == ["p1"]
     assert model.card["never_trained_on"] == ["p2", "p3"]
 
 
-def test_a_run_says_how_it_was_made(unbroken: Path) -> None:
-    """And nothing of where: no path and no name of the computer."""
-    assert json.loads((unbroken / "split.json").read_text()) == {
+def test_a_run_records_how_it_was_made(uninterrupted: Path) -> None:
+    """It records no folder and no name of the computer."""
+    assert json.loads((uninterrupted / "split.json").read_text()) == {
         "train": ["p1"], "validation": ["p2"], "test": ["p3"], "seed": 0
     }  # fmt: skip
-    facts = json.loads((unbroken / "training.json").read_text())
-    dice = [float(row["validation_dice"]) for row in rows(unbroken) if row["validation_dice"]]
+    facts = json.loads((uninterrupted / "training.json").read_text())
+    dice = [float(row["validation_dice"]) for row in rows(uninterrupted) if row["validation_dice"]]
     assert facts["stages"]["infection"]["epochs"] == 6
     assert facts["stages"]["infection"]["validation_dice"] == pytest.approx(dice[-1], abs=1e-4)
     assert facts["stages"]["infection"]["kept"] == "averaged"
     assert facts["versions"]["torch"]
-    environment = json.loads((unbroken / "environment.json").read_text())
+    environment = json.loads((uninterrupted / "environment.json").read_text())
     assert environment["packages"]["torch"] and environment["threads"] == 1
     given = environment["arguments"]
     assert (given["recipe"], given["data"], given["validation"]) == (["tiny.toml"], "data", ["p2"])
-    texts = "".join(path.read_text() for path in (*unbroken.glob("*.json"), unbroken / "recipe.toml"))
-    assert str(unbroken.parent) not in texts and os.uname().nodename not in texts
-    assert [row["epoch"] for row in rows(unbroken)] == ["1", "2", "3", "4", "5", "6"]
-    assert sorted(path.name for path in (unbroken / "infection" / "pictures").iterdir()) == [
+    texts = "".join(path.read_text() for path in (*uninterrupted.glob("*.json"), uninterrupted / "recipe.toml"))
+    assert str(uninterrupted.parent) not in texts and os.uname().nodename not in texts
+    assert [row["epoch"] for row in rows(uninterrupted)] == ["1", "2", "3", "4", "5", "6"]
+    assert sorted(path.name for path in (uninterrupted / "infection" / "pictures").iterdir()) == [
         "p2_run0-epoch-0004.png", "p2_run0-epoch-0006.png"
     ]  # fmt: skip
 
 
-def test_tensorboard_has_the_same_numbers(unbroken: Path) -> None:
+def test_tensorboard_shows_the_same_metrics(uninterrupted: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    board = EventAccumulator(str(unbroken / "infection" / "tensorboard"))
+    board = EventAccumulator(str(uninterrupted / "infection" / "tensorboard"))
     board.Reload()
     losses = [event.value for event in board.Scalars("loss")]
-    assert losses == pytest.approx([float(row["loss"]) for row in rows(unbroken)], abs=1e-5)
+    assert losses == pytest.approx([float(row["loss"]) for row in rows(uninterrupted)], abs=1e-5)
     assert len(board.Scalars("validation_dice")) == 2
 
 
@@ -107,8 +107,8 @@ def wait_for_epoch(process: subprocess.Popen[bytes], epoch: int) -> None:
     pytest.fail(f"ended before epoch {epoch}")
 
 
-def kill_in_an_epoch(place: Path, run: Path) -> int:
-    """The third, somewhere; the exit code."""
+def kill_during_an_epoch(place: Path, run: Path) -> int:
+    """Kill a run at a random moment of its third epoch; return the exit code."""
     process = start("train", *arguments(place, str(run)), env=ONE_THREAD)
     wait_for_epoch(process, 2)
     time.sleep(random.uniform(0.0, 0.1))
@@ -117,8 +117,8 @@ def kill_in_an_epoch(place: Path, run: Path) -> int:
     return process.returncode
 
 
-def kill_in_a_checkpoint(place: Path, run: Path) -> int:
-    """That of the third epoch, half written; the exit code."""
+def kill_during_a_checkpoint(place: Path, run: Path) -> int:
+    """Kill a run when the checkpoint of the third epoch is half written; return the exit code."""
     dying = [sys.executable, str(Path(__file__).parents[2] / "support" / "dying.py"), "half", "3", "train"]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(LIBRARY)}
     process = subprocess.run(
@@ -128,26 +128,26 @@ def kill_in_a_checkpoint(place: Path, run: Path) -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize("kill", [kill_in_an_epoch, kill_in_a_checkpoint])
-def test_a_run_that_was_killed_ends_as_an_unbroken_one(
-    place: Path, unbroken: Path, tmp_path: Path, kill: Callable[[Path, Path], int]
+@pytest.mark.parametrize("kill", [kill_during_an_epoch, kill_during_a_checkpoint])
+def test_a_killed_run_ends_like_an_uninterrupted_one(
+    place: Path, uninterrupted: Path, tmp_path: Path, kill: Callable[[Path, Path], int]
 ) -> None:
-    """With kill -9, and it goes on with another number of workers."""
+    """The run is killed with SIGKILL, and resumed with another number of workers."""
     run = tmp_path / "killed"
     assert kill(place, run) == -signal.SIGKILL
     assert not (run / "card.json").exists()
     process = start("train", *arguments(place, str(run), "--resume", "--workers", "0"), env=ONE_THREAD)
-    said, errors = process.communicate(timeout=TIMEOUT)
+    output, errors = process.communicate(timeout=TIMEOUT)
     assert process.returncode == cli.DONE, errors.decode()
-    assert 0 < said.decode().count("infection: epoch") < 6  # it went on, and did not begin anew
-    assert (run / "model.safetensors").read_bytes() == (unbroken / "model.safetensors").read_bytes()
-    assert (run / "training.json").read_bytes() == (unbroken / "training.json").read_bytes()
-    assert rows(run) == rows(unbroken)
+    assert 0 < output.decode().count("infection: epoch") < 6  # it was resumed, not started again
+    assert (run / "model.safetensors").read_bytes() == (uninterrupted / "model.safetensors").read_bytes()
+    assert (run / "training.json").read_bytes() == (uninterrupted / "training.json").read_bytes()
+    assert rows(run) == rows(uninterrupted)
     assert not list(run.rglob("*.new"))
 
 
-def test_ctrl_c_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
-    """It reaches the processes that prepare the data too, as from a terminal."""
+def test_ctrl_c_reports_how_to_resume(place: Path, tmp_path: Path) -> None:
+    """The signal reaches the worker processes too, as in a terminal."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     process = start(
         "train", *arguments(place, str(tmp_path / "stopped"), "--epochs", "200"), env=ONE_THREAD, start_new_session=True
@@ -162,34 +162,38 @@ def test_ctrl_c_says_how_to_go_on(place: Path, tmp_path: Path) -> None:
     )
 
 
-# Bad input
+# Unusable arguments
 
 
-def told(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
-    """The sentence with which `covidseg train` refuses its arguments."""
+def refused(capsys: pytest.CaptureFixture[str], given: list[str]) -> str:
+    """Return the sentence with which `covidseg train` refuses its arguments."""
     assert cli.main(["train", *given]) == cli.UNUSABLE
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    return said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    return message
 
 
-def test_a_run_is_not_overwritten(place: Path, unbroken: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = (unbroken / "model.safetensors").read_bytes()
-    assert "“unbroken” holds a run already; go on with it by --resume" in told(capsys, arguments(place, "unbroken"))
-    assert "begun with another settings.json" in told(capsys, arguments(place, "unbroken", "--resume", "--seed", "1"))
-    assert "another recipe.toml" in told(capsys, arguments(place, "unbroken", "--resume", "--epochs", "9"))
-    assert (unbroken / "model.safetensors").read_bytes() == before
+def test_a_run_is_not_overwritten(place: Path, uninterrupted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (uninterrupted / "model.safetensors").read_bytes()
+    assert '"uninterrupted" already holds a run. Resume it with --resume' in refused(
+        capsys, arguments(place, "uninterrupted")
+    )
+    assert "started with another settings.json" in refused(
+        capsys, arguments(place, "uninterrupted", "--resume", "--seed", "1")
+    )
+    assert "another recipe.toml" in refused(capsys, arguments(place, "uninterrupted", "--resume", "--epochs", "9"))
+    assert (uninterrupted / "model.safetensors").read_bytes() == before
 
 
-def test_a_run_goes_on_from_the_start_that_it_had(
-    place: Path, unbroken: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_run_resumes_only_with_the_same_start(
+    place: Path, uninterrupted: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A run of the same weights under another name is the same; none is another."""
-    run, again = tmp_path / "run", shutil.copytree(unbroken, tmp_path / "again")
+    """A copy of the start under another name is accepted, and no start is refused."""
+    run, again = tmp_path / "run", shutil.copytree(uninterrupted, tmp_path / "again")
     given = arguments(place, str(run), "--epochs", "1")
-    assert cli.main(["train", *given, "--start", str(unbroken)]) == cli.DONE
+    assert cli.main(["train", *given, "--start", str(uninterrupted)]) == cli.DONE
     capsys.readouterr()
-    assert "begun with another settings.json" in told(capsys, [*given, "--resume"])
+    assert "started with another settings.json" in refused(capsys, [*given, "--resume"])
     assert cli.main(["train", *given, "--resume", "--start", str(again)]) == cli.DONE
 
 
@@ -203,32 +207,34 @@ def test_a_run_goes_on_from_the_start_that_it_had(
         (["--whole-scans", "x"], 'There is no whole scan "x"'),
         (["--stage", "lungs", *SPLIT], 'The recipe tiny has no stage "lungs"; it has infection.'),
         (["--split", "none.json", *SPLIT], "Give the patients either by --split, or by --validation and --test"),
-        (["--start", "nothing", *SPLIT], "“nothing” is no finished run"),
+        (["--start", "nothing", *SPLIT], '"nothing" is not a finished run'),
         (["--ablation", "x", *SPLIT], "has no ablation"),
     ],
 )
-def test_arguments_that_cannot_be_used_are_told(
+def test_arguments_that_cannot_be_used_are_refused(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], sentence: str
 ) -> None:
     given = [str(place / "tiny.toml"), "--data", str(place / "data"), "--out", str(tmp_path / "run"), *more]
-    assert sentence in told(capsys, given)
+    assert sentence in refused(capsys, given)
 
 
-def test_a_folder_that_cannot_be_made_is_told(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "file").write_text("of somebody")
+def test_a_folder_that_cannot_be_made_is_refused(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("data")
     reason = "cannot be written, because it or a folder above it is a file"
-    assert f'file" {reason}' in told(capsys, arguments(place, str(tmp_path / "file")))
-    assert f'run" {reason}' in told(capsys, arguments(place, str(tmp_path / "file" / "run")))
-    assert (tmp_path / "file").read_text() == "of somebody"
+    assert f'file" {reason}' in refused(capsys, arguments(place, str(tmp_path / "file")))
+    assert f'run" {reason}' in refused(capsys, arguments(place, str(tmp_path / "file" / "run")))
+    assert (tmp_path / "file").read_text() == "data"
 
 
-def test_a_run_that_was_killed_before_it_had_begun_begins(tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml.new").write_text("ha")
+def test_a_run_killed_before_its_first_epoch_can_be_started(tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml.new").write_text("half")
     text = RECIPE.strip() + "\n"
-    plan = RunConfig(text, recipes.parse(text, "tiny"), Split(("a",), ("b",), (), 0), ("infection",))
-    prepare_run(tmp_path, plan, resume=True)
+    config = RunConfig(text, recipes.parse(text, "tiny"), Split(("a",), ("b",), (), 0), ("infection",))
+    prepare_run(tmp_path, config, resume=True)
     assert (tmp_path / "recipe.toml").read_text() == text
     (tmp_path / "settings.json").unlink()
-    prepare_run(tmp_path, plan, resume=True)
+    prepare_run(tmp_path, config, resume=True)
     assert (tmp_path / "settings.json").exists()
     assert not list(tmp_path.glob("*.new"))

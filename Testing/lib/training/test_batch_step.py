@@ -1,4 +1,4 @@
-"""A batch that the memory does not hold goes through in parts, to the same gradients."""
+"""A batch that does not fit into memory is split, with the same gradients."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from CovidSegLib.training.distributed import ProcessGroup
 from CovidSegLib.training.losses import TverskyCELoss
 
 
-class Greedy(nn.Module):
-    """A convolution with room for so many images."""
+class LimitedMemory(nn.Module):
+    """A convolution with memory for a limited number of images."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -26,9 +26,11 @@ class Greedy(nn.Module):
         return self.convolution(image)
 
 
-def stepper(room: int, said: list[str], processes: ProcessGroup = ProcessGroup()) -> BatchStep:  # noqa: B008
+def make_step(room: int, messages: list[str], processes: ProcessGroup = ProcessGroup()) -> BatchStep:  # noqa: B008
     device = torch.device("cpu")
-    return BatchStep(Greedy(room), TverskyCELoss(), device, torch.float32, torch.channels_last, processes, said.append)
+    return BatchStep(
+        LimitedMemory(room), TverskyCELoss(), device, torch.float32, torch.channels_last, processes, messages.append
+    )
 
 
 def batch() -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,29 +40,31 @@ def batch() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("room", "parts"), [(4, 2), (3, 4), (1, 8)])
-def test_parts_have_the_gradients_of_the_whole(room: int, parts: int) -> None:
-    said: list[str] = []
-    whole, in_parts = stepper(8, said), stepper(room, said)
-    assert in_parts(*batch()) == pytest.approx(whole(*batch()), rel=1e-5)
-    for one, other in zip(whole.network.parameters(), in_parts.network.parameters(), strict=True):
+def test_micro_batches_accumulate_the_gradients_of_the_whole_batch(room: int, parts: int) -> None:
+    messages: list[str] = []
+    whole, split = make_step(8, messages), make_step(room, messages)
+    assert split(*batch()) == pytest.approx(whole(*batch()), rel=1e-5)
+    for one, other in zip(whole.network.parameters(), split.network.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad)
-    assert in_parts.parts == parts
-    assert len(said) == len(bin(parts)) - 3 and f"in {parts} parts now" in said[-1]
+    assert split.micro_batches == parts
+    assert len(messages) == len(bin(parts)) - 3 and f"in {parts} parts now" in messages[-1]
 
 
-def test_parts_stay_for_the_next_batch() -> None:
-    said: list[str] = []
-    step = stepper(4, said)
+def test_the_next_batch_is_split_in_the_same_way() -> None:
+    messages: list[str] = []
+    step = make_step(4, messages)
     step(*batch())
     step(*batch())
-    assert len(said) == 1
+    assert len(messages) == 1
 
 
-def test_a_single_image_too_large_is_told() -> None:
-    with pytest.raises(InputError, match="too small for a single image of this recipe; give the recipe a smaller size"):
-        stepper(0, [])(*batch())
+def test_a_single_image_that_does_not_fit_is_reported() -> None:
+    with pytest.raises(
+        InputError, match=r"too small for a single image of this recipe\. Give the recipe a smaller size"
+    ):
+        make_step(0, [])(*batch())
 
 
-def test_of_several_processes_none_goes_on_by_itself() -> None:
-    with pytest.raises(InputError, match="give the recipe a smaller batch"):
-        stepper(4, [], ProcessGroup(0, 2))(*batch())
+def test_distributed_processes_do_not_split_batches() -> None:
+    with pytest.raises(InputError, match="Give the recipe a smaller batch"):
+        make_step(4, [], ProcessGroup(0, 2))(*batch())

@@ -1,4 +1,4 @@
-"""The scans to learn from, and what a network sees of them."""
+"""Training cases, the slices and patches of the data sets, and their targets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from CovidSegLib.training.targets import known_slices, lung_sides, target_mask
 from CovidSegLib.volume import AIR_HU, AxialScan, AxialSpacing, Grid, Volume
 
 STAGE = slice_stage(window=(-1000.0, 200.0))
-#: What the default recipe does to its slices.
+#: Augmentation of the default recipe.
 CHEST_CT = (Augmentation("chest-ct"),)
 
 
@@ -48,7 +48,7 @@ def test_cases_are_read_as_axial_slices_from_feet_to_head(tmp_path: Path) -> Non
     assert len(first.infection_known) == 5
 
 
-def test_of_whole_scans_only_clean_slices_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_clean_slices_of_whole_scans_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The labels count from the head, and the scan is stored from head to feet."""
     chest = chest_case(slices=20)
     grid = Grid(chest.scan.hu.shape, chest.scan.spacing[::-1], direction=(1, 0, 0, 0, 1, 0, 0, 0, -1))
@@ -65,11 +65,11 @@ def test_of_whole_scans_only_clean_slices_are_used(tmp_path: Path, monkeypatch: 
     assert not case.eight_bit
 
 
-# What a network sees
+# Slices
 
 
 @pytest.mark.parametrize("train", [True, False])
-def test_slices_have_the_network_s_size_and_range(train: bool) -> None:
+def test_slices_have_the_size_and_range_of_the_network_input(train: bool) -> None:
     stage = slice_stage(size=(32, 40), window=(-1000.0, 200.0), count=3)
     scans = [chest_case("a", 4), chest_case("b", 3, eight_bit=False)]
     data = SliceDataset(scans, stage, "infection", train, CHEST_CT)
@@ -83,24 +83,24 @@ def test_slices_have_the_network_s_size_and_range(train: bool) -> None:
         assert set(mask.unique().tolist()) <= {0.0, 1.0}
 
 
-def test_slices_to_measure_on_are_as_at_inference() -> None:
+def test_slices_without_augmentation_are_the_same_as_at_inference() -> None:
     case = chest_case(slices=3)
     stage = slice_stage(size=(48, 48), window=(-1000.0, 200.0), count=3, labels=("lungs",))
     data = SliceDataset([case], stage, "lungs", False, CHEST_CT)
     image, mask = data[0]
     np.testing.assert_array_equal(mask[0].numpy() > 0, case.lungs[0])
-    expected = np.clip((case.scan.hu[[0, 0, 1]] + 1000) / 1200, 0, 1)  # the lowest slice stands for the one below it
+    expected = np.clip((case.scan.hu[[0, 0, 1]] + 1000) / 1200, 0, 1)  # the lowest slice is repeated below itself
     np.testing.assert_allclose(image.numpy(), expected, atol=1e-3)
     torch.testing.assert_close(data[0][0], image, rtol=0, atol=0)
 
 
-def test_slices_with_unknown_masks_are_left_out() -> None:
+def test_slices_that_are_not_annotated_are_left_out() -> None:
     case = chest_case(slices=4)
     case.infection_known[[0, 2]] = False  # and lungs_known, which is the same array
     assert [z for _, z in SliceDataset([case], STAGE, "infection", False).index] == [1, 3]
 
 
-def test_what_is_far_from_the_lungs_is_air_where_the_stage_masks() -> None:
+def test_far_from_the_lungs_the_input_is_air_if_the_stage_masks_it() -> None:
     case = chest_case(slices=2)
     stage = slice_stage(size=(48, 48), window=(-1100.0, 200.0), mask_margin_mm=7.0)
     image, _ = SliceDataset([case], stage, "infection", False)[0]
@@ -110,7 +110,7 @@ def test_what_is_far_from_the_lungs_is_air_where_the_stage_masks() -> None:
     assert image[0, 24, 5] == pytest.approx(1140 / 1300, abs=0.1)  # one pixel, which is the margin
 
 
-def test_augmentation_follows_the_seed() -> None:
+def test_the_seed_determines_the_augmentation() -> None:
     data = SliceDataset([chest_case()], STAGE, "infection", True, CHEST_CT)
     drawn = []
     for seed in (1, 1, 2):
@@ -122,25 +122,24 @@ def test_augmentation_follows_the_seed() -> None:
         assert not torch.equal(first, other)
 
 
-def test_without_augmentation_a_slice_to_learn_from_is_one_to_measure_on() -> None:
-    """What a recipe does not say is not done."""
-    learn, measure = (SliceDataset([chest_case()], STAGE, "infection", train) for train in (True, False))
-    for first, second in zip(learn[5], measure[5], strict=True):
+def test_without_augmentation_training_slices_equal_those_at_inference() -> None:
+    training, inference = (SliceDataset([chest_case()], STAGE, "infection", train) for train in (True, False))
+    for first, second in zip(training[5], inference[5], strict=True):
         torch.testing.assert_close(first, second, rtol=0, atol=0)
 
 
-def test_grey_values_are_those_of_inference() -> None:
+def test_grey_values_are_the_same_as_at_inference() -> None:
     stage = slice_stage(intensity=Intensity((-1000.0, 200.0), grey_levels=8, zscore=True))
     image, _ = SliceDataset([chest_case()], stage, "infection", False)[5]
     assert len(image.unique()) <= 8
     assert image.mean() == pytest.approx(0, abs=0.2)
 
 
-# What is to be learnt
+# Targets
 
 
-def test_labels_that_exclude_each_other_are_numbers() -> None:
-    """The infection wins over the lung, and each lung is on its side."""
+def test_exclusive_labels_make_a_class_mask() -> None:
+    """The infection wins over the lung, and each lung lies on its side."""
     case = chest_case()
     stage = slice_stage(labels=("background", "left_lung", "right_lung", "infection"))
     (classes,) = target_mask(case, stage)
@@ -151,15 +150,15 @@ def test_labels_that_exclude_each_other_are_numbers() -> None:
     assert not (classes[:, :, ~right_of_the_middle] == 2).any()
 
 
-def test_other_labels_are_questions_of_their_own() -> None:
+def test_other_labels_make_binary_masks() -> None:
     case = chest_case()
     lungs, infection = target_mask(case, slice_stage(labels=("lungs", "infection")))
     np.testing.assert_array_equal(lungs, case.lungs)
     np.testing.assert_array_equal(infection, case.infection)
 
 
-def test_sides_of_little_lung_are_told_by_the_middle() -> None:
-    """And no voxel of the lungs is left out, however small its piece."""
+def test_a_small_lung_mask_is_split_at_the_middle() -> None:
+    """Every voxel of the lungs has a side, even in the smallest pieces."""
     tiny = chest_case(slices=1)
     scan = AxialScan(tiny.scan.hu, AxialSpacing(1.0, 1.0, 1.0))
     sides = lung_sides(replace(tiny, masks={"lungs": tiny.lungs & (np.arange(48) % 7 == 0)}, scan=scan))
@@ -171,19 +170,19 @@ def test_sides_of_little_lung_are_told_by_the_middle() -> None:
     assert (sides[0, 2:4, 2:4] == 1).all()
 
 
-def test_what_must_be_known_depends_on_what_is_learnt() -> None:
+def test_the_labels_determine_which_slices_must_be_annotated() -> None:
     known = {"lungs": np.array([True, True, False]), "infection": np.array([True, False, True])}
     case = replace(chest_case(slices=3), known=known)
     for labels, known in ((("lungs",), [0, 1]), (("infection",), [0, 2]), (("background", "lungs", "infection"), [0])):
         assert np.flatnonzero(known_slices(case, slice_stage(labels=labels))).tolist() == known
 
 
-def test_a_label_without_masks_is_told() -> None:
-    with pytest.raises(InputError, match="The data has no masks of the label “tumour”"):
+def test_a_label_without_mask_is_reported() -> None:
+    with pytest.raises(InputError, match='"a" has no mask of the label "tumour"'):
         SliceDataset([chest_case()], slice_stage(labels=("background", "tumour")), "infection", True)
 
 
-def test_tumours_are_learnt_as_infections_are() -> None:
+def test_tumours_are_targets_like_infections() -> None:
     case = chest_case()
     case = replace(case, masks={"tumour": case.infection}, known={"tumour": case.infection_known})
     (classes,) = target_mask(case, slice_stage(labels=("background", "tumour")))
@@ -192,56 +191,58 @@ def test_tumours_are_learnt_as_infections_are() -> None:
 
 
 @pytest.mark.parametrize("stage", [slice_stage(region="lungs"), slice_stage(mask_margin_mm=7.0)])
-def test_lungs_to_look_within_that_nobody_has_drawn_are_told(stage: Stage) -> None:
+def test_a_missing_lung_mask_is_reported_if_the_stage_looks_within_the_lungs(stage: Stage) -> None:
     case = chest_case()
     case = replace(case, masks={"infection": case.infection})
-    with pytest.raises(InputError, match="looks within the lungs, of which “a” has no mask: leave the scan out"):
+    with pytest.raises(
+        InputError, match=r'"a" has no lung mask, but the recipe looks within the lungs\. Leave the scan out'
+    ):
         SliceDataset([case], stage, "infection", True)
 
 
 # Patches
 
 
-def test_patches_have_the_network_s_size_and_fit_their_masks() -> None:
-    """Each voxel's mask is that of its HU: infection is bright, lung is dark."""
+def test_patches_have_the_size_of_the_network_input_and_match_their_masks() -> None:
+    """Infection is bright and lung is dark."""
     stage = patch_stage(size=(6, 20, 20), window=(-1000.0, 200.0))
     data = PatchDataset([chest_case("a"), chest_case("b", 8)], stage, "infection")
     assert len(data) == 2 * 3 * 3 + 2 * 3 * 3
     torch.manual_seed(0)
-    seen = [data[item] for item in range(20)]
-    for image, mask in seen:
+    samples = [data[item] for item in range(20)]
+    for image, mask in samples:
         assert image.shape == mask.shape == (1, 6, 20, 20)
         assert image.dtype == mask.dtype == torch.float32
         lung = (image < 0.3).float()
         assert (lung * mask).sum() == 0
-    assert sum(float(mask.sum()) for _, mask in seen) > 0
-    assert len({float(image.sum()) for image, _ in seen}) > 10  # from all over
+    assert sum(float(mask.sum()) for _, mask in samples) > 0
+    assert len({float(image.sum()) for image, _ in samples}) > 10  # from different positions
 
 
-def test_patches_are_balanced_as_far_as_the_recipe_says() -> None:
-    """All of them hold some infection, which few do by chance, and it lies anywhere in them."""
+def test_the_recipe_sets_the_fraction_of_patches_with_foreground() -> None:
+    """By chance, few patches contain infection. It lies anywhere in the patches that contain it."""
     size = (4, 10, 10)
     cases = [chest_case("a"), chest_case("b", 8)]
-    held = {}
+    fractions = {}
     for share in (0.0, 0.5, 1.0):
         data = PatchDataset(cases, patch_stage(size=size, patches={"foreground": share}), "infection")
         torch.manual_seed(0)
         masks = [data[item][1][0] for item in range(200)]
-        held[share] = sum(bool(mask.any()) for mask in masks) / 200
-    assert held[0.0] < 0.5 and held[1.0] == 1.0
-    assert abs(held[0.5] - (held[0.0] + 1) / 2) < 0.1
+        fractions[share] = sum(bool(mask.any()) for mask in masks) / 200
+    assert fractions[0.0] < 0.5 and fractions[1.0] == 1.0
+    assert abs(fractions[0.5] - (fractions[0.0] + 1) / 2) < 0.1
     assert all(any(mask[z].any() for mask in masks) for z in (0, size[0] - 1))
     assert any(not mask[0].any() for mask in masks) and any(not mask[-1].any() for mask in masks)
 
 
-def test_scans_without_anything_to_find_are_drawn_evenly() -> None:
+def test_scans_without_foreground_are_drawn_evenly() -> None:
     case = chest_case()
     case.infection[:] = False
     data = PatchDataset([case], patch_stage(patches={"foreground": 1.0}), "infection")
     assert not data[0][1].any()
 
 
-def test_a_scan_smaller_than_a_patch_lies_in_air() -> None:
+def test_a_scan_smaller_than_a_patch_is_padded_with_air() -> None:
     data = PatchDataset([chest_case(slices=4)], patch_stage(size=(10, 60, 60), window=(-1100.0, 200.0)), "infection")
     assert len(data) == 1
     image, mask = data[0]
@@ -250,15 +251,15 @@ def test_a_scan_smaller_than_a_patch_lies_in_air() -> None:
     assert np.isclose(image[0, 3:7, :6], (AIR_HU + 1100) / 1300).all()
 
 
-def test_patches_keep_to_runs_of_known_slices() -> None:
-    """Two runs of two or more; a single known slice between unknown ones is no volume."""
+def test_patches_lie_within_runs_of_annotated_slices() -> None:
+    """Two runs of at least two slices. A single annotated slice is left out."""
     case = chest_case(slices=9)
     case.infection_known[[2, 4]] = False
     data = PatchDataset([case], patch_stage(), "infection")
     assert [scan.pixels.shape[0] for scan in data.scans] == [2, 4]
 
 
-def test_patches_of_a_stage_that_masks_show_the_lungs_alone() -> None:
+def test_patches_of_a_masking_stage_show_only_the_lungs() -> None:
     case = chest_case()
     stage = patch_stage(size=(12, 48, 48), window=(-1100.0, 200.0), mask_margin_mm=0.0)
     image, _ = PatchDataset([case], stage, "infection")[0]

@@ -1,4 +1,4 @@
-"""Several processes train one network together, and learn what one would."""
+"""Distributed training gives the same result as a single process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from CovidSegLib.cli import main as cli
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "CovidSegLib"]
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(LIBRARY)}
-#: Of the recipe.
+#: Replacements in the recipe: patches, which a CPU trains in float32, normalised within an image.
 CHANGED = {
     "slices = { size = [32, 32] }": "patches = { size = [8, 16, 16] }",
     "spatial_dims = 2": "spatial_dims = 3",
@@ -28,9 +28,9 @@ CHANGED = {
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Arguments of `covidseg train`, but for the run: patches, which a CPU learns from in 32 bits.
+    """Arguments of `covidseg train` except for the folder of the run.
 
-    With norms within an image, a Dice over the whole batch, and changes that are drawn.
+    The Dice loss is computed over the whole batch, and the augmentation is random.
     """
     folder = tmp_path_factory.mktemp("together")
     write_data(folder)
@@ -48,17 +48,17 @@ def losses(run: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def together(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_distributed(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*TORCHRUN, *arguments], env=ENVIRONMENT, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
 
 
-def test_two_processes_learn_what_one_does(given: list[str], tmp_path: Path) -> None:
+def test_two_processes_train_like_one(given: list[str], tmp_path: Path) -> None:
     one = start(*given, tmp_path / "one", env={"OMP_NUM_THREADS": "1"})
     assert (one.communicate(timeout=TIMEOUT), one.returncode)[1] == cli.DONE
-    two = together(*given, str(tmp_path / "two"))
+    two = run_distributed(*given, str(tmp_path / "two"))
     assert two.returncode == 0, two.stderr
-    assert two.stdout.count("infection: epoch") == 3  # one of them speaks
+    assert two.stdout.count("infection: epoch") == 3  # only the main process reports
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), abs=1e-5)
     assert models.find_model(tmp_path / "two").verified_weights()

@@ -1,4 +1,4 @@
-"""The losses against the papers' formulas, computed plainly in numpy."""
+"""The losses against the papers' formulas, computed in numpy."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(params=[(5, 6), (3, 4, 5)], ids=["2D", "3D"])
 def classes(request: pytest.FixtureRequest, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Logits (2, 4, *spatial), labels (2, 1, *spatial) of which the first patch has no 3, and the labels one-hot."""
+    """Logits (2, 4, *spatial), labels (2, 1, *spatial) without a 3 in the first patch, and the labels one-hot."""
     logits = 2 * rng.normal(size=(2, 4, *request.param))
     labels = rng.integers(0, 4, size=(2, 1, *request.param))
     labels[0][labels[0] == 3] = 0
@@ -30,7 +30,7 @@ def binary(request: pytest.FixtureRequest, rng: np.random.Generator) -> tuple[np
     return logits, mask
 
 
-def of(loss: torch.nn.Module, logits: np.ndarray, mask: np.ndarray) -> float:
+def loss_of(loss: torch.nn.Module, logits: np.ndarray, mask: np.ndarray) -> float:
     return float(loss(torch.from_numpy(logits), torch.from_numpy(mask)))
 
 
@@ -44,12 +44,12 @@ def binary_cross_entropy(logits: np.ndarray, mask: np.ndarray) -> float:
 
 
 def dice_loss(logits: np.ndarray, mask: np.ndarray, power: int) -> float:
-    """Over the batch, a mean over channels."""
+    """Dice loss over the batch, averaged over channels."""
     p = 1 / (1 + np.exp(-logits))
-    lost = [
+    losses = [
         1 - 2 * (p[:, c] * y).sum() / ((p[:, c] ** power).sum() + y.sum()) for c, y in enumerate(mask.swapaxes(0, 1))
     ]
-    return float(np.mean(lost))
+    return float(np.mean(losses))
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(0.5, 0.5), (0.3, 0.7)])
@@ -67,60 +67,60 @@ def test_tversky_and_cross_entropy(classes: tuple[np.ndarray, ...], alpha: float
             score += tp / (tp + alpha * fn + beta * fp)
         tversky.append(4 - score)
     expected = cross_entropy(logits, y) + np.mean(tversky)
-    assert of(TverskyCELoss(alpha, beta), logits, labels) == pytest.approx(expected, abs=1e-4)
+    assert loss_of(TverskyCELoss(alpha, beta), logits, labels) == pytest.approx(expected, abs=1e-4)
     if alpha == beta == 0.5:
-        assert of(LOSSES["tversky-ce"](), logits, labels) == pytest.approx(expected, abs=1e-4)
+        assert loss_of(LOSSES["tversky-ce"](), logits, labels) == pytest.approx(expected, abs=1e-4)
 
 
 def test_half_dice_half_cross_entropy(classes: tuple[np.ndarray, ...]) -> None:
     """COVID-SegNet, "Implementation Details"."""
     logits, labels, y = classes
     p = softmax(logits)
-    lost = [1 - 2 * (p[:, c] * y[:, c]).sum() / (p[:, c].sum() + y[:, c].sum()) for c in range(4)]
-    expected = 0.5 * np.mean(lost) + 0.5 * cross_entropy(logits, y)
-    assert of(LOSSES["dice-ce"](), logits, labels) == pytest.approx(expected, abs=1e-4)
+    losses = [1 - 2 * (p[:, c] * y[:, c]).sum() / (p[:, c].sum() + y[:, c].sum()) for c in range(4)]
+    expected = 0.5 * np.mean(losses) + 0.5 * cross_entropy(logits, y)
+    assert loss_of(LOSSES["dice-ce"](), logits, labels) == pytest.approx(expected, abs=1e-4)
 
 
 def test_dice(binary: tuple[np.ndarray, ...]) -> None:
-    """RA-UNet, section 4.4: V-Net's."""
-    assert of(LOSSES["dice"](), *binary) == pytest.approx(dice_loss(*binary, power=2), abs=1e-4)
+    """RA-UNet, section 4.4, with the denominators of V-Net."""
+    assert loss_of(LOSSES["dice"](), *binary) == pytest.approx(dice_loss(*binary, power=2), abs=1e-4)
 
 
 def test_half_binary_cross_entropy_and_dice(binary: tuple[np.ndarray, ...]) -> None:
     """FV-PASPP U-Net, section 3.1."""
     expected = 0.5 * binary_cross_entropy(*binary) + dice_loss(*binary, power=1)
-    assert of(LOSSES["bce-dice"](), *binary) == pytest.approx(expected, abs=1e-4)
+    assert loss_of(LOSSES["bce-dice"](), *binary) == pytest.approx(expected, abs=1e-4)
 
 
 def test_half_binary_cross_entropy_and_half_squared_dice(binary: tuple[np.ndarray, ...]) -> None:
     """CHS-Net, Eqs. 13 to 15."""
     expected = 0.5 * binary_cross_entropy(*binary) + 0.5 * dice_loss(*binary, power=2)
-    assert of(LOSSES["half-bce-half-squared-dice"](), *binary) == pytest.approx(expected, abs=1e-4)
+    assert loss_of(LOSSES["half-bce-half-squared-dice"](), *binary) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", list(LOSSES))
-def test_every_loss_falls_to_nothing_and_takes_whole_numbers(name: str) -> None:
+def test_every_loss_falls_to_zero_and_takes_integer_masks(name: str) -> None:
     labels = torch.randint(0, 2, (2, 1, 4, 4, 4))
-    truth = torch.cat([1 - labels, labels], dim=1)
+    target = torch.cat([1 - labels, labels], dim=1)
     logits = torch.zeros(2, 2, 4, 4, 4, requires_grad=True)
-    mask = labels if name in ("tversky-ce", "dice-ce") else truth
+    mask = labels if name in ("tversky-ce", "dice-ce") else target
     loss = LOSSES[name]()
     loss(logits, mask).backward()
-    assert ((logits.grad < 0) == (truth == 1)).all()  # every voxel is pulled towards its label
-    assert loss(40.0 * truth - 20, mask) < 1e-4 < loss(logits, mask) < loss(20 - 40.0 * truth, mask)
+    assert ((logits.grad < 0) == (target == 1)).all()  # every voxel is pulled towards its label
+    assert loss(40.0 * target - 20, mask) < 1e-4 < loss(logits, mask) < loss(20 - 40.0 * target, mask)
 
 
 @pytest.mark.parametrize("name", list(LOSSES))
-def test_a_patch_without_infection_costs_nothing_if_none_is_found(name: str) -> None:
-    nothing = torch.zeros(1, 1, 4, 4, 4, dtype=torch.long)
-    of_labels = name in ("tversky-ce", "dice-ce")
-    logits = torch.full((1, 2 if of_labels else 1, 4, 4, 4), -30.0)
-    if of_labels:
+def test_an_empty_target_with_an_empty_prediction_has_no_loss(name: str) -> None:
+    empty = torch.zeros(1, 1, 4, 4, 4, dtype=torch.long)
+    is_class_loss = name in ("tversky-ce", "dice-ce")
+    logits = torch.full((1, 2 if is_class_loss else 1, 4, 4, 4), -30.0)
+    if is_class_loss:
         logits[:, 0] = 30
-    assert 0 <= LOSSES[name]()(logits, nothing) < 1e-4
+    assert 0 <= LOSSES[name]()(logits, empty) < 1e-4
 
 
-def test_deep_supervision_weighs_the_final_map_with_a_half(binary: tuple[np.ndarray, ...]) -> None:
+def test_deep_supervision_gives_the_final_logits_half_of_the_weight(binary: tuple[np.ndarray, ...]) -> None:
     """FV-PASPP U-Net, section 3.2."""
     first, mask = (torch.from_numpy(array).float() for array in binary)
     maps, plain = [first, first.flip(0), first + 1, 2 * first], BCEDiceLoss()
@@ -131,7 +131,7 @@ def test_deep_supervision_weighs_the_final_map_with_a_half(binary: tuple[np.ndar
     assert float(loss(maps[:1], mask)) == float(loss(maps[0], mask)) == pytest.approx(each[0], abs=1e-6)
 
 
-def test_deep_supervision_takes_classes(classes: tuple[np.ndarray, ...]) -> None:
+def test_deep_supervision_takes_class_masks(classes: tuple[np.ndarray, ...]) -> None:
     logits, labels = (torch.from_numpy(array) for array in classes[:2])
     expected = 0.5 * DiceCELoss()(logits, labels) + 0.5 * DiceCELoss()(-logits, labels)
     assert float(DeepSupervisionLoss(DiceCELoss())([logits, -logits], labels)) == pytest.approx(

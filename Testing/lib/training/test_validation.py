@@ -1,4 +1,4 @@
-"""What is measured of a stage while it learns is what the pipeline would give."""
+"""Validation measures what the pipeline would return."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from CovidSegLib.training import validation
 from CovidSegLib.training.validation import validate
 
 
-def everywhere(monkeypatch: pytest.MonkeyPatch, case: Case) -> float:
-    """Dice of a network that finds infection wherever it looks."""
+def dice_of_infection_everywhere(monkeypatch: pytest.MonkeyPatch, case: Case) -> float:
+    """Return the Dice of a network that predicts infection in every voxel."""
     full = np.full(case.scan.shape, 255, dtype=np.uint8)
     monkeypatch.setattr(validation, "predict", lambda *given: Probabilities(infection=full))
     return validate("infection", LoadedStage(slice_stage(), nn.Identity()), [case])[0]
 
 
-def test_nothing_is_found_outside_the_lungs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_predicted_outside_the_lungs(monkeypatch: pytest.MonkeyPatch) -> None:
     case = chest_case()
     infected, lungs = int(case.infection.sum()), int(case.lungs.sum())
-    assert everywhere(monkeypatch, case) == pytest.approx(2 * infected / (infected + lungs))
+    assert dice_of_infection_everywhere(monkeypatch, case) == pytest.approx(2 * infected / (infected + lungs))
 
 
-def test_where_nobody_drew_the_lungs_all_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_lung_mask_the_whole_scan_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     case = chest_case()
     case = replace(case, masks={"infection": case.infection})
     infected = int(case.infection.sum())
-    assert everywhere(monkeypatch, case) == pytest.approx(2 * infected / (infected + case.scan.hu.size))
+    assert dice_of_infection_everywhere(monkeypatch, case) == pytest.approx(
+        2 * infected / (infected + case.scan.hu.size)
+    )
