@@ -6,10 +6,10 @@ Record the results of two checkouts on the same machine, then compare them:
     python Testing/benchmarks/same_results.py record AFTER
     python Testing/benchmarks/same_results.py compare BEFORE AFTER
 
-Recorded are all files of `covidseg segment` for P001, normal001 and the demo, the files of a short training, and the
+The results are all files of `covidseg segment` for P001, normal001 and the demo, the files of a short training, and the
 exit codes for unusable input. Only the command line is used, so that any two versions can be compared. Files must be
-identical byte for byte, apart from dates, durations and compression. Sentences in reports are compared separately: a
-rewording is listed and does not count as a difference.
+byte-identical except for dates, durations and compression. Sentences in JSON files are compared separately: rewordings
+are listed, but are not differences.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ import SimpleITK as sitk
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("COVIDSEG_DATA") or REPOSITORY.parent / "shared" / "data")
 SCANS = ("P001", "normal001")
-#: A case of the unusable inputs may hang or exhaust memory: it is then recorded as "timeout".
+#: A run of an unusable input that takes longer is recorded as "timeout".
 TIMEOUT_SECONDS = 240
-#: Keys of JSON files that differ from run to run.
+#: Keys of JSON files whose values differ from run to run.
 VOLATILE = {"created", "seconds", "commit", "versions", "arguments"}
-#: Keys of JSON files that hold sentences for people.
+#: Keys of JSON files whose values are sentences for people.
 SENTENCES = {"warnings", "notice", "limits", "licence", "data", "summary", "title"}
-#: Files of a run that hold durations, or the time at which they were written.
+#: Files that contain durations, or the time at which they were written.
 SKIPPED = {"environment.json", "overview.png"}
 RECIPE = """
 name = "tiny"
@@ -74,7 +74,7 @@ data = ["tiny"]
 
 
 def record(out: Path, checkout: Path) -> None:
-    """Write the results of a checkout to a folder."""
+    """Run all commands of a checkout, and write their results to a folder."""
     out.mkdir(parents=True)
     codes: dict[str, int | str] = {}
     for name in SCANS:
@@ -98,7 +98,7 @@ def record(out: Path, checkout: Path) -> None:
 
 
 def _run(checkout: Path, *arguments: str) -> int | str:
-    """The exit code of `covidseg`, as the checkout has it."""
+    """Run `covidseg` of a checkout, and return its exit code."""
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     print("covidseg", *arguments, flush=True)
     try:
@@ -110,7 +110,7 @@ def _run(checkout: Path, *arguments: str) -> int | str:
 
 
 def _write_data(folder: Path) -> None:
-    """Three patients of twelve slices in the layout of covid19_ct_seg_hu: two lungs, each with an opacity."""
+    """Write three patients of twelve slices in the layout of covid19_ct_seg_hu, with two lungs and one opacity."""
     data = folder / "covid19_ct_seg_hu"
     data.mkdir(parents=True)
     index = [{"name": f"{patient}_run0", "patient": patient, "slices": 12} for patient in ("p1", "p2", "p3")]
@@ -129,7 +129,7 @@ def _write_data(folder: Path) -> None:
 
 
 def _unusable_inputs(scratch: Path) -> Iterator[tuple[str, str]]:
-    """Name and path of inputs that were mishandled once, and of some that never were."""
+    """Yield name and path of inputs that cannot be segmented, or that earlier versions mishandled."""
     yield "no such file", str(scratch / "missing.nii.gz")
     (scratch / "notes.txt").write_text("not a CT", encoding="utf-8")
     yield "text file", str(scratch / "notes.txt")
@@ -139,13 +139,13 @@ def _unusable_inputs(scratch: Path) -> Iterator[tuple[str, str]]:
         archive.extractall(scratch, filter="data")
     for case in sorted((scratch / "cases").iterdir()):
         files = sorted(case.glob("ct.*"))
-        # The file that was asked for; other files of that name lie beside some of them.
+        # The header or the compressed file; some cases have further files of the same name.
         named = next((path for path in files if path.suffix in (".gz", ".mhd", ".nhdr")), None)
         yield case.name, str(named or (files[0] if files else case))
 
 
 def compare(before: Path, after: Path) -> int:
-    """Print what differs between two recorded folders; returns how many files differ."""
+    """Print the differences between two recorded folders, and return the number of different files."""
     names = sorted({path.relative_to(root).as_posix() for root in (before, after) for path in _files(root)})
     different, rewordings = [], []
     for name in names:
@@ -162,7 +162,7 @@ def compare(before: Path, after: Path) -> int:
             different.append(name)
     print(f"{len(names)} files compared")
     for name in rewordings:
-        print(f"other words: {name}")
+        print(f"reworded: {name}")
     for name in different:
         print(f"DIFFERENT: {name}")
     return len(different)
@@ -173,7 +173,7 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _content(path: Path) -> bytes:
-    """A file without what differs from run to run: compression, and the column of durations in metrics.csv."""
+    """Read a file without its compression, and without the durations in the last column of metrics.csv."""
     if path.suffix == ".gz":
         return gzip.decompress(path.read_bytes())
     if path.name == "metrics.csv":

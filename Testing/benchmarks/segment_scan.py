@@ -1,8 +1,8 @@
-"""Time and memory of `covidseg segment` on a real scan, from DICOM to all outputs, split by stage.
+"""Measure time by stage and peak memory of `covidseg segment` on a real scan, from DICOM to all outputs.
 
     python Testing/benchmarks/segment_scan.py [CT] [--runs N] [--device cpu]
 
-CT is P001 of the shared data if left out. Each run is a process of its own; medians are printed.
+CT defaults to P001 of the shared data. Each run is a separate process. Medians over runs are printed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DATA = Path(os.environ.get("COVIDSEG_DATA") or REPOSITORY.parent / "shared" / "d
 
 
 def run_once(scan: Path, device: str) -> tuple[dict[str, float], float]:
-    """Seconds by stage, and the total."""
+    """Segment a scan in a child process. Return the seconds of each stage, and of the whole run."""
     seconds: dict[str, float] = defaultdict(float)
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "CovidSegLib", "segment", str(scan), "--output", f"{out}/results"]
@@ -45,7 +45,7 @@ def run_once(scan: Path, device: str) -> tuple[dict[str, float], float]:
 
 
 def main() -> None:
-    """Print the medians by stage, the total and the peak memory."""
+    """Print the median of each stage, the total and the peak memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scan", type=Path, nargs="?", default=DATA / "covid_ct_md" / "P001")
     parser.add_argument("--runs", type=int, default=3)
@@ -55,10 +55,10 @@ def main() -> None:
     runs = [run_once(options.scan, options.device) for _ in range(options.runs)]
     print(f"{options.scan.name}, {options.device}, {os.cpu_count()} processors, median of {options.runs} runs")
     for stage in runs[0][0]:
-        print(f"  {stage:<26} {statistics.median(by.get(stage, 0.0) for by, _ in runs):6.1f} s")
+        print(f"  {stage:<26} {statistics.median(seconds.get(stage, 0.0) for seconds, _ in runs):6.1f} s")
     totals = [total for _, total in runs]
     print(f"  {'total':<26} {statistics.median(totals):6.1f} s ({min(totals):.1f} to {max(totals):.1f})")
-    # Linux counts in KiB, macOS in bytes; the largest child of any run.
+    # The largest child process of all runs: in KiB on Linux, in bytes on macOS.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     print(f"  {'peak memory':<26} {peak / 2**30:6.2f} GiB")
 
