@@ -1,4 +1,4 @@
-"""A stage's network applied to a whole scan, as slices or as patches."""
+"""Apply the network of a stage to a whole scan, in slices or in patches."""
 
 from .devices import choose_device, choose_precision
 from .loaded_stage import LoadedStage

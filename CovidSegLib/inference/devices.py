@@ -1,4 +1,4 @@
-"""Where a network runs, and in which precision."""
+"""Choose the device and the precision for inference."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from ..errors import InputError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device for "auto", "cpu" or "cuda" (also "cuda:1").
+    """Return the device with the given name.
+
+    Args:
+        name: "auto" (a GPU if there is one), "cpu", "cuda", or a certain GPU such as "cuda:1".
 
     Raises:
-        InputError: There is no such device, or no GPU that torch can use.
+        InputError: There is no such device, or no GPU that PyTorch can use.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", name):
-        raise InputError(f"There is no device “{name}”; choose “auto”, “cpu” or “cuda”.")
+        raise InputError(f'There is no device "{name}". Choose "auto", "cpu" or "cuda".')
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("No GPU that PyTorch can use was found; choose the device “auto” or “cpu”.")
+        raise InputError('No GPU that PyTorch can use was found. Choose the device "auto" or "cpu".')
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"There is no GPU “{name}”, there are {torch.cuda.device_count()}; choose “cuda”.")
+        count = torch.cuda.device_count()
+        raise InputError(f'There is no GPU "{name}" (number of GPUs: {count}). Choose "cuda".')
     return device
 
 
 def choose_precision(device: torch.device) -> torch.dtype:
-    """float16 on a GPU, bfloat16 on a CPU that multiplies it in hardware, float32 otherwise."""
+    """Return float16 for a GPU, bfloat16 for a CPU that supports it in hardware, and float32 otherwise."""
     if device.type == "cuda":
         return torch.float16
     if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():

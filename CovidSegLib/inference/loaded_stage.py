@@ -1,4 +1,4 @@
-"""A stage of a recipe with its network."""
+"""A stage of a recipe together with its network."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..recipe import Stage
 
 
 class LoadedStage(NamedTuple):
-    """A stage of a recipe and its network, in eval and on its device.
+    """A stage of a recipe and its network.
 
     Attributes:
-        stage: What it sees and finds.
-        network: With its weights.
-        temperature: By which its logits of the infection are divided, so that its probabilities mean what they say.
+        stage: The stage of the recipe.
+        network: The network with its weights, in evaluation mode and on its device.
+        temperature: Divisor of the infection's logits that calibrates its probabilities (Guo et al., ICML 2017).
     """
 
     stage: Stage

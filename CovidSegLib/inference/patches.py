@@ -1,4 +1,4 @@
-"""Overlapping boxes of a scan, one after the other, through a three-dimensional network."""
+"""Apply a three-dimensional network to overlapping patches of a scan."""
 
 from __future__ import annotations
 
@@ -26,12 +26,18 @@ def predict_patches(
     lungs: np.ndarray | None,
     progress: Callable[[float], None],
 ) -> dict[str, np.ndarray]:
-    """As `inference.predict`, for a stage that sees patches; overlapping ones are averaged as probabilities."""
+    """Predict the structures of a stage that processes patches. See `inference.predict` for the arguments.
+
+    Probabilities, not logits, are averaged where patches overlap.
+
+    Returns:
+        Probability maps by structure, uint8 of the scan's shape, 0 to 255.
+    """
     stage, network, temperature = loaded
     assert stage.patches is not None
-    found = {name: np.zeros(scan.shape, dtype=np.uint8) for name in stage.finds}
+    predictions = {name: np.zeros(scan.shape, dtype=np.uint8) for name in stage.finds}
     if lungs is not None and not lungs.any():
-        return found
+        return predictions
     frame = volume_frame(stage, scan, lungs)
     pixels = input_hu(stage, frame, scan, lungs)
     statistics = grey_statistics(pixels, stage.intensity)
@@ -44,7 +50,7 @@ def predict_patches(
     windows = count_windows(frame.size, stage.patches.size, stage.patches.overlap)
     done = 0
 
-    def run(window: torch.Tensor) -> torch.Tensor:
+    def predict_window(window: torch.Tensor) -> torch.Tensor:
         nonlocal done
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             logits = network(window.to(memory_format=torch.channels_last_3d))
@@ -56,7 +62,7 @@ def predict_patches(
         grey(pixels)[None, None],
         roi_size=stage.patches.size,
         sw_batch_size=1,
-        predictor=run,
+        predictor=predict_window,
         overlap=stage.patches.overlap,
         mode=stage.patches.blend,
         cval=float(grey(torch.tensor(float(AIR_HU)))),
@@ -64,9 +70,9 @@ def predict_patches(
         device="cpu",
     )
     assert isinstance(maps, torch.Tensor)
-    for channel, target in enumerate(found.values()):
-        frame.insert(maps[0, channel], target)
-    return found
+    for channel, output in enumerate(predictions.values()):
+        frame.insert(maps[0, channel], output)
+    return predictions
 
 
 def input_hu(
@@ -75,7 +81,10 @@ def input_hu(
     scan: AxialScan,
     lungs: np.ndarray | None,
 ) -> torch.Tensor:
-    """HU of a scan on the network's grid, float32 of the frame's size; air far from the lungs where the stage masks."""
+    """Return the HU of a scan on the network's grid, float32 of `frame.size`.
+
+    If the stage masks its input, voxels far from the lungs are set to air.
+    """
     pixels = frame.extract(scan.hu)
     if stage.mask_margin_mm is not None and lungs is not None:
         outside = (frame.extract_labels(lungs) == 0).numpy()
@@ -85,7 +94,11 @@ def input_hu(
 
 
 def count_windows(size: Sequence[int], window: Sequence[int], overlap: float) -> int:
-    """How many windows of a size with an overlap cover a grid, as `sliding_window_inference` lays them."""
+    """Return the number of windows with which MONAI's `sliding_window_inference` covers a grid.
+
+    >>> count_windows((64, 64, 64), (32, 32, 32), overlap=0.5)
+    27
+    """
     counts = []
     for length, side in zip(size, window, strict=True):
         step = side if length <= side else max(1, int(side * (1 - overlap)))

@@ -1,4 +1,4 @@
-"""The prediction of a stage for a whole scan."""
+"""Predict the structures of a stage in a whole scan."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from .slices import predict_slices
 def predict(
     loaded: LoadedStage, scan: AxialScan, lungs: np.ndarray | None, progress: Progress, name: str
 ) -> Probabilities:
-    """Predict the structures that a stage finds, on the scan's own voxels.
+    """Predict the structures of a stage on the voxels of the scan.
 
     Args:
         loaded: The stage and its network.
         scan: The CT as axial slices.
-        lungs: Boolean mask of the scan's shape if the lungs are known already; parts of the scan without lungs are then
+        lungs: Boolean mask of the scan's shape if the lungs are already known. Parts of the scan without lungs are then
             skipped.
         progress: Receives `name` and the fraction done.
-        name: The stage in plain words.
+        name: Description of the stage for the user, such as "Finding the lungs".
+
+    Returns:
+        The probability maps, on the voxels of the scan.
 
     Raises:
         InputError: The GPU has too little memory.

@@ -1,4 +1,4 @@
-"""What a stage's network predicts for a whole scan."""
+"""The predicted probability maps of a scan."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Probabilities:
-    """Probability maps of the structures that a stage finds.
+    """Probability maps of the structures that a stage predicts.
 
     Attributes:
-        lungs: uint8 of the scan's shape, 0 to 255 for 0 to 1; None if the stage does not find the lungs.
+        lungs: uint8 of the scan's shape, 0 to 255 for probabilities from 0 to 1; None if the stage does not predict
+            the lungs.
         infection: The same for the infection.
     """
 
@@ -20,10 +21,10 @@ class Probabilities:
     infection: np.ndarray | None = None
 
     def of(self, structure: str) -> np.ndarray:
-        """The map of a structure that the stage finds, "lungs" or "infection".
+        """Return the map of a structure, "lungs" or "infection".
 
         Raises:
-            KeyError: The stage does not find this structure.
+            KeyError: The stage does not predict this structure.
         """
         probability = {"lungs": self.lungs, "infection": self.infection}[structure]
         if probability is None:

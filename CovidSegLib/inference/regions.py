@@ -1,4 +1,4 @@
-"""The part of a scan that a stage's network sees, in training and inference alike."""
+"""Compute the region of a scan that the network of a stage sees, both in training and inference."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..volume import AxialScan
 
 
 def slice_frame(stage: Stage, scan: AxialScan, lungs: np.ndarray | None = None) -> SliceFrame:
-    """The rectangle of the slices of a scan for a stage that sees slices.
+    """Return the frame of the slices for a stage that processes slices.
 
     Args:
-        stage: Names the region.
+        stage: The stage, which names the region.
         scan: The CT as axial slices.
-        lungs: Boolean mask, as far as the lungs are known; needed for the region "lungs".
+        lungs: Boolean mask of the scan's shape, for the region "lungs". If None, the frame contains the whole slice.
     """
     assert stage.slices is not None
     region = np.ones(scan.shape[1:], dtype=bool)
@@ -27,7 +27,7 @@ def slice_frame(stage: Stage, scan: AxialScan, lungs: np.ndarray | None = None) 
 
 
 def volume_frame(stage: Stage, scan: AxialScan, lungs: np.ndarray | None = None) -> VolumeFrame:
-    """The box of a scan for a stage that sees patches; arguments as of `slice_frame`."""
+    """Return the frame of a scan for a stage that processes patches. See `slice_frame` for the arguments."""
     assert stage.patches is not None
     region = np.ones(scan.shape, dtype=bool)
     if stage.region == "lungs" and lungs is not None:

@@ -1,4 +1,4 @@
-"""From a CT to what a network takes, and back: axes, region, grid, grey values; each but the last exactly undone."""
+"""Prepare a CT for a network, and map predictions back: axes, region, grid and grey values."""
 
 from .axial_view import AxialView
 from .body import body_mask, outside_field_of_view

@@ -1,4 +1,4 @@
-"""The axes of an array, turned so that it is axial slices; exactly undone."""
+"""View an array as axial slices, whatever its orientation."""
 
 from __future__ import annotations
 
@@ -12,10 +12,20 @@ from ..volume import AxialScan, AxialSpacing, Grid, Volume
 
 @dataclass(frozen=True)
 class AxialView:
-    """The axis permutation and flips that bring an array nearest to axial slices of a patient lying on the back.
+    """The axis permutation and flips that bring an array closest to axial slices of a supine patient.
 
-    In the view, axis 0 runs from feet to head, axis 1 from front to back and axis 2 from right to left (LPS). Nothing
-    is interpolated: an oblique grid stays as oblique as it was.
+    In the view, axis 0 runs from feet to head, axis 1 from front to back and axis 2 from the patient's right to left.
+    Nothing is interpolated: an oblique grid stays oblique. `undo` is the exact inverse of `apply`.
+
+    Attributes:
+        axes: Axis of the array for each axis of the view.
+        flips: Axes of the view that are reversed.
+
+    Example:
+        >>> coronal = Grid((3, 4, 5), direction=(1, 0, 0, 0, 0, -1, 0, 1, 0))
+        >>> view = AxialView.of(coronal)
+        >>> view.apply(np.zeros(coronal.shape)).shape
+        (4, 3, 5)
     """
 
     axes: tuple[int, int, int]
@@ -23,9 +33,9 @@ class AxialView:
 
     @classmethod
     def of(cls, grid: Grid) -> AxialView:
-        """The view of arrays on `grid`."""
+        """Return the view of arrays on a grid."""
         code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(grid.direction)
-        # Letter k names where image axis k (x, y, z) points; array axes run the other way, z first.
+        # Letter k states where image axis k (x, y, z) points. Array axes are in reverse order, z first.
         array_axis_of = {letter: 2 - axis for axis, letter in enumerate(code)}
         axes, flips = [], []
         for view_axis, (towards, away) in enumerate((("S", "I"), ("P", "A"), ("L", "R"))):
@@ -35,18 +45,18 @@ class AxialView:
         return cls((axes[0], axes[1], axes[2]), tuple(flips))
 
     def apply(self, array: np.ndarray) -> np.ndarray:
-        """The array as axial slices; a view of the same memory."""
+        """Return an array on the grid as axial slices. The result shares its memory."""
         return np.flip(array.transpose(self.axes), self.flips)
 
     def undo(self, array: np.ndarray) -> np.ndarray:
-        """An array in the view, back on the axes of the grid; a view of the same memory."""
+        """Return axial slices on the axes of the grid. The result shares their memory."""
         return np.flip(array, self.flips).transpose(np.argsort(self.axes))
 
     def spacing(self, grid: Grid) -> AxialSpacing:
-        """Voxel distance in mm along the axes of the view: between slices, rows and columns."""
-        between, rows, columns = (grid.spacing[2 - axis] for axis in self.axes)
-        return AxialSpacing(between, rows, columns)
+        """Return the spacing in mm along the axes of the view."""
+        slices, rows, columns = (grid.spacing[2 - axis] for axis in self.axes)
+        return AxialSpacing(slices, rows, columns)
 
     def scan(self, volume: Volume) -> AxialScan:
-        """A CT as axial slices; its array is a view of the same memory."""
+        """Return a CT as axial slices. Its array shares the memory of the volume."""
         return AxialScan(self.apply(volume.array), self.spacing(volume.grid))

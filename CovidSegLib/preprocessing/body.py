@@ -1,4 +1,4 @@
-"""Where the body is, and where there is no image at all."""
+"""Find the body, and the part of the slices that lies outside the field of view."""
 
 from __future__ import annotations
 
@@ -8,37 +8,50 @@ from skimage.segmentation import clear_border
 
 from ..volume import AIR_HU, AxialScan
 
-#: Between air outside the body (-1000 HU, with its noise) and aerated lung (about -860 HU).
+#: Between air outside the body (-1000 HU plus noise) and aerated lung (about -860 HU).
 NOT_AIR_HU = -940
 
 
 def body_mask(scan: AxialScan) -> np.ndarray:
-    """Where the body is, seen along its length: boolean (rows, columns). The table is left out.
+    """Return the projection of the body along its length, without the patient table.
 
-    Some sixteen slices, at about 4 mm, are thresholded below lung and above air, so that lungs and chest wall are one
-    piece also where a cropped picture shows little of the wall; opened, so that the table's thin shells go; the largest
-    piece is kept and filled. Arms that only some slices show do not count.
+    About sixteen slices, subsampled to about 4 mm, are thresholded above air and below lung. The threshold makes lungs
+    and chest wall one component, even if a cropped image shows little of the wall. Opening removes the thin shells of
+    the table. The largest component of each slice is filled. Pixels that belong to the body in less than a quarter of
+    the slices, such as arms, are left out.
+
+    Args:
+        scan: The CT as axial slices.
+
+    Returns:
+        Boolean (rows, columns).
     """
     step = [max(1, round(4.0 / mm)) for mm in scan.spacing.pixel_mm]
     coarse = scan.hu[:: max(1, len(scan) // 16), :: step[0], :: step[1]] > NOT_AIR_HU
-    seen = np.zeros(coarse.shape[1:], dtype=np.float32)
+    slices_with_body = np.zeros(coarse.shape[1:], dtype=np.float32)
     for section in coarse:
-        labels, found = ndimage.label(ndimage.binary_opening(section, iterations=2))
-        if found:
+        labels, count = ndimage.label(ndimage.binary_opening(section, iterations=2))
+        if count:
             largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-            seen += ndimage.binary_fill_holes(largest)
-    mask = seen >= max(1.0, 0.25 * len(coarse))
+            slices_with_body += ndimage.binary_fill_holes(largest)
+    mask = slices_with_body >= max(1.0, 0.25 * len(coarse))
     return np.repeat(np.repeat(mask, step[0], axis=0), step[1], axis=1)[: scan.shape[1], : scan.shape[2]]
 
 
 def outside_field_of_view(hu: np.ndarray) -> np.ndarray:
-    """What fills the slices (z, rows, columns) around the field of view, or around what was cut out: boolean.
+    """Return the padding around the field of view, or around a cropped region, in each slice.
 
-    It lies at the darkest that there is and reaches the edge of its slice. Networks that see neighbouring slices may
-    take it for lung where the neighbours have lung; nothing can be found there.
+    Padding has the lowest possible value and touches the edge of its slice. Networks that see neighbouring slices may
+    take it for lung if the neighbours contain lung.
+
+    Args:
+        hu: Hounsfield units (slices, rows, columns).
+
+    Returns:
+        Boolean (slices, rows, columns).
     """
-    beyond = hu <= AIR_HU
-    for section in beyond:
+    outside = hu <= AIR_HU
+    for section in outside:
         edge = section[0].any() or section[-1].any() or section[:, 0].any() or section[:, -1].any()
         section &= ~clear_border(section) if edge else False
-    return beyond
+    return outside

@@ -1,4 +1,4 @@
-"""From Hounsfield units to the grey values that a network takes."""
+"""Convert Hounsfield units to the grey values that a network expects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from ..volume import AIR_HU
 
 
 def scale_window(pixels: torch.Tensor, window_hu: Sequence[float]) -> torch.Tensor:
-    """HU to [0, 1] over a window (low, high); values beyond it are cut off."""
+    """Scale a window (low, high) of HU to the range from 0 to 1, and clip values outside it.
+
+    >>> scale_window(torch.tensor([-2000.0, -300.0, 400.0]), (-1000, 400))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     low, high = window_hu
     return ((pixels - low) / (high - low)).clamp_(0.0, 1.0)
 
@@ -20,15 +24,15 @@ def scale_window(pixels: torch.Tensor, window_hu: Sequence[float]) -> torch.Tens
 def standardise(
     grey: torch.Tensor, intensity: Intensity, statistics: tuple[float, float] | None = None
 ) -> torch.Tensor:
-    """Grey values 0 to 1 as a recipe wants them: rounded to its levels, then the z-score.
+    """Round grey values to the levels of a recipe, then apply the z-score.
 
     Args:
-        grey: Values of `scale_window`, any shape.
+        grey: Result of `scale_window`, any shape.
         intensity: The recipe's settings.
-        statistics: Mean and standard deviation of the scan, from `grey_statistics`; None where there is no z-score.
+        statistics: Mean and standard deviation of the scan, from `grey_statistics`; None without z-score.
 
     Returns:
-        Of the same shape: 0 to 1, or with mean 0 and deviation 1 over the scan.
+        Grey values of the same shape: from 0 to 1, or with mean 0 and standard deviation 1 over the scan.
     """
     if intensity.grey_levels is not None:
         steps = intensity.grey_levels - 1
@@ -40,10 +44,10 @@ def standardise(
 
 
 def grey_statistics(pixels: torch.Tensor, intensity: Intensity) -> tuple[float, float] | None:
-    """Mean and standard deviation of a scan's grey values before its z-score; None where the recipe has no z-score.
+    """Return the mean and standard deviation of a scan's grey values, or None if the recipe has no z-score.
 
     Args:
-        pixels: HU of the scan as the network sees it, any shape, or an even sample of it.
+        pixels: HU of the scan as the network sees it, any shape, or an evenly spaced sample of it.
         intensity: The recipe's settings.
     """
     if not intensity.zscore:
@@ -53,7 +57,13 @@ def grey_statistics(pixels: torch.Tensor, intensity: Intensity) -> tuple[float, 
 
 
 def keep_near(pixels: torch.Tensor, mask: torch.Tensor, margin: int) -> torch.Tensor:
-    """HU pixels (n, rows, columns) where a mask of the same shape is within `margin` pixels; air elsewhere."""
+    """Keep the HU within a margin of a mask, and replace all others by air.
+
+    Args:
+        pixels: HU (slices, rows, columns).
+        mask: Mask of the same shape; nonzero inside.
+        margin: Margin in pixels, within the slice.
+    """
     near = mask[:, None].float()
     if margin > 0:
         near = functional.max_pool2d(near, 2 * margin + 1, stride=1, padding=margin)

@@ -1,4 +1,4 @@
-"""A rectangle of axial slices at the size that a two-dimensional network takes, and back; the slices around a slice."""
+"""Crop and resample axial slices to the input size of a two-dimensional network, and map predictions back."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from ..volume import AIR_HU
 
 @dataclass(frozen=True)
 class SliceFrame:
-    """A rectangle of the axial slices, and the size at which a network sees it.
+    """A rectangle of the axial slices, and the size to which it is resampled for a network.
 
     Attributes:
-        top, left, height, width: The rectangle in pixels of the slice; it may reach beyond it, where there is air.
+        top: First row of the rectangle. The rectangle may extend beyond the slice, where it is padded with air.
+        left: First column of the rectangle.
+        height: Rows of the rectangle.
+        width: Columns of the rectangle.
         size: Rows and columns of the network's input.
     """
 
@@ -30,13 +33,13 @@ class SliceFrame:
     def around(
         cls, mask: np.ndarray, pixel_mm: tuple[float, float], size: tuple[int, int], margin_mm: float
     ) -> SliceFrame:
-        """The smallest frame that holds a mask (rows, columns), widened by a margin and to the proportions of `size`.
+        """Return the smallest frame that contains a mask and a margin, with the aspect ratio of `size`.
 
         Args:
-            mask: Boolean (rows, columns); all of the slice is framed if it is empty.
-            pixel_mm: Row and column spacing.
+            mask: Boolean (rows, columns). If it is empty, the frame contains the whole slice.
+            pixel_mm: Row and column spacing in mm.
             size: Rows and columns of the network's input.
-            margin_mm: Added on every side.
+            margin_mm: Margin on every side in mm.
         """
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
@@ -49,13 +52,23 @@ class SliceFrame:
         return cls(top, left, height, width, size)
 
     def pixel_mm(self, row_mm: float) -> float:
-        """Row spacing of the network's input, from that of the slice."""
+        """Return the row spacing of the network's input in mm.
+
+        Args:
+            row_mm: Row spacing of the slice in mm.
+        """
         return row_mm * self.height / self.size[0]
 
     def extract(self, slices: np.ndarray, fill: float = AIR_HU, interpolation: str = "area") -> torch.Tensor:
-        """Slices (n, rows, columns) as the network sees them: float32 (n, *size).
+        """Crop slices to the frame and resample them to the size of the network's input.
 
-        Downsampling averages over what becomes one pixel; `interpolation="nearest"` is for labels.
+        Args:
+            slices: Array (n, rows, columns).
+            fill: Value beyond the edge of the slices.
+            interpolation: "area" averages when downsampling; "nearest" is for labels.
+
+        Returns:
+            float32 (n, *size).
         """
         rows, columns = slices.shape[1:]
         inside = slices[:, max(self.top, 0) : self.top + self.height, max(self.left, 0) : self.left + self.width]
@@ -67,25 +80,33 @@ class SliceFrame:
             return functional.interpolate(pixels, self.size, mode="nearest-exact")[:, 0]
         return functional.interpolate(pixels, self.size, mode="bilinear", antialias=True)[:, 0]
 
-    def insert(self, maps: torch.Tensor, target: np.ndarray) -> None:
-        """Write maps (n, *size) of values 0 to 1 into `target`, uint8 (n, rows, columns), as 0 to 255."""
+    def insert(self, maps: torch.Tensor, output: np.ndarray) -> None:
+        """Resample probability maps to the frame and write them into whole slices.
+
+        Args:
+            maps: Probabilities from 0 to 1, (n, *size).
+            output: uint8 (n, rows, columns), which receives 0 to 255. Pixels outside the frame are not changed.
+        """
         full = functional.interpolate(maps[:, None].float(), (self.height, self.width), mode="bilinear")[:, 0]
-        rows, columns = target.shape[1:]
+        rows, columns = output.shape[1:]
         top, left = max(self.top, 0), max(self.left, 0)
         bottom, right = min(self.top + self.height, rows), min(self.left + self.width, columns)
         inside = full[:, top - self.top : bottom - self.top, left - self.left : right - self.left]
-        target[:, top:bottom, left:right] = (inside * 255).round_().clamp_(0, 255).to(torch.uint8).numpy()
+        output[:, top:bottom, left:right] = (inside * 255).round_().clamp_(0, 255).to(torch.uint8).numpy()
 
 
 def neighbouring_slices(index: int, count: int, slices: int, slice_mm: float, step_mm: float) -> list[int]:
-    """Indices of the `slices` (odd) slices around `index`, about `step_mm` apart; the ends of the scan repeat.
+    """Return the indices of slices around a slice. The first and last slice of the scan are repeated beyond its ends.
 
     Args:
         index: The slice in the middle.
-        count: Slices in the scan.
-        slices: How many to take.
-        slice_mm: Distance of neighbouring slices of the scan.
-        step_mm: Distance wanted; never less than one slice.
+        count: Number of slices of the scan.
+        slices: Number of slices to return; odd.
+        slice_mm: Distance between slices of the scan in mm.
+        step_mm: Distance between the returned slices in mm, rounded to a whole number of slices, at least one.
+
+    >>> neighbouring_slices(10, 100, 3, slice_mm=1.0, step_mm=2.5)
+    [8, 10, 12]
     """
     step = max(1, round(step_mm / slice_mm))
     return [min(max(index + k * step, 0), count - 1) for k in range(-(slices // 2), slices // 2 + 1)]

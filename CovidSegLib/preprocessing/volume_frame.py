@@ -1,4 +1,4 @@
-"""A box of a scan at the voxel size at which a three-dimensional network sees it, and back."""
+"""Crop and resample a scan to the voxel size of a three-dimensional network, and map predictions back."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..volume import AxialSpacing
 
 @dataclass(frozen=True)
 class VolumeFrame:
-    """A box of the axial slices, and the size in voxels at which a network sees it.
+    """A box of the axial slices, and the grid to which it is resampled for a network.
 
-    Both grids fill the same box to its outer faces, so what is taken and put back has not moved, whatever the sizes.
+    The outer faces of both grids coincide, so that nothing is shifted by extracting and inserting, whatever the sizes.
 
     Attributes:
-        box: The box (slices, rows, columns) of the scan.
-        size: Voxels of the network's grid along the same axes.
+        box: The box of the scan (slices, rows, columns).
+        size: Number of voxels of the network's grid along the same axes.
     """
 
     box: Box
@@ -31,16 +31,17 @@ class VolumeFrame:
         cls,
         mask: np.ndarray,
         spacing: AxialSpacing,
-        wanted_mm: tuple[float, float, float] | None,
+        voxel_mm: tuple[float, float, float] | None,
         margin_mm: float,
     ) -> VolumeFrame:
-        """The smallest frame that holds a mask, widened by a margin as far as the scan goes.
+        """Return the smallest frame that contains a mask and a margin within the scan.
 
         Args:
-            mask: Boolean (slices, rows, columns); all of the scan is framed if it is empty.
-            spacing: mm between slices, rows, columns.
-            wanted_mm: Voxel size of the network's grid, met as nearly as whole voxels allow; the scan's own if None.
-            margin_mm: Added on every side.
+            mask: Boolean (slices, rows, columns). If it is empty, the frame contains the whole scan.
+            spacing: Spacing of the scan.
+            voxel_mm: Voxel size of the network's grid (slices, rows, columns) in mm, matched as closely as whole voxels
+                allow; that of the scan if None.
+            margin_mm: Margin on every side in mm.
         """
         inner = bounding_box(mask) or tuple(slice(0, length) for length in mask.shape)
         margins = [round(margin_mm / mm) for mm in spacing]
@@ -49,36 +50,41 @@ class VolumeFrame:
             for part, margin, length in zip(inner, margins, mask.shape, strict=True)
         )
         lengths = [part.stop - part.start for part in (z, y, x)]
-        steps = [a / b for a, b in zip(spacing, wanted_mm or spacing, strict=True)]
+        steps = [a / b for a, b in zip(spacing, voxel_mm or spacing, strict=True)]
         depth, height, width = (max(1, round(n * step)) for n, step in zip(lengths, steps, strict=True))
         return cls((z, y, x), (depth, height, width))
 
     def spacing(self, spacing: AxialSpacing) -> AxialSpacing:
-        """mm between the network's voxels, from that between the scan's."""
+        """Return the spacing of the network's grid, given that of the scan."""
         sizes = zip(self.box, self.size, spacing, strict=True)
         depth, height, width = ((part.stop - part.start) / size * mm for part, size, mm in sizes)
         return AxialSpacing(depth, height, width)
 
     def extract(self, array: np.ndarray) -> torch.Tensor:
-        """An array (slices, rows, columns) as the network sees it: float32 of `size`, averaged where it is coarser."""
+        """Crop an array (slices, rows, columns) and resample it to float32 of `size`, averaging when downsampling."""
         return _resampled(torch.from_numpy(np.ascontiguousarray(array[self.box], dtype=np.float32)), self.size)
 
     def extract_labels(self, labels: np.ndarray) -> torch.Tensor:
-        """Labels or a mask (slices, rows, columns) as the network sees them: uint8 of `size`, by the nearest voxel."""
+        """Crop labels (slices, rows, columns) and resample them to uint8 of `size` by the nearest voxel."""
         inside = torch.from_numpy(np.ascontiguousarray(labels[self.box], dtype=np.uint8))
         return functional.interpolate(inside[None, None], self.size, mode="nearest-exact")[0, 0]
 
-    def insert(self, maps: torch.Tensor, target: np.ndarray) -> None:
-        """Write maps (`size`) of values 0 to 1 into `target`, uint8 (slices, rows, columns), as 0 to 255."""
-        inside = target[self.box]
+    def insert(self, maps: torch.Tensor, output: np.ndarray) -> None:
+        """Resample a probability map to the box and write it into a whole scan.
+
+        Args:
+            maps: Probabilities from 0 to 1, of shape `size`.
+            output: uint8 (slices, rows, columns), which receives 0 to 255. Voxels outside the box are not changed.
+        """
+        inside = output[self.box]
         full = _resampled(maps, inside.shape)
         inside[...] = (full * 255).round_().clamp_(0, 255).to(torch.uint8).numpy()
 
 
 def _resampled(maps: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
-    """Maps (depth, height, width) at another size: linear between voxels, averaged over them where it is coarser.
+    """Resample maps (depth, height, width) linearly, averaging when downsampling.
 
-    torch averages in two dimensions only, so it goes over slices first and then across them.
+    torch averages in two dimensions only, so the slices are resampled first and then the distance between them.
     """
     if tuple(maps.shape) == tuple(size):
         return maps

@@ -84,7 +84,7 @@ def test_an_unknown_model_or_device_is_reported(
     error_of: Callable[..., str], ct: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert 'no model "best"' in error_of(UNUSABLE, ct, "--model", "best")
-    assert "no device “gpu”" in error_of(UNUSABLE, ct, "--device", "gpu")
+    assert 'no device "gpu"' in error_of(UNUSABLE, ct, "--device", "gpu")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     assert "No GPU that PyTorch can use" in error_of(UNUSABLE, ct, "--device", "cuda")
 

@@ -1,4 +1,4 @@
-"""Slices through a network: the right ones, in any batches, on a device that is there."""
+"""Inference in slices and patches, conversion of logits to probabilities, and the choice of the device."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SPACING = AxialSpacing(1.0, 2.0, 2.0)
 
 
 class Neighbour(nn.Module):
-    """The slice below, as a sure yes where it is above 0 HU and a sure no elsewhere."""
+    """Predicts with certainty that voxels are infected which are above 0 HU in the slice below."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,41 +45,41 @@ def axial() -> np.ndarray:
     return array
 
 
-def run(axial: np.ndarray, lungs: np.ndarray | None = None, stage: Stage = STAGE) -> np.ndarray:
+def predict_infection(axial: np.ndarray, lungs: np.ndarray | None = None, stage: Stage = STAGE) -> np.ndarray:
     loaded = LoadedStage(stage, Neighbour())
     return predict(loaded, AxialScan(axial, SPACING), lungs, silent, "Finding").of("infection")
 
 
-def in_slices(wanted: list[int]) -> np.ndarray:
-    """Lungs all over some slices."""
+def lungs_in(selected: list[int]) -> np.ndarray:
+    """Lungs that fill certain slices."""
     lungs = np.zeros((21, 32, 32), bool)
-    lungs[wanted] = True
+    lungs[selected] = True
     return lungs
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])
-def test_each_slice_with_lungs_sees_its_neighbours_whatever_the_batches(
+def test_each_slice_with_lungs_sees_its_neighbours_for_any_batch_size(
     axial: np.ndarray, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slices, "BATCH", batch)
-    wanted = [0, 1, 2, 7, 8, 9, 15, 20]
-    found = run(axial, in_slices(wanted))
-    assert found.dtype == np.uint8
+    monkeypatch.setattr(slices, "BATCH_SIZE", batch)
+    selected = [0, 1, 2, 7, 8, 9, 15, 20]
+    prediction = predict_infection(axial, lungs_in(selected))
+    assert prediction.dtype == np.uint8
     for z in range(21):
-        bright = np.flatnonzero((found[z] > 128).all(axis=1)).tolist()
-        assert bright == ([max(z - 2, 0)] if z in wanted else [])  # 2 mm below; the lowest slice repeats
-        assert set(np.unique(found[z])) <= {0, 255}
+        bright = np.flatnonzero((prediction[z] > 128).all(axis=1)).tolist()
+        assert bright == ([max(z - 2, 0)] if z in selected else [])  # 2 mm below; the lowest slice repeats
+        assert set(np.unique(prediction[z])) <= {0, 255}
 
 
-def test_what_is_far_from_the_lungs_is_not_seen(axial: np.ndarray) -> None:
+def test_voxels_far_from_the_lungs_are_masked(axial: np.ndarray) -> None:
     lungs = np.zeros(axial.shape, bool)
     lungs[:, :, 10:12] = True
-    found = run(axial, lungs, slice_stage(count=3, step_mm=2.0, mask_margin_mm=4.0))
-    assert np.flatnonzero(found[5, 3]).tolist() == list(range(8, 14))  # two pixels of 2 mm on either side
+    prediction = predict_infection(axial, lungs, slice_stage(count=3, step_mm=2.0, mask_margin_mm=4.0))
+    assert np.flatnonzero(prediction[5, 3]).tolist() == list(range(8, 14))  # two pixels of 2 mm on either side
 
 
 @pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
-def test_progress_goes_to_the_end(axial: np.ndarray, stage: Stage) -> None:
+def test_progress_reaches_the_end(axial: np.ndarray, stage: Stage) -> None:
     fractions: list[float] = []
     predict(
         LoadedStage(stage, Neighbour()), AxialScan(axial, SPACING), None, lambda _, f: fractions.append(f), "Finding"
@@ -90,18 +90,18 @@ def test_progress_goes_to_the_end(axial: np.ndarray, stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("stage", [STAGE, patch_stage(), patch_stage(region="lungs", mask_margin_mm=0.0)])
-def test_without_lungs_there_is_nothing(axial: np.ndarray, stage: Stage) -> None:
-    assert not run(axial, in_slices([]), stage).any()
+def test_without_lungs_nothing_is_predicted(axial: np.ndarray, stage: Stage) -> None:
+    assert not predict_infection(axial, lungs_in([]), stage).any()
 
 
 @pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
-def test_too_little_gpu_memory_is_told(axial: np.ndarray, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
-    def full(*arguments: object) -> None:
+def test_too_little_gpu_memory_is_explained(axial: np.ndarray, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+    def out_of_memory(*arguments: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(Neighbour, "forward", full)
+    monkeypatch.setattr(Neighbour, "forward", out_of_memory)
     with pytest.raises(InputError, match=r'too little free memory\. Choose the device "cpu"'):
-        run(axial, None, stage)
+        predict_infection(axial, None, stage)
 
 
 # Patches
@@ -109,49 +109,50 @@ def test_too_little_gpu_memory_is_told(axial: np.ndarray, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("patches", [{}, {"overlap": 0.0}, {"overlap": 0.75, "blend": "gaussian"}])
 @pytest.mark.parametrize("size", [(8, 16, 16), (7, 40, 9), (64, 64, 64)])
-def test_patches_cover_the_scan_each_voxel_where_it_was(
+def test_patches_cover_the_scan_without_shifting_it(
     axial: np.ndarray, size: tuple[int, int, int], patches: dict[str, Any]
 ) -> None:
-    """Also where the scan is smaller than a patch, and where patches do not divide it."""
-    found = run(axial, None, patch_stage(size=size, patches=patches))
-    np.testing.assert_array_equal(found, np.where(axial > 0, 255, 0))
+    """Also if the scan is smaller than a patch, and if patches do not divide it evenly."""
+    prediction = predict_infection(axial, None, patch_stage(size=size, patches=patches))
+    np.testing.assert_array_equal(prediction, np.where(axial > 0, 255, 0))
 
 
-def test_patches_are_seen_at_the_recipe_s_voxel_size(axial: np.ndarray) -> None:
-    """Voxels of 1 x 2 x 2 mm are seen at 2 x 4 x 4, and the result lies where it lay."""
+def test_patches_have_the_voxel_size_of_the_recipe(axial: np.ndarray) -> None:
+    """Voxels of 1 x 2 x 2 mm are resampled to 2 x 4 x 4 mm, and the result is not shifted."""
     ball = np.full((40, 48, 48), -1000, np.int16)
     z, y, x = np.ogrid[:40, :48, :48]
     ball[(z - 19.5) ** 2 + (2 * (y - 23.5)) ** 2 + (2 * (x - 19.5)) ** 2 < 16**2] = 1000
-    seen = []
+    inputs = []
 
-    class Watched(Neighbour):
+    class Recording(Neighbour):
         def forward(self, image: torch.Tensor) -> torch.Tensor:
-            seen.append(image.shape[2:])
+            inputs.append(image.shape[2:])
             return super().forward(image)
 
     stage = patch_stage(size=(20, 24, 24), patches={"spacing_mm": (2.0, 4.0, 4.0)})
-    found = (
-        predict(LoadedStage(stage, Watched()), AxialScan(ball, SPACING), None, silent, "Finding").of("infection") > 127
+    prediction = (
+        predict(LoadedStage(stage, Recording()), AxialScan(ball, SPACING), None, silent, "Finding").of("infection")
+        > 127
     )
-    assert seen == [(20, 24, 24)]
-    assert 2 * (found & (ball > 0)).sum() / (found.sum() + (ball > 0).sum()) > 0.93
-    np.testing.assert_allclose(np.argwhere(found).mean(0), np.argwhere(ball > 0).mean(0), atol=0.02)
+    assert inputs == [(20, 24, 24)]
+    assert 2 * (prediction & (ball > 0)).sum() / (prediction.sum() + (ball > 0).sum()) > 0.93
+    np.testing.assert_allclose(np.argwhere(prediction).mean(0), np.argwhere(ball > 0).mean(0), atol=0.02)
 
 
-def test_patches_see_the_lungs_alone_where_the_stage_masks(axial: np.ndarray) -> None:
-    """Within 2 mm of them: one pixel of 2 mm across, two slices of 1 mm along."""
+def test_patches_are_masked_to_the_lungs(axial: np.ndarray) -> None:
+    """A margin of 2 mm is one pixel of 2 mm in the slice, and two slices of 1 mm."""
     bright = np.full(axial.shape, 1000, np.int16)
     lungs = np.zeros(axial.shape, bool)
     lungs[9:12, 10:20, 10:12] = True
     stage = patch_stage(region="lungs", margin_mm=6.0, mask_margin_mm=2.0)
-    found = run(bright, lungs, stage) > 127
-    assert np.flatnonzero(found[10, 15]).tolist() == [9, 10, 11, 12]
-    assert np.flatnonzero(found[:, 15, 10]).tolist() == list(range(7, 14))
+    prediction = predict_infection(bright, lungs, stage) > 127
+    assert np.flatnonzero(prediction[10, 15]).tolist() == [9, 10, 11, 12]
+    assert np.flatnonzero(prediction[:, 15, 10]).tolist() == list(range(7, 14))
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.3, 0.5, 0.9])
-def test_windows_are_counted_as_they_are_laid(overlap: float, rng: np.random.Generator) -> None:
-    """What the progress bar counts on."""
+def test_the_number_of_windows_is_that_of_monai(overlap: float, rng: np.random.Generator) -> None:
+    """The progress bar relies on it."""
     for _ in range(10):
         size, window = (tuple(rng.integers(low, 30, 3).tolist()) for low in (4, 8))
         network = MagicMock(side_effect=lambda each: each)
@@ -162,8 +163,8 @@ def test_windows_are_counted_as_they_are_laid(overlap: float, rng: np.random.Gen
 # Labels
 
 
-def test_labels_that_exclude_each_other_make_structures() -> None:
-    """The infection is part of the lungs; a label that stands for nothing of the kind is passed over."""
+def test_mutually_exclusive_labels_give_structures() -> None:
+    """The infection is part of the lungs. Other labels are ignored."""
     probabilities = torch.tensor([0.1, 0.2, 0.3, 0.4])
     stage = slice_stage(labels=("background", "left_lung", "right_lung", "infection"))
     maps = structure_maps(probabilities.log().reshape(1, 4, 1, 1), stage)
@@ -171,13 +172,13 @@ def test_labels_that_exclude_each_other_make_structures() -> None:
     torch.testing.assert_close(maps.flatten(), torch.tensor([0.9, 0.4]))
 
 
-def test_labels_without_a_background_are_each_a_question_of_its_own() -> None:
+def test_labels_without_a_background_are_independent() -> None:
     logits = torch.tensor([2.0, -1.0]).reshape(1, 2, 1, 1)
     maps = structure_maps(logits, slice_stage(labels=("infection", "lungs")))
     torch.testing.assert_close(maps.flatten(), torch.sigmoid(torch.tensor([-1.0, 2.0])))
 
 
-def test_a_temperature_is_that_of_the_infection() -> None:
+def test_the_temperature_applies_to_the_infection() -> None:
     logits = torch.tensor([2.0, -1.0]).reshape(1, 2, 1, 1)
     maps = structure_maps(logits, slice_stage(labels=("lungs", "infection")), 2.0)
     torch.testing.assert_close(maps.flatten(), torch.sigmoid(torch.tensor([2.0, -0.5])))
@@ -186,7 +187,7 @@ def test_a_temperature_is_that_of_the_infection() -> None:
 
 
 @pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
-def test_the_temperature_of_a_stage_reaches_its_probabilities(axial: np.ndarray, stage: Stage) -> None:
+def test_the_temperature_of_a_stage_is_applied(axial: np.ndarray, stage: Stage) -> None:
     network = Neighbour()
     network.scale.data /= 100  # logits of 1 and -1
     plain, warm = (
@@ -200,31 +201,31 @@ def test_the_temperature_of_a_stage_reaches_its_probabilities(axial: np.ndarray,
     )
 
 
-def test_a_stage_that_finds_the_lungs_looks_beyond_those_that_are_known(axial: np.ndarray) -> None:
+def test_a_stage_that_predicts_the_lungs_inspects_slices_beyond_the_known_lungs(axial: np.ndarray) -> None:
     class Both(Neighbour):
         def forward(self, image: torch.Tensor) -> torch.Tensor:
-            return super().forward(image).abs().repeat(1, 2, 1, 1)  # yes everywhere
+            return super().forward(image).abs().repeat(1, 2, 1, 1)  # positive everywhere
 
-    known = in_slices([9, 10])
+    known = lungs_in([9, 10])
     stage = slice_stage(count=3, step_mm=2.0, labels=("lungs", "infection"), region="lungs")
-    found = predict(LoadedStage(stage, Both()), AxialScan(axial, SPACING), known, silent, "Finding")
-    assert np.flatnonzero(found.of("lungs").any(axis=(1, 2))).tolist() == list(range(3, 17))  # 6 mm
+    prediction = predict(LoadedStage(stage, Both()), AxialScan(axial, SPACING), known, silent, "Finding")
+    assert np.flatnonzero(prediction.of("lungs").any(axis=(1, 2))).tolist() == list(range(3, 17))  # 6 mm
 
 
-def test_grey_levels_and_z_score_reach_the_network(axial: np.ndarray) -> None:
-    """Over slices and patches alike: mean 0 and deviation 1 over the scan, in as many levels as the recipe says."""
+def test_grey_levels_and_z_score_are_applied(axial: np.ndarray) -> None:
+    """In slices and patches: mean 0 and standard deviation 1 over the scan, with the recipe's number of levels."""
     noise = np.random.default_rng(0).normal(-200, 300, axial.shape).astype(np.int16)
     for stage in (slice_stage, patch_stage):
-        seen = []
+        inputs = []
 
-        class Watched(Neighbour):
+        class Recording(Neighbour):
             def forward(self, image: torch.Tensor) -> torch.Tensor:
-                seen.append(image[:, :1].flatten())  # noqa: B023
+                inputs.append(image[:, :1].flatten())  # noqa: B023
                 return super().forward(image)
 
-        wanted = stage(intensity=Intensity((-1000.0, 1000.0), grey_levels=16, zscore=True))
-        predict(LoadedStage(wanted, Watched()), AxialScan(noise, SPACING), None, silent, "Finding")
-        values = torch.cat(seen)
+        standardised = stage(intensity=Intensity((-1000.0, 1000.0), grey_levels=16, zscore=True))
+        predict(LoadedStage(standardised, Recording()), AxialScan(noise, SPACING), None, silent, "Finding")
+        values = torch.cat(inputs)
         assert len(values.unique()) <= 16
         assert float(values.mean()) == pytest.approx(0, abs=0.15)
         assert float(values.std()) == pytest.approx(1, abs=0.1)
@@ -235,7 +236,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert choose_device("auto") == torch.device("cuda")
     assert choose_device("cuda:1") == torch.device("cuda:1")
-    with pytest.raises(InputError, match="There is no GPU “cuda:2”, there are 2"):
+    with pytest.raises(InputError, match=r'There is no GPU "cuda:2" \(number of GPUs: 2\)'):
         choose_device("cuda:2")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
@@ -245,11 +246,11 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["gpu", "", "meta", "cuda:x", "CPU", "cuda:"])
-def test_an_unknown_device_is_told(name: str) -> None:
-    with pytest.raises(InputError, match=r"There is no device “.*”; choose “auto”, “cpu” or “cuda”"):
+def test_an_unknown_device_is_an_error(name: str) -> None:
+    with pytest.raises(InputError, match=r'There is no device ".*"\. Choose "auto", "cpu" or "cuda"'):
         choose_device(name)
 
 
-def test_half_precision_where_the_hardware_has_it() -> None:
+def test_half_precision_if_the_hardware_supports_it() -> None:
     assert choose_precision(torch.device("cuda")) == torch.float16
     assert choose_precision(torch.device("cpu")) in (torch.bfloat16, torch.float32)

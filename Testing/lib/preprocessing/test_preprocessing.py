@@ -1,4 +1,4 @@
-"""Axes, frames, windows: what goes to a network comes back where it was."""
+"""Axes, frames and windows; everything is mapped back to where it came from."""
 
 import itertools
 
@@ -27,7 +27,7 @@ ORIENTATIONS = [
 
 
 @pytest.mark.parametrize("code", ORIENTATIONS)
-def test_axial_view_is_dicom_orient_and_comes_back(code: str, rng: np.random.Generator) -> None:
+def test_axial_view_agrees_with_dicom_orient_and_is_invertible(code: str, rng: np.random.Generator) -> None:
     array = rng.integers(-1000, 1000, (3, 4, 5), dtype=np.int16)
     lps = Volume(array, Grid((3, 4, 5), (1.0, 2.0, 3.0)))
     turned = Volume.of_image(sitk.DICOMOrient(lps.to_image(), code))
@@ -42,30 +42,30 @@ frames = st.tuples(st.integers(-20, 30), st.integers(-20, 30), st.integers(20, 9
 
 @given(frames)
 @settings(max_examples=40, deadline=None)
-def test_a_frame_puts_back_where_it_took(box: tuple[int, int, int, int]) -> None:
-    """A smooth picture goes to the network's size and back with little loss, whatever sticks out of the slice."""
+def test_a_frame_inserts_where_it_extracted(box: tuple[int, int, int, int]) -> None:
+    """A smooth image survives resampling to the network's size and back, even if the frame exceeds the slice."""
     rows, columns = np.mgrid[:60, :70]
-    picture = (0.5 + 0.4 * np.sin(rows / 14) * np.cos(columns / 16))[None]
+    image = (0.5 + 0.4 * np.sin(rows / 14) * np.cos(columns / 16))[None]
     frame = SliceFrame(*box, size=(64, 64))
     target = np.zeros((1, 60, 70), dtype=np.uint8)
-    frame.insert(frame.extract(picture, fill=0.5), target)
+    frame.insert(frame.extract(image, fill=0.5), target)
     top, left, height, width = box
     inside = np.zeros((60, 70), dtype=bool)
     inside[max(top, 0) + 2 : max(top + height - 2, 0), max(left, 0) + 2 : max(left + width - 2, 0)] = True
     inside[[0, 1, -2, -1]] = inside[:, [0, 1, -2, -1]] = False
     if inside.any():
-        assert np.abs(target[0] / 255 - picture[0])[inside].max() < 0.05
+        assert np.abs(target[0] / 255 - image[0])[inside].max() < 0.05
     outside = np.ones((60, 70), dtype=bool)
     outside[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = False
     assert not target[0][outside].any()
 
 
-def test_frame_is_padded_with_air() -> None:
-    taken = SliceFrame(-10, -10, 20, 20, (20, 20)).extract(np.zeros((1, 40, 40), dtype=np.int16))
-    assert (taken[0, :10] == AIR_HU).all() and (taken[0, 11:, 11:] == 0).all()
+def test_a_frame_is_padded_with_air() -> None:
+    extracted = SliceFrame(-10, -10, 20, 20, (20, 20)).extract(np.zeros((1, 40, 40), dtype=np.int16))
+    assert (extracted[0, :10] == AIR_HU).all() and (extracted[0, 11:, 11:] == 0).all()
 
 
-def test_frame_around_a_mask_keeps_proportions_in_mm() -> None:
+def test_a_frame_around_a_mask_has_the_aspect_ratio_in_mm() -> None:
     mask = np.zeros((100, 100), dtype=bool)
     mask[40:60, 30:80] = True
     frame = SliceFrame.around(mask, (1.0, 0.5), (48, 64), margin_mm=5)
@@ -86,14 +86,14 @@ def test_keep_near() -> None:
     assert (kept == 0).sum() == 25 and kept[0, 0, 0] == AIR_HU
 
 
-def test_neighbours_are_as_far_apart_as_wanted_and_stay_in_the_scan() -> None:
+def test_neighbouring_slices_have_the_given_distance_and_stay_in_the_scan() -> None:
     assert neighbouring_slices(10, 100, 3, slice_mm=1.0, step_mm=2.5) == [8, 10, 12]
     assert neighbouring_slices(10, 100, 3, slice_mm=5.0, step_mm=2.5) == [9, 10, 11]
     assert neighbouring_slices(0, 100, 5, slice_mm=1.0, step_mm=1.0) == [0, 0, 0, 1, 2]
     assert neighbouring_slices(99, 100, 3, slice_mm=1.0, step_mm=1.0) == [98, 99, 99]
 
 
-def test_body_without_table() -> None:
+def test_body_mask_excludes_the_table() -> None:
     phantom = make_phantom(default_grid(), seed=1)
     mask = body_mask(AxialView.of(phantom.volume.grid).scan(phantom.volume))
     assert mask[phantom.lungs.any(axis=0)].all()
@@ -102,9 +102,9 @@ def test_body_without_table() -> None:
     assert spine_to_back_mm < 80
 
 
-def test_what_fills_the_slice_around_the_image_is_no_image_and_the_darkest_of_a_lung_is() -> None:
+def test_padding_is_outside_the_field_of_view_and_a_bulla_is_not() -> None:
     axial = np.full((3, 20, 20), -800, np.int16)
-    axial[0, :, :4] = AIR_HU  # cut off on one side
+    axial[0, :, :4] = AIR_HU  # padding on one side
     axial[0, 8:12, 8:12] = AIR_HU  # a bulla
     axial[1] = AIR_HU  # an empty slice
     axial[2, 5:15, 5:15] = -2000  # touches no edge
