@@ -72,6 +72,16 @@ def write_results(
         InputError: The folder cannot be written, its disk is full, or it contains earlier results.
         ValueError: CT and segmentation have different shapes, or `skip` contains an unknown name.
         Cancelled: Raised by `progress`.
+
+    Example:
+        >>> from CovidSegLib.phantom import make_phantom
+        >>> from CovidSegLib.volume import Grid, GridSpacing
+        >>> phantom = make_phantom(Grid((40, 60, 60), GridSpacing(6.0, 6.0, 8.0), (-180.0, -180.0, -160.0)))
+        >>> probability = 255 * phantom.infection.astype(np.uint8)
+        >>> segmentation = Segmentation(phantom.lungs, phantom.infection, probability, phantom.volume.grid)
+        >>> paths = write_results(Path("results"), phantom.volume, segmentation, skip=["surfaces", "overview"])
+        >>> [path.name for path in paths]  # doctest: +NORMALIZE_WHITESPACE
+        ['segmentation.seg.nrrd', 'labels.nii.gz', 'infection_probability.nii.gz', 'report.json', 'report.csv']
     """
     if unknown := set(skip) - set(GROUPS):
         raise ValueError(f"cannot skip {sorted(unknown)}; choose from {sorted(GROUPS)}")

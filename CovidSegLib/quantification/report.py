@@ -43,6 +43,20 @@ def quantify(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
 
     Raises:
         ValueError: CT and segmentation have different shapes.
+
+    Example:
+        >>> from CovidSegLib.volume import Grid, GridSpacing
+        >>> grid = Grid((10, 20, 20), GridSpacing(1.0, 1.0, 2.5))
+        >>> lungs = np.full(grid.shape, RIGHT_LUNG, dtype=np.uint8)
+        >>> infection = np.zeros(grid.shape, dtype=bool)
+        >>> infection[2:6, 5:10, 5:10] = True
+        >>> hu = np.where(infection, -400, -800).astype(np.int16)
+        >>> segmentation = Segmentation(lungs, infection, 255 * infection.astype(np.uint8), grid)
+        >>> report = quantify(Volume(hu, grid), segmentation)
+        >>> report["lungs"]["both"]["volume_ml"], report["lungs"]["both"]["involvement_percent"]
+        (10.0, 2.5)
+        >>> report["lesions"]["list"][0]["volume_ml"], report["lesions"]["list"][0]["mean_hu"]
+        (0.25, -400.0)
     """
     if volume.grid.shape != segmentation.grid.shape:
         raise ValueError(f"CT of shape {volume.grid.shape}, segmentation of shape {segmentation.grid.shape}")

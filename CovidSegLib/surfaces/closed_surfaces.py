@@ -52,6 +52,13 @@ def closed_surface(mask: np.ndarray, grid: Grid, block_mm: float = 0.0) -> vtkPo
 
     Returns:
         Triangles in LPS millimetres with outward point normals; None if the mask is empty.
+
+    Example:
+        >>> mask = np.zeros((20, 20, 20), dtype=bool)
+        >>> mask[5:15, 5:15, 5:15] = True
+        >>> surface = closed_surface(mask, Grid(mask.shape))
+        >>> is_closed(surface), round(enclosed_mm3(surface))
+        (True, 1000)
     """
     box = bounding_box(mask)
     if box is None:

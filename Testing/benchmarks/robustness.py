@@ -21,11 +21,12 @@ from CovidSegLib import models
 from CovidSegLib.metrics.overlap import ConfusionMatrix
 from CovidSegLib.pipeline import segment
 from CovidSegLib.reading import read_volume
-from CovidSegLib.volume import Volume
+from CovidSegLib.volume import AIR_HU, Volume
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("COVIDSEG_DATA") or REPOSITORY.parent / "shared" / "data")
-AIR, MAX_HU = -1024, 3071
+#: Largest value of a 12-bit scanner.
+SCANNER_MAX_HU = 3071
 
 Change = Callable[[np.ndarray], np.ndarray]
 
@@ -54,7 +55,7 @@ def _windowed(hu: np.ndarray) -> np.ndarray:
 def _cropped(hu: np.ndarray) -> np.ndarray:
     """Crop the field of view to 80 % of each side, which cuts off the chest wall."""
     rows, columns = (round(0.1 * side) for side in hu.shape[1:])
-    cropped = np.full_like(hu, AIR)
+    cropped = np.full_like(hu, AIR_HU)
     cropped[:, rows:-rows, columns:-columns] = hu[:, rows:-rows, columns:-columns]
     return cropped
 
@@ -78,7 +79,7 @@ AVERAGED_SLICES = 3
 def with_changed_hu(volume: Volume, change: Change) -> Volume:
     """Return the scan with changed HU on the same grid."""
     hu = change(volume.array.astype(np.float32))
-    return replace(volume, array=np.ascontiguousarray(np.round(np.clip(hu, AIR, MAX_HU)).astype(np.int16)))
+    return replace(volume, array=np.ascontiguousarray(np.round(np.clip(hu, AIR_HU, SCANNER_MAX_HU)).astype(np.int16)))
 
 
 def with_thick_slices(volume: Volume) -> Volume:
