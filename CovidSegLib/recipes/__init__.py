@@ -1,4 +1,4 @@
-"""The recipes that come with the library, one TOML file each, and how they are read."""
+"""Recipes: TOML files that describe published systems, and functions that read them."""
 
 from __future__ import annotations
 
@@ -18,42 +18,58 @@ RECIPES = Path(__file__).parent
 
 
 def names() -> list[str]:
-    """Names of the recipes that come with the library."""
+    """Return the names of the library's recipes."""
     return sorted(path.stem for path in RECIPES.glob("*.toml"))
 
 
 def find(name: str) -> Path:
-    """The TOML file of a recipe by its name; a path that ends in .toml stands for itself.
+    """Return the TOML file of a recipe.
+
+    Args:
+        name: Name of one of the library's recipes, or a path that ends in .toml.
 
     Raises:
-        InputError: There is none; names those that are there.
+        InputError: There is no such recipe.
     """
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     if not path.is_file():
-        raise InputError(f"There is no recipe “{name}”; the recipes are: {', '.join(names())}.")
+        raise InputError(f'There is no recipe "{name}". Give the path of a .toml file or one of: {", ".join(names())}.')
     return path
 
 
 def load(name: str, ablation: str | None = None) -> Recipe:
-    """A recipe by name, or from the TOML file at that path.
+    """Read and check a recipe.
 
     Args:
-        name: Of the recipe, or the path of its file.
-        ablation: The row of the paper's ablation whose networks are meant, or a part of its name that no other row has.
+        name: Name of one of the library's recipes, or the path of a TOML file.
+        ablation: A row of the paper's ablation table: the recipe has the networks of that row. Part of the row's name
+            is enough if no other row contains it.
 
     Raises:
-        InputError: There is none, or the file says something that a recipe does not have; names file, key and choices.
+        InputError: There is no such recipe or row, or the file has an error. The message names the file, the key and
+        the
+            allowed values.
+
+    Example:
+        >>> load("unet-cascade").infection.network
+        'DynUNet'
     """
     return _checked(name, ablation)[0]
 
 
 def resolved_toml(name: str, ablation: str | None = None, changes: Mapping[str, Any] | None = None) -> str:
-    """A recipe as one TOML text that needs no other file: with what it is like, and its row of the ablation, put in.
+    """Return a recipe as self-contained TOML: with everything that it inherits, and with its ablation row applied.
 
-    Arguments and errors are those of `load`; it reads as the same recipe, but for `changes`: tables as a file that is
-    like another one has them, such as `{"training": {"epochs": {"infection": 3}}}`.
+    Args:
+        name: Same as in `load`.
+        ablation: Same as in `load`.
+        changes: Tables that replace values of the recipe, such as `{"training": {"epochs": {"infection": 3}}}`. They
+            are merged like the tables of a recipe that inherits from another.
+
+    Raises:
+        InputError: See `load`.
     """
-    import tomli_w  # only here: who segments need not have it
+    import tomli_w  # not needed for segmentation
 
     table = inheritance.merge_tables(_checked(name, ablation)[1], dict(changes or {}))
     check(build(Recipe, table, "with changes"), "with changes")
@@ -61,14 +77,14 @@ def resolved_toml(name: str, ablation: str | None = None, changes: Mapping[str, 
 
 
 def parse(text: str, where: str) -> Recipe:
-    """A recipe from TOML that needs no other file, as `resolved_text` makes it.
+    """Read and check a recipe from self-contained TOML.
 
     Args:
-        text: The TOML.
-        where: What errors call it.
+        text: The TOML, from `resolved_toml`.
+        where: Name of the recipe in error messages.
 
     Raises:
-        InputError: It says something that a recipe does not have.
+        InputError: The text has an error.
     """
     recipe = build(Recipe, tomllib.loads(text), where)
     check(recipe, where)
@@ -76,15 +92,15 @@ def parse(text: str, where: str) -> Recipe:
 
 
 def epoch_changes(name: str, ablation: str | None, epochs: int | None) -> dict[str, Any]:
-    """Changes for `resolved_text`: so many epochs of every stage, or none where None."""
+    """Return changes for `resolved_toml` that set the number of epochs of every stage; no changes if None."""
     return {} if epochs is None else {"training": {"epochs": dict.fromkeys(load(name, ablation).stages, epochs)}}
 
 
 def recipe_title(name: str, ablation: str | None = None) -> str:
-    """What a recipe, or a row of it, is called; without a look at its networks, for which torch would be loaded.
+    """Return the name of a recipe and its ablation row, without importing torch.
 
     Raises:
-        InputError: There is no such recipe or row, or its file says something that a recipe does not have.
+        InputError: See `outline`.
     """
     return outline(name, ablation).name
 
@@ -93,8 +109,8 @@ def outline(name: str, ablation: str | None = None) -> Recipe:
     """Read a recipe without checking its networks, which would import torch: fast enough to list all recipes.
 
     Args:
-        name: Name of a recipe, or path of its TOML file.
-        ablation: Row of its ablation; see `load`.
+        name: Same as in `load`.
+        ablation: Same as in `load`.
 
     Raises:
         InputError: There is no such recipe or row, or a key or the type of a value is wrong.
@@ -111,7 +127,7 @@ def _checked(name: str, ablation: str | None) -> tuple[Recipe, dict[str, Any]]:
 
 
 def _table(name: str, ablation: str | None) -> tuple[dict[str, Any], str]:
-    """All that a recipe says, with keys and types as they must be, and what errors call it."""
+    """Return the table of a recipe, with keys and types checked, and its name in error messages."""
     table, where = inheritance.read(find(name), RECIPES)
     build(Recipe, table, where)
     if ablation is None:

@@ -1,13 +1,13 @@
-"""A recipe that is like another one: what it takes from there, and what it says in its place.
+"""Inheritance between recipes.
 
-    like = "unet-cascade"                  # a recipe of the library, or a path relative to this file
-    without = ["training.schedule"]        # what is left out of it; a name of tables, with dots
+    like = "unet-cascade"                  # one of the library's recipes, or a path relative to this file
+    without = ["training.schedule"]        # keys that are not inherited, with dots between the names of tables
     [training]
     batch = 8
 
-Tables are merged key by key; anything else replaces what was there. A network, loss, optimiser or schedule of another
-name replaces the earlier one with its arguments, and `slices` replaces `patches` and the other way round. Not taken are
-name and title, which without words of its own are those of the file, and what the paper of the other recipe reports.
+Tables are merged key by key. All other values replace the inherited ones. A network, loss, optimiser or schedule with
+another name replaces the inherited one including its arguments. `slices` replaces `patches` and vice versa. `name`,
+`title` and the reported results are not inherited; name and title default to the name of the file.
 """
 
 from __future__ import annotations
@@ -18,28 +18,29 @@ from typing import Any
 
 from ..errors import InputError
 
-#: What a recipe says for itself.
+#: Keys that are not inherited.
 OWN = ("name", "title", "reported")
-#: Keys that name a thing, and which of those beside them are its arguments; None for all of them.
+#: Keys that name a component, and the keys beside them that hold its arguments; None if all of them do.
 NAMING = {"network": ("arguments",), "name": None}
-#: Of which a stage has one.
+#: Keys of which a stage has only one.
 ALTERNATIVES = (("slices", "patches"),)
 
 Table = dict[str, Any]
 
 
 def read(path: Path, library: Path) -> tuple[Table, str]:
-    """The table of a recipe's file with all that it takes from others.
+    """Read the table of a recipe with everything that it inherits.
 
     Args:
-        path: The file.
-        library: The folder of the recipes that are called by name.
+        path: TOML file of the recipe.
+        library: Folder of the library's recipes.
 
     Returns:
-        The table, without `like` and `without`, and what its errors call it: the files that it is made of.
+        The table without `like` and `without`, and its name in error messages, which lists the files.
 
     Raises:
-        InputError: A file is missing or no TOML, it is like itself, or it leaves out what is not there.
+        InputError: A file is missing or not valid TOML, a recipe inherits from itself, or `without` names a missing
+        key.
     """
     table, files = _read(path, library, ())
     first, *others = files
@@ -49,45 +50,57 @@ def read(path: Path, library: Path) -> tuple[Table, str]:
 def _read(path: Path, library: Path, heirs: tuple[Path, ...]) -> tuple[Table, list[str]]:
     chain = (*heirs, path.resolve())
     if chain[-1] in heirs:
-        circle = ", ".join(each.name for each in chain)
-        raise InputError(f"The recipe {path.name} is like itself ({circle}); take “like” out of one of them.")
+        cycle = ", ".join(each.name for each in chain)
+        raise InputError(f'The recipe {path.name} inherits from itself ({cycle}). Remove "like" from one of them.')
     table = _parse(path)
     like, without = table.pop("like", None), table.pop("without", [])
     if like is None:
         if without:
-            raise InputError(f"The recipe {path.name} has “without”, which goes with “like”; leave it out.")
+            raise InputError(f'The recipe {path.name} has "without" but no "like". Remove "without".')
         return table, [path.name]
     if not isinstance(like, str):
-        raise InputError(f"The recipe {path.name} has a wrong value for “like”; it must be a recipe's name or file.")
-    parent = path.parent / like if like.endswith(".toml") else library / f"{like}.toml"
-    if not parent.is_file():
-        known = ", ".join(sorted(each.stem for each in library.glob("*.toml")))
         raise InputError(
-            f"The recipe {path.name} is like “{like}”, which is not there; give one of {known}, or a path relative to "
-            "its own file."
+            f'The recipe {path.name} has a wrong value for "like". It must be the name or the file of a recipe.'
         )
+    parent = _find_parent(path, like, library)
     inherited, files = _read(parent, library, chain)
     inherited = {key: value for key, value in inherited.items() if key not in OWN}
     if not isinstance(without, list) or not all(isinstance(each, str) for each in without):
-        raise InputError(f"The recipe {path.name} has a wrong value for “without”; it must be a list of texts.")
+        raise InputError(f'The recipe {path.name} has a wrong value for "without". It must be a list of strings.')
     for key in without:
-        _leave_out(inherited, key, f"The recipe {path.name} is without “{key}”, which is not in {files[0]}")
+        _remove(inherited, key, f'"without" of the recipe {path.name} names "{key}", which is not in {files[0]}')
     table.setdefault("name", path.stem)
     table.setdefault("title", table["name"])
     return merge_tables(inherited, table), [path.name, *files]
 
 
+def _find_parent(path: Path, like: str, library: Path) -> Path:
+    parent = path.parent / like if like.endswith(".toml") else library / f"{like}.toml"
+    if not parent.is_file():
+        known = ", ".join(sorted(each.stem for each in library.glob("*.toml")))
+        raise InputError(
+            f'The recipe {path.name} inherits from "{like}", which does not exist. Give one of {known}, or a path '
+            "relative to its own file."
+        )
+    return parent
+
+
 def _parse(path: Path) -> Table:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of TOML or of UTF-8
+    except ValueError as error:  # from TOML or from UTF-8
         raise InputError(f"The recipe {path.name} is not valid TOML: {error}.") from error
     except OSError as error:
-        raise InputError(f"The recipe {path.name} cannot be read ({error.strerror}); check the file.") from error
+        raise InputError(f"The recipe {path.name} cannot be read ({error.strerror}). Check the file.") from error
 
 
 def merge_tables(earlier: Table, later: Table) -> Table:
-    """Two tables as one, in which the later one wins; neither is changed."""
+    """Merge two tables; values of the later one win. The arguments are not changed.
+
+    Example:
+        >>> merge_tables({"loss": {"name": "dice-ce", "ce": 1.0}, "batch": 2}, {"loss": {"name": "dice"}})
+        {'loss': {'name': 'dice'}, 'batch': 2}
+    """
     earlier = dict(earlier)
     for key, arguments in NAMING.items():
         if key in later and key in earlier and later[key] != earlier[key]:
@@ -103,12 +116,13 @@ def merge_tables(earlier: Table, later: Table) -> Table:
     return earlier
 
 
-def _leave_out(table: Table, key: str, otherwise: str) -> None:
+def _remove(table: Table, key: str, error: str) -> None:
+    """Remove a dotted key from a table, or raise the error."""
     *tables, last = key.split(".")
     for name in tables:
         table = table.get(name, {})
         if not isinstance(table, dict):
             break
     if not isinstance(table, dict) or last not in table:
-        raise InputError(f"{otherwise}; take it out of “without”.")
+        raise InputError(f"{error}. Remove it there.")
     del table[last]

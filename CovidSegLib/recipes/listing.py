@@ -1,4 +1,4 @@
-"""How large the networks of a recipe are and what they cost, told by the networks themselves."""
+"""Size and cost of a recipe's networks, measured on the networks themselves."""
 
 from __future__ import annotations
 
@@ -13,20 +13,22 @@ from torch.utils.flop_counter import FlopCounterMode
 from .. import networks
 from ..recipe import Recipe, Stage
 
-#: Bytes of a number in 32 bits; a parameter in training has a gradient and Adam's two averages beside it.
-NUMBER, COPIES = 4, 4
+#: Bytes of a float32 number.
+FLOAT32_BYTES = 4
+#: Numbers for each parameter in training: the parameter, its gradient and the two averages of Adam.
+NUMBERS_PER_PARAMETER = 4
 
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """What a stage's network costs, counted on its own input.
+    """Cost of a stage's network for its own input size.
 
     Attributes:
-        parameters: Learnable numbers.
-        flops: Floating-point operations of one input, a multiplication and an addition being two; of convolutions and
-            matrix products, beside which the rest is small.
-        training_bytes: Memory that a training step takes in 32 bits: parameters with gradients and Adam's averages,
-            and what the layers keep for the gradient of one batch. The libraries' own working memory comes on top.
+        parameters: Number of trainable parameters.
+        flops: Floating-point operations for one input. A multiplication and an addition count as two. Only convolutions
+            and matrix products are counted, as the rest is small.
+        training_bytes: Memory of a float32 training step: parameters, gradients, Adam's averages, and what the layers
+            keep for the gradients of one batch. The working memory of the libraries comes on top.
     """
 
     parameters: int
@@ -35,26 +37,32 @@ class NetworkCost:
 
 
 def network_cost(stage: Stage, batch: int) -> NetworkCost:
-    """Count on torch's meta device, which computes shapes and no values: it takes neither time nor memory."""
+    """Measure the cost of a stage's network on torch's meta device, without computing anything.
+
+    Args:
+        stage: The stage.
+        batch: Batch size of the training.
+    """
     with torch.device("meta"):
         network = networks.build(stage.network, stage.arguments)
         image = torch.empty(1, *stage.input_shape)
     parameters = sum(parameter.numel() for parameter in network.parameters())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(image)
-    kept = parameters * COPIES * NUMBER + batch * _kept_for_gradient(network.train(), image)
-    return NetworkCost(parameters, counter.get_total_flops(), kept)
+    parameter_bytes = parameters * NUMBERS_PER_PARAMETER * FLOAT32_BYTES
+    training_bytes = parameter_bytes + batch * _bytes_kept_for_gradient(network.train(), image)
+    return NetworkCost(parameters, counter.get_total_flops(), training_bytes)
 
 
-def _kept_for_gradient(network: nn.Module, image: torch.Tensor) -> int:
-    """Bytes of what a forward pass keeps for the gradient of one input, parameters apart, each storage once."""
+def _bytes_kept_for_gradient(network: nn.Module, image: torch.Tensor) -> int:
+    """Return the bytes that a forward pass keeps for the gradients of one input, without the parameters."""
     own = {parameter.untyped_storage()._cdata for parameter in network.parameters()}
     kept: dict[int, torch.UntypedStorage] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         storage = tensor.untyped_storage()
         if storage._cdata not in own:
-            kept[storage._cdata] = storage  # held, so that its address is not given to another
+            kept[storage._cdata] = storage  # the reference keeps the address from being reused
         return tensor
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
@@ -63,22 +71,22 @@ def _kept_for_gradient(network: nn.Module, image: torch.Tensor) -> int:
 
 
 def describe(recipe: Recipe) -> str:
-    """A recipe in a few lines: what it is, where it comes from, and what each of its networks costs."""
+    """Return a few lines about a recipe: title, summary, source, and the cost of each network."""
     lines = [f"{recipe.name}: {recipe.title}. {recipe.summary}", f"    {recipe.source}"]
     for name, stage in recipe.stages.items():
-        seen = " x ".join(map(str, stage.input_shape[1:]))
-        what = network_cost(stage, recipe.training.batch)
+        size = " x ".join(map(str, stage.input_shape[1:]))
+        cost = network_cost(stage, recipe.training.batch)
         lines.append(
-            f"    {name}: {stage.network}, {what.parameters / 1e6:.1f} M parameters, "
-            f"{_short(what.flops)}FLOPs for {seen}, about {what.training_bytes / 1e9:.1f} GB to train with batches of "
-            f"{recipe.training.batch}"
+            f"    {name}: {stage.network}, {cost.parameters / 1e6:.1f} M parameters, "
+            f"{_with_prefix(cost.flops)}FLOPs for {size}, about {cost.training_bytes / 1e9:.1f} GB for training with "
+            f"batches of {recipe.training.batch}"
         )
     if recipe.lungs_from is not None:
-        lines.append(f"    lungs: those of the model {recipe.lungs_from}")
+        lines.append(f"    lungs: from the model {recipe.lungs_from}")
     return "\n".join(lines)
 
 
-def _short(number: float) -> str:
-    """Three digits and a prefix: 1.23 T."""
+def _with_prefix(number: float) -> str:
+    """Return a number with three digits and an SI prefix, such as "1.23 T"."""
     power = min(max(int(math.log10(max(number, 1)) // 3), 0), 4)
     return f"{number / 1000**power:.3g} {['', 'k', 'M', 'G', 'T'][power]}"

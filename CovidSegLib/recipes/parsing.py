@@ -1,42 +1,43 @@
-"""A TOML table as the dataclass that says what may stand in it, with errors that name file, key and what is allowed."""
+"""Conversion of TOML tables to dataclasses, with errors that name file, key and allowed values."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from ..errors import InputError
 from ..recipe import Component
 
 
-def require(right: bool, where: str, key: str, allowed: str) -> None:
-    """Say what is wrong with a value.
+def require(valid: bool, where: str, key: str, allowed: str) -> None:
+    """Raise an error unless a value is valid.
 
     Args:
-        right: Whether it is right.
+        valid: Whether it is valid.
         where: File and table.
-        key: Its key.
-        allowed: What may stand there, to be said after "it must be".
+        key: Key of the value.
+        allowed: The allowed values, completing the sentence "It must be ...".
 
     Raises:
-        InputError: It is not right.
+        InputError: The value is not valid.
     """
-    if not right:
-        _refuse(where, key, allowed)
-
-
-def _refuse(where: str, key: str, allowed: str) -> NoReturn:
-    raise InputError(f"The recipe {where} has a wrong value for “{key}”; it must be {allowed}.")
+    if not valid:
+        raise InputError(f'The recipe {where} has a wrong value for "{key}". It must be {allowed}.')
 
 
 def build(kind: type, table: dict[str, Any], where: str) -> Any:
-    """A dataclass from a table; nested tables become nested dataclasses, lists become tuples.
+    """Build a dataclass from a table. Nested tables become nested dataclasses, and lists become tuples.
 
-    In the table of a Choice, the keys that are no fields are its arguments.
+    In the table of a `Component`, the keys that are not fields are its arguments.
+
+    Args:
+        kind: The dataclass.
+        table: The table.
+        where: File and table in error messages.
 
     Raises:
-        InputError: A key that there is not, a key that is missing, a value of another type.
+        InputError: A key is unknown or missing, or a value has the wrong type.
     """
     types = get_type_hints(kind)
     if issubclass(kind, Component):
@@ -47,19 +48,19 @@ def build(kind: type, table: dict[str, Any], where: str) -> Any:
         }
     for key in table:
         if key not in types:
-            raise InputError(f"The recipe {where} has an unknown key “{key}”; allowed are: {', '.join(types)}.")
+            raise InputError(f'The recipe {where} has an unknown key "{key}". Allowed are: {", ".join(types)}.')
     values: dict[str, Any] = {}
     for entry in dataclasses.fields(kind):
         key, expected = entry.name, types[entry.name]
         if key in table:
             values[key] = _value(table[key], expected, where, key)
         elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
-            raise InputError(f"The recipe {where} lacks the key “{key}”.")
+            raise InputError(f'The recipe {where} lacks the key "{key}". Add it.')
     return kind(**values)
 
 
 def _value(value: Any, expected: Any, where: str, key: str) -> Any:
-    """A value of TOML as the type that a dataclass names for it."""
+    """Convert a TOML value to the type of a field."""
     parts = get_args(expected)
     if type(None) in parts:
         expected, parts = parts[0], get_args(parts[0])
@@ -80,12 +81,12 @@ def _value(value: Any, expected: Any, where: str, key: str) -> Any:
     if expected is bool:
         require(isinstance(value, bool), where, key, "true or false")
     if expected is str:
-        require(isinstance(value, str), where, key, "a text")
+        require(isinstance(value, str), where, key, "a string")
     return value
 
 
 def _tuple(value: Any, parts: tuple[Any, ...], where: str, key: str) -> tuple[Any, ...]:
-    """A list as a tuple: of as many values as the type names, or of any number where it ends in `...`."""
+    """Convert a list to a tuple with the number of values in the type, or any number if the type ends in `...`."""
     if parts[-1] is not Ellipsis:
         require(isinstance(value, list) and len(value) == len(parts), where, key, f"a list of {len(parts)} numbers")
     require(isinstance(value, list), where, key, "a list")

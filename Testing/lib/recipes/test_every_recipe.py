@@ -1,4 +1,4 @@
-"""The one path runs every recipe, and says of untrained networks that they mean nothing."""
+"""The pipeline runs every recipe, and warns that masks from untrained networks are meaningless."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from CovidSegLib.quantification import quantify
 from CovidSegLib.recipe import Recipe, Stage
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-#: The networks narrowed, so that two processors run them in a second.
+#: Arguments of narrow networks, which two processor cores run in a second.
 NARROW: dict[str, dict[str, Any]] = {
     "QCHCUNet": {"features": 2},
     "RAUNet": {"features": 4, "patch_size": [32, 64, 64]},
@@ -35,12 +35,17 @@ NARROW: dict[str, dict[str, Any]] = {
     "SegResNet": {"init_filters": 8},
     "DynUNet": {"filters": [4, 4, 4, 4, 4, 4]},
 }
-#: Whose own networks find no lungs.
-ALONE = {"raiu-net", "ra-unet", "fv-paspp-ds-unet", *(name for name in recipes.names() if name.endswith("-small"))}
+#: Recipes without a network for the lungs.
+WITHOUT_LUNGS = {
+    "raiu-net",
+    "ra-unet",
+    "fv-paspp-ds-unet",
+    *(name for name in recipes.names() if name.endswith("-small")),
+}
 
 
 def small(stage: Stage) -> Stage:
-    """The stage with a narrow network, on smaller slices or patches."""
+    """Return the stage with a narrow network and smaller slices or patches."""
     arguments = {**stage.arguments, **NARROW[stage.network]}
     if stage.slices is not None:
         if stage.network == "RAUNet":
@@ -64,24 +69,24 @@ def test_the_pipeline_runs_every_recipe(name: str, monkeypatch: pytest.MonkeyPat
         recipes, "load", lambda wanted, row=None: small_recipe(load(name)) if wanted == name else load(wanted, row)
     )
     phantom = phantom_on(COARSE)
-    found = segment(phantom.volume, untrained_model(name))
-    assert found.grid == COARSE
-    assert any("are untrained: what they mark means nothing" in warning for warning in found.warnings)
-    assert found.provenance["model"]["trained"] is False
-    assert found.provenance["model"]["sha256"] is None
-    assert ("lungs_model" in found.provenance) == (name in ALONE)
-    if name in ALONE:  # the lungs are those of a trained model, and no network is asked for what lies outside them
-        assert found.provenance["lungs_model"]["sha256"]
-        assert dice(found.lungs > 0, phantom.lungs > 0) > 0.9
-    assert not found.probability[found.lungs == 0].any()
-    assert quantify(phantom.volume, found)["warnings"]
+    result = segment(phantom.volume, untrained_model(name))
+    assert result.grid == COARSE
+    assert any("are untrained: what they mark means nothing" in warning for warning in result.warnings)
+    assert result.provenance["model"]["trained"] is False
+    assert result.provenance["model"]["sha256"] is None
+    assert ("lungs_model" in result.provenance) == (name in WITHOUT_LUNGS)
+    if name in WITHOUT_LUNGS:  # a trained model finds the lungs, and nothing is predicted outside them
+        assert result.provenance["lungs_model"]["sha256"]
+        assert dice(result.lungs > 0, phantom.lungs > 0) > 0.9
+    assert not result.probability[result.lungs == 0].any()
+    assert quantify(phantom.volume, result)["warnings"]
 
 
-def test_a_row_of_an_ablation_has_networks_of_its_own() -> None:
-    loaded = load_stages(untrained_model("chs-net", "BU"), torch.device("cpu"), ["lungs"])
-    whole = load_stages(untrained_model("chs-net"), torch.device("cpu"), ["lungs"])
-    sizes = [sum(each.numel() for each in found["lungs"].network.parameters()) for found in (loaded, whole)]
-    assert sizes == [7_762_465, 3_992_521]  # its inception blocks have fewer parameters than plain ones
+def test_a_row_of_an_ablation_table_has_its_own_networks() -> None:
+    row = load_stages(untrained_model("chs-net", "BU"), torch.device("cpu"), ["lungs"])
+    complete = load_stages(untrained_model("chs-net"), torch.device("cpu"), ["lungs"])
+    sizes = [sum(each.numel() for each in stages["lungs"].network.parameters()) for stages in (row, complete)]
+    assert sizes == [7_762_465, 3_992_521]  # inception blocks have fewer parameters than plain ones
     assert untrained_model("chs-net", "BU").title == "chs-net (BU) (untrained)"
 
 
@@ -91,20 +96,20 @@ def test_untrained_networks_start_from_a_fixed_seed() -> None:
         assert torch.equal(one, other)
 
 
-def test_the_overview_says_so_in_its_header(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_overview_shows_a_warning_about_untrained_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     load = recipes.load
     monkeypatch.setattr(recipes, "load", lambda wanted, row=None: small_recipe(load(wanted, row)))
     phantom = phantom_on(COARSE)
-    found = segment(phantom.volume, untrained_model("chs-net"))
-    shown = texts(overview_figure(phantom.volume, found, quantify(phantom.volume, found)))
+    result = segment(phantom.volume, untrained_model("chs-net"))
+    shown = texts(overview_figure(phantom.volume, result, quantify(phantom.volume, result)))
     assert UNTRAINED in shown
 
 
-def test_a_recipe_for_training_before_another_cannot_segment() -> None:
+def test_a_recipe_for_pretraining_cannot_segment() -> None:
     with pytest.raises(InputError, match="finds tumour but no infection"):
         segment(phantom_on(COARSE).volume, untrained_model("qc-hc-unet-msd"))
 
 
-def test_an_unknown_recipe_is_told() -> None:
-    with pytest.raises(InputError, match="There is no recipe “none”; the recipes are: attention-unet, "):
+def test_an_unknown_recipe_is_reported() -> None:
+    with pytest.raises(InputError, match=r'There is no recipe "none"\. .* one of: attention-unet, '):
         untrained_model("none")

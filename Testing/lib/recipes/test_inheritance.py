@@ -1,4 +1,4 @@
-"""Recipes that are like others, and rows of ablations: what they take, what they say, and what is told."""
+"""Inheritance between recipes, rows of ablation tables, and their errors."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def load(tmp_path: Path, text: str, name: str = "mine.toml") -> Recipe:
     return recipes.load(str(tmp_path / name))
 
 
-def test_all_is_taken_but_name_title_and_what_the_paper_reports(tmp_path: Path) -> None:
+def test_everything_but_name_title_and_reported_results_is_inherited(tmp_path: Path) -> None:
     base = recipes.load("covid-segnet")
     assert load(tmp_path, 'like = "covid-segnet"') == replace(base, name="mine", title="mine", reported={})
     named = load(tmp_path, 'like = "covid-segnet"\nname = "other"\ntitle = "Other"\nreported.infection.dice = 0.5')
     assert (named.name, named.title, named.reported) == ("other", "Other", {"infection": {"dice": 0.5}})
 
 
-def test_tables_are_merged_and_everything_else_is_replaced(tmp_path: Path) -> None:
+def test_tables_are_merged_and_other_values_are_replaced(tmp_path: Path) -> None:
     base = recipes.load("unet-cascade")
     mine = load(
         tmp_path,
@@ -40,7 +40,7 @@ def test_tables_are_merged_and_everything_else_is_replaced(tmp_path: Path) -> No
     assert (mine.training.augmentation, mine.training.data, mine.training.batch) == ((), ("Own",), 16)
 
 
-def test_what_has_another_name_takes_no_arguments_over(tmp_path: Path) -> None:
+def test_a_component_with_another_name_inherits_no_arguments(tmp_path: Path) -> None:
     mine = load(
         tmp_path,
         'like = "unet-cascade"\n[infection]\nnetwork = "RAIUNet"\narguments = { in_channels = 3, features = 4 }\n'
@@ -48,11 +48,11 @@ def test_what_has_another_name_takes_no_arguments_over(tmp_path: Path) -> None:
     )
     assert mine.infection.arguments == {"in_channels": 3, "features": 4}
     assert mine.training.optimiser == Component("sgd", {"learning_rate": 0.1})
-    with pytest.raises(InputError, match=r"mine\.toml \(like unet-cascade\.toml\) \[infection\] lacks .* “arguments”"):
+    with pytest.raises(InputError, match=r'mine\.toml \(like unet-cascade\.toml\) \[infection\] lacks .* "arguments"'):
         load(tmp_path, 'like = "unet-cascade"\ninfection.network = "RAIUNet"')
 
 
-def test_patches_take_the_place_of_slices(tmp_path: Path) -> None:
+def test_patches_replace_slices_and_slices_replace_patches(tmp_path: Path) -> None:
     mine = load(
         tmp_path,
         'like = "raiu-net"\n[infection]\narguments.spatial_dims = 3\npatches = { size = [16, 32, 32] }',
@@ -62,8 +62,8 @@ def test_patches_take_the_place_of_slices(tmp_path: Path) -> None:
     assert back.infection.patches is None and back.infection.slices and back.infection.slices.size == (8, 8)
 
 
-def test_what_is_left_out_is_not_taken(tmp_path: Path) -> None:
-    """One stage alone, of a cascade."""
+def test_keys_of_without_are_not_inherited(tmp_path: Path) -> None:
+    """Inherit a single stage of a cascade."""
     mine = load(
         tmp_path,
         'like = "chs-net"\nwithout = ["lungs", "training.epochs.lungs", "training.early_stopping"]\n'
@@ -73,60 +73,72 @@ def test_what_is_left_out_is_not_taken(tmp_path: Path) -> None:
     assert mine.training.early_stopping is None
 
 
-def test_files_lie_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     load(tmp_path, 'like = "unet-cascade"\ntraining.batch = 3', "base.toml")
     assert load(tmp_path, 'like = "../base.toml"', "deep/mine.toml").training.batch == 3
 
 
-TOLD = [
-    ('like = "unet"', r"mine\.toml is like “unet”, which is not there; give one of attention-unet, .*or a path"),
-    ('like = "no.toml"', r"mine\.toml is like “no\.toml”, which is not there"),
-    ("like = 3", "“like”; it must be a recipe's name or file"),
-    ('like = "mine.toml"', r"mine\.toml is like itself \(mine\.toml, mine\.toml\)"),
-    ('like = "circle.toml"', r"mine\.toml is like itself \(mine\.toml, circle\.toml, mine\.toml\); take “like” out"),
+ERRORS = [
+    (
+        'like = "unet"',
+        r'mine\.toml inherits from "unet", which does not exist\. Give one of attention-unet, .*or a path',
+    ),
+    ('like = "no.toml"', r'mine\.toml inherits from "no\.toml", which does not exist'),
+    ("like = 3", '"like". It must be the name or the file of a recipe'),
+    ('like = "mine.toml"', r"mine\.toml inherits from itself \(mine\.toml, mine\.toml\)"),
+    (
+        'like = "circle.toml"',
+        r'mine\.toml inherits from itself \(mine\.toml, circle\.toml, mine\.toml\)\. Remove "like"',
+    ),
     ('like = "bad.toml"', r"The recipe bad\.toml is not valid TOML"),
-    ('like = "base.toml"\ntraining.batch = 0', r"mine\.toml \(like base\.toml, chs-net\.toml\) \[training\] .*“batch”"),
-    ('like = "base.toml"\ntraining = 5', r"mine\.toml \(like base\.toml, chs-net\.toml\) .* “training”; .* a table"),
-    ('like = "chs-net"\nwithout = ["lung"]', r"mine\.toml is without “lung”, which is not in chs-net\.toml"),
-    ('like = "chs-net"\nwithout = ["name.x"]', "is without “name.x”, which is not in"),
-    ('like = "chs-net"\nwithout = "lungs"', "“without”; it must be a list of texts"),
-    ('without = ["lungs"]', "has “without”, which goes with “like”; leave it out"),
+    ('like = "base.toml"\ntraining.batch = 0', r'mine\.toml \(like base\.toml, chs-net\.toml\) \[training\] .*"batch"'),
+    ('like = "base.toml"\ntraining = 5', r'mine\.toml \(like base\.toml, chs-net\.toml\) .* "training"\. .* a table'),
+    (
+        'like = "chs-net"\nwithout = ["lung"]',
+        r'"without" of the recipe mine\.toml names "lung", which is not in chs-net\.toml\. Remove',
+    ),
+    ('like = "chs-net"\nwithout = ["name.x"]', 'names "name.x", which is not in'),
+    ('like = "chs-net"\nwithout = "lungs"', '"without". It must be a list of strings'),
+    ('without = ["lungs"]', 'has "without" but no "like". Remove "without"'),
 ]
 
 
-@pytest.mark.parametrize(("text", "told"), TOLD)
-def test_what_is_wrong_is_told_with_the_files(tmp_path: Path, text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "message"), ERRORS)
+def test_errors_name_the_files(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "circle.toml").write_text('like = "mine.toml"')
     (tmp_path / "bad.toml").write_text("[training")
     (tmp_path / "base.toml").write_text('like = "chs-net"')
     with pytest.raises(InputError) as caught:
         load(tmp_path, text)
-    assert re.search(told, str(caught.value)), str(caught.value)
+    assert re.search(message, str(caught.value)), str(caught.value)
 
 
-# Rows of ablations
+# Rows of ablation tables
 
 
 @pytest.mark.parametrize("row", ["UNet4 + FV", "unet4 + fv", "CEB"])
-def test_a_row_of_an_ablation_is_a_recipe(row: str) -> None:
-    own, found = recipes.load("covid-segnet"), recipes.load("covid-segnet", ablation=row)
+def test_a_row_of_an_ablation_table_is_a_recipe(row: str) -> None:
+    own, row_recipe = recipes.load("covid-segnet"), recipes.load("covid-segnet", ablation=row)
     variation = "CEB" if row == "CEB" else "FV"
-    assert found.name == f"covid-segnet (UNet4 + {variation})"
-    assert found.title == f"COVID-SegNet (UNet4 + {variation})"
+    assert row_recipe.name == f"covid-segnet (UNet4 + {variation})"
+    assert row_recipe.title == f"COVID-SegNet (UNet4 + {variation})"
     changed = {**own.infection.arguments, "feature_variation": variation, "pyramid": "none"}
-    assert found.infection == replace(own.infection, arguments=changed)
-    assert found.reported["infection"]["dice"] == {"FV": 0.708, "CEB": 0.682}[variation]
-    assert found.reported.keys() == {"infection", "lungs"}
-    assert found.training == own.training
+    assert row_recipe.infection == replace(own.infection, arguments=changed)
+    assert row_recipe.reported["infection"]["dice"] == {"FV": 0.708, "CEB": 0.682}[variation]
+    assert row_recipe.reported.keys() == {"infection", "lungs"}
+    assert row_recipe.training == own.training
 
 
-def test_a_row_is_about_all_stages_with_that_network() -> None:
-    found = recipes.load("chs-net", ablation="BU")
-    assert found.lungs and found.lungs.arguments["attention"] is found.infection.arguments["attention"] is False
+def test_a_row_changes_all_stages_with_the_same_network() -> None:
+    row_recipe = recipes.load("chs-net", ablation="BU")
+    assert (
+        row_recipe.lungs
+        and row_recipe.lungs.arguments["attention"] is row_recipe.infection.arguments["attention"] is False
+    )
 
 
-def test_every_row_of_every_recipe_is_found_by_its_name() -> None:
+def test_every_row_of_every_recipe_can_be_loaded_by_name() -> None:
     count = 0
     for name in recipes.names():
         for row in recipes.load(name).reported.get("ablation", []):
@@ -136,35 +148,35 @@ def test_every_row_of_every_recipe_is_found_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "row", "told"),
+    ("name", "row", "message"),
     [
-        ("covid-segnet", "XYZ", r"covid-segnet\.toml has no row “XYZ”; give one of “UNet4”, “UNet4 \+ CAB”, "),
-        ("covid-segnet", "ASP", "has several rows “ASP”; give one of "),
-        ("unet-cascade", "UNet", r"unet-cascade\.toml has no ablation"),
+        ("covid-segnet", "XYZ", r'covid-segnet\.toml has no row "XYZ"\. Give one of "UNet4", "UNet4 \+ CAB", '),
+        ("covid-segnet", "ASP", 'has several rows "ASP". Give one of '),
+        ("unet-cascade", "UNet", r"unet-cascade\.toml has no ablation table"),
     ],
 )
-def test_rows_that_there_are_not_are_told(name: str, row: str, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_unknown_rows_are_reported(name: str, row: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         recipes.load(name, ablation=row)
 
 
-def test_a_row_may_be_wrong_too(tmp_path: Path) -> None:
+def test_errors_in_a_row_are_reported(tmp_path: Path) -> None:
     text = 'like = "raiu-net"\n[[reported.ablation]]\nrow = "A"\narguments = { atention = false }'
     assert load(tmp_path, text).name == "mine"
-    with pytest.raises(InputError, match=r"raiu-net\.toml\) \(A\) \[infection\] has “arguments” .*atention"):
+    with pytest.raises(InputError, match=r'raiu-net\.toml\) \(A\) \[infection\] has wrong "arguments" .*atention'):
         recipes.load(str(tmp_path / "mine.toml"), ablation="A")
 
 
-# As one text
+# Resolved TOML
 
 
 @pytest.mark.parametrize("name", recipes.names())
-def test_the_whole_text_reads_as_the_same_recipe(tmp_path: Path, name: str) -> None:
+def test_the_resolved_text_is_the_same_recipe(tmp_path: Path, name: str) -> None:
     (tmp_path / "whole.toml").write_text(recipes.resolved_toml(name), encoding="utf-8")
     assert recipes.load(str(tmp_path / "whole.toml")) == recipes.load(name)
 
 
-def test_the_whole_text_needs_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_resolved_text_needs_no_other_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     load(tmp_path, 'like = "chs-net"', "base.toml")
     mine = load(tmp_path, 'like = "base.toml"')
     assert cli.main(["recipes", "show", str(tmp_path / "mine.toml"), "--resolved"]) == cli.DONE
