@@ -63,7 +63,7 @@ def test_costs_of_an_ablation_row(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["show", "none"], "There is no recipe .none.; the recipes are: attention-unet, "),
+        (["show", "none"], r"There is no recipe .none.\. Give the path of a .toml file or one of: attention-unet, "),
         (["show", "chs-net", "--ablation", "BU"], "give --resolved or --costs with --ablation"),
         (["--json", "show", "chs-net"], "--json prints the list of recipes"),
     ],

@@ -159,8 +159,8 @@ def test_results_are_stored_in_the_card(evaluate: Callable[..., list[dict[str, s
         (["--recipe", "chs-net", "--epochs", "0"], "Give 1 or more to --epochs."),
         (["--recipe", "chs-net", "--folds", "4"], "3 patients cannot be divided into 4 folds. Choose 2 to 3 folds."),
         (["--recipe", "chs-net", "--folds", "1"], "3 patients cannot be divided into 1 folds"),
-        (["--recipe", "chs", "--folds", "2"], "There is no recipe “chs”"),
-        (["--recipe", "chs-net", "--folds", "2", "--ablation", "X"], "has no row “X”"),
+        (["--recipe", "chs", "--folds", "2"], 'There is no recipe "chs"'),
+        (["--recipe", "chs-net", "--folds", "2", "--ablation", "X"], 'has no row "X"'),
     ],
 )
 def test_unusable_arguments_are_reported(

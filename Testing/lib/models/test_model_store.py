@@ -216,7 +216,7 @@ BAD: dict[str, tuple[dict[str, bytes | None], str]] = {
     "a poor card": ({"card__json": b"{}"}, 'The card of the model "tiny" lacks "title", '),
     "other weights": ({"model__safetensors": OTHER}, "are not those that its card describes (their SHA-256 differs)"),
     "a broken recipe": ({"recipe__toml": b"["}, "The recipe recipe.toml is not valid TOML"),
-    "no recipe": ({"recipe__toml": None}, "There is no recipe “tiny”"),
+    "no recipe": ({"recipe__toml": None}, 'There is no recipe "tiny"'),
     "another recipe": ({"recipe__toml": b'like = "raiu-net"'}, '"tiny" do not fit its recipe "recipe". Ask its author'),
     "a path upwards": ({"../card__json": b"{}"}, 'would be written outside its folder ("../card.json")'),
     "a path downwards": ({"/tmp/x": b"{}"}, 'would be written outside its folder ("/tmp/x")'),
