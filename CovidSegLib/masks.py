@@ -1,4 +1,4 @@
-"""Operations on masks that several packages share: the bounding box, and 26-connected components."""
+"""Bounding boxes and 26-connected components of masks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scipy import ndimage
 
 Box = tuple[slice, slice, slice]
 
-#: Structuring element in which voxels touch by faces, edges or corners.
+#: Structuring element that connects voxels with a common face, edge or corner.
 CONNECTIVITY_26 = np.ones((3, 3, 3), dtype=bool)
 
 
@@ -35,7 +35,10 @@ def label_components(mask: np.ndarray) -> tuple[np.ndarray, int]:
         mask: Boolean (z, y, x).
 
     Returns:
-        Labels (z, y, x), 0 for the background and 1 to the number of components; that number.
+        Labels (z, y, x), 0 for the background and 1 to n for the components; and their number n.
+
+    >>> label_components(np.array([[[1, 0, 0], [0, 1, 0]], [[0, 0, 0], [0, 0, 1]]], dtype=bool))[1]
+    1
     """
     labels, count = ndimage.label(mask, structure=CONNECTIVITY_26)
     return labels, count

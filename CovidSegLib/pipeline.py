@@ -1,4 +1,4 @@
-"""The one path from a CT to lungs and infection, used by the panel, the command line and evaluations."""
+"""Segment the lungs and the infection in a CT: the one path that the panel, the command line and evaluations share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from . import models
 from .checks import check_lungs, check_volume
-from .inference import LoadedStage, Probabilities, choose_device, predict
+from .inference import LoadedStage, choose_device, predict
 from .models import Model
 from .models.loading import load_stages, recipe_of
 from .postprocessing import infection_in_lungs, lungs_from_probability
@@ -19,11 +19,12 @@ from .provenance import Stopwatch, provenance_of
 from .segmentation import Segmentation
 from .volume import AxialScan, Volume
 
-#: Smaller pieces of infection are noise more often than lesions, and are removed: a sphere of 4 mm. (Lesions are listed
-#: from 0.1 ml.)
+#: Smaller pieces of infection are noise more often than lesions, and are removed: a sphere of 4 mm in
+#: diameter has this volume. (Lesions are listed from 0.1 ml.)
 SMALLEST_INFECTION_ML = 0.035
 UNTRAINED = (
-    "The networks of “{}” are untrained: what they mark means nothing; this shows only that they run, and how fast."
+    'The networks of "{}" are untrained. Their masks are meaningless: this run shows only that the networks work, and '
+    "how fast."
 )
 
 
@@ -38,14 +39,15 @@ def segment(
     """Segment right lung, left lung and infection in a chest CT.
 
     Args:
-        volume: Hounsfield units on any grid.
-        model: Recipe, weights and card; the default model if None.
-        device: "auto", "cpu" or "cuda".
-        threshold: Probability from which a voxel counts as infection; the model's own if None.
-        progress: Receives the stage and the fraction done; raises Cancelled to stop.
+        volume: The CT in Hounsfield units, on any grid: oblique, flipped or anisotropic.
+        model: Recipe, weights and card, from `models.find_model`; the default model if None.
+        device: "auto" (a GPU if there is one), "cpu" or "cuda".
+        threshold: Lowest probability of infection, from 0 to 1, at which a voxel counts as infected; that of the model
+            if None.
+        progress: Receives the name of the current step and the fraction done. It may raise `errors.Cancelled` to stop.
 
     Returns:
-        The masks on the grid of the CT, with the probabilities of infection, provenance and warnings.
+        The masks on the grid of the CT, with the probability of infection, provenance and warnings.
 
     Raises:
         InputError: The volume is not a chest CT that can be segmented, the weights fail verification, or the device is
@@ -54,8 +56,11 @@ def segment(
 
     Example:
         >>> from CovidSegLib.phantom import make_phantom
-        >>> result = segment(make_phantom().volume)  # doctest: +SKIP
-        >>> result.infection.sum() * result.grid.voxel_ml  # doctest: +SKIP
+        >>> volume = make_phantom().volume
+        >>> result = segment(volume)  # doctest: +SKIP
+        >>> result.lungs.shape == volume.array.shape  # doctest: +SKIP
+        True
+        >>> result.infection.sum() * result.grid.voxel_ml  # infection in ml  # doctest: +SKIP
     """
     stopwatch = Stopwatch()
     progress("Checking the CT", 0.0)
@@ -66,11 +71,26 @@ def segment(
     view = AxialView.of(volume.grid)
     scan = view.scan(volume).contiguous()
 
+    # Find the lungs, with a network of their own or together with the infection.
     if system.lungs is None:
-        lungs, prediction = _find_both(system, scan, volume, progress, stopwatch)
+        part = subprogress(progress, 0.05, 0.9)
+        prediction = predict(system.infection, scan, None, part, "Finding lungs and infection")
     else:
-        lungs = _find_lungs(system, system.lungs, scan, volume, progress, stopwatch)
-        lungs, prediction = _find_infection(system, scan, lungs, progress, stopwatch)
+        prediction = predict(system.lungs, scan, None, subprogress(progress, 0.05, 0.4), "Finding the lungs")
+    stopwatch.lap("predict lungs")
+    lungs = _lung_masks(prediction.of("lungs"), scan)
+    if system.lung_model.trained and not lungs.any():
+        check_lungs(lungs, volume)
+    stopwatch.lap("lungs")
+
+    # Find the infection within them. Its network may predict the lungs once more, at a finer resolution.
+    if system.lungs is not None:
+        part = subprogress(progress, 0.45, 0.93)
+        prediction = predict(system.infection, scan, lungs > 0, part, "Finding the infection")
+    stopwatch.lap("predict infection")
+    if system.lungs is not None and prediction.lungs is not None:
+        lungs = _lung_masks(prediction.lungs, scan)
+        stopwatch.lap("lungs from nearby")
     if not system.model.trained:
         warnings.append(UNTRAINED.format(recipe_of(system.model).name))
     if system.lung_model.trained:
@@ -100,14 +120,14 @@ def segment(
 
 @dataclass(frozen=True)
 class _System:
-    """A model ready to run.
+    """A model that is ready to run.
 
     Attributes:
-        model: Predicts the infection.
-        lung_model: Predicts the lungs: the same model, or the one that its recipe names.
-        device: Where the networks run.
-        infection: The stage that predicts the infection, and perhaps the lungs too.
-        lungs: The stage before it that predicts the lungs; None if one network predicts both.
+        model: The model that predicts the infection.
+        lung_model: The model that predicts the lungs: the same one, or the one that its recipe names.
+        device: The device of the networks.
+        infection: The stage that predicts the infection, and possibly the lungs too.
+        lungs: The preceding stage, which predicts the lungs only; None if one network predicts both.
     """
 
     model: Model
@@ -117,60 +137,15 @@ class _System:
     lungs: LoadedStage | None
 
     @classmethod
-    def load(cls, model: Model, device: str) -> _System:
-        where = choose_device(device)
-        stages = load_stages(model, where)
-        name = recipe_of(model).lungs_from
-        lung_model = model if name is None else models.find_model(name)
-        return cls(model, lung_model, where, stages["infection"], stages.get("lungs"))
-
-
-def _find_lungs(
-    system: _System, stage: LoadedStage, scan: AxialScan, volume: Volume, progress: Progress, stopwatch: Stopwatch
-) -> np.ndarray:
-    """Right and left lung from a network that predicts nothing else."""
-    prediction = predict(stage, scan, None, subprogress(progress, 0.05, 0.4), "Finding the lungs")
-    stopwatch.lap("predict lungs")
-    return _checked_lungs(system, prediction, scan, volume, stopwatch)
-
-
-def _find_infection(
-    system: _System, scan: AxialScan, lungs: np.ndarray, progress: Progress, stopwatch: Stopwatch
-) -> tuple[np.ndarray, Probabilities]:
-    """The infection within the lungs; the lungs anew if its network predicts them too, at a finer resolution."""
-    here = subprogress(progress, 0.45, 0.93)
-    prediction = predict(system.infection, scan, lungs > 0, here, "Finding the infection")
-    stopwatch.lap("predict infection")
-    if prediction.lungs is not None:
-        lungs = _lung_masks(prediction.lungs, scan)
-        stopwatch.lap("lungs from nearby")
-    return lungs, prediction
-
-
-def _find_both(
-    system: _System, scan: AxialScan, volume: Volume, progress: Progress, stopwatch: Stopwatch
-) -> tuple[np.ndarray, Probabilities]:
-    """Lungs and infection from one network."""
-    here = subprogress(progress, 0.05, 0.9)
-    prediction = predict(system.infection, scan, None, here, "Finding lungs and infection")
-    stopwatch.lap("predict lungs")
-    lungs = _checked_lungs(system, prediction, scan, volume, stopwatch)
-    stopwatch.lap("predict infection")
-    return lungs, prediction
-
-
-def _checked_lungs(
-    system: _System, prediction: Probabilities, scan: AxialScan, volume: Volume, stopwatch: Stopwatch
-) -> np.ndarray:
-    """Right and left lung; an error if a trained model finds none."""
-    lungs = _lung_masks(prediction.of("lungs"), scan)
-    if system.lung_model.trained and not lungs.any():
-        check_lungs(lungs, volume)
-    stopwatch.lap("lungs")
-    return lungs
+    def load(cls, model: Model, device_name: str) -> _System:
+        device = choose_device(device_name)
+        stages = load_stages(model, device)
+        lungs_from = recipe_of(model).lungs_from
+        lung_model = model if lungs_from is None else models.find_model(lungs_from)
+        return cls(model, lung_model, device, stages["infection"], stages.get("lungs"))
 
 
 def _lung_masks(probability: np.ndarray, scan: AxialScan) -> np.ndarray:
-    """Right and left lung from their common probability map; nothing outside the field of view is lung."""
+    """Return right and left lung from their common probability map, without voxels outside the field of view."""
     probability[outside_field_of_view(scan.hu)] = 0
     return lungs_from_probability(probability, scan.spacing, scan.hu)

@@ -1,7 +1,8 @@
-"""From probabilities to lungs and infection: pieces that are lungs, right and left, holes, infection within them.
+"""Convert probability maps to masks of right lung, left lung and infection.
 
-All arrays are axial (`preprocessing.AxialView`): slices from feet to head, rows from front to back, columns from the
-patient's right to left. Pieces are found at about 3 mm, since a CT at full resolution holds fifty million voxels.
+All arrays consist of axial slices (see `preprocessing.AxialView`): slices from feet to head, rows from front to back,
+columns from the patient's right to left. Components of the lungs are analysed at a resolution of about 3 mm, because a
+CT has about fifty million voxels at full resolution.
 """
 
 from __future__ import annotations
@@ -15,27 +16,29 @@ from .segmentation import LEFT_LUNG, RIGHT_LUNG
 from .volume import AxialSpacing
 
 COARSE_MM = 3.0
-#: A piece of lung smaller than this is bowel, trachea or noise.
+#: Smaller components are bowel, trachea or noise.
 SMALLEST_LUNG_PIECE_ML = 40.0
-#: A piece whose median is lower is gas without any lung in it: bowel, or air between arms and blankets. Gas is at -1000
-#: HU, lung at -860, and at -940 where emphysema is severe.
-GAS_HU = -955
-#: A larger hole of a slice is no vessel: 16 mm across.
+#: Components with a lower median are gas without lung tissue: bowel gas, or air between arms and blankets. Gas has
+#: -1000 HU, lung -860, and lung with severe emphysema -940.
+MIN_LUNG_MEDIAN_HU = -955
+#: A larger hole in a slice is not a vessel: a disc of 16 mm.
 VESSEL_MM2 = 200.0
-#: Consolidation, which looks like the chest wall, is bridged by closing the lungs by this radius.
-BRIDGE_MM = 9.0
+#: Radius of the closing that adds consolidation, which looks like the chest wall, to the lungs.
+CLOSING_MM = 9.0
 
 
 def lungs_from_probability(probability: np.ndarray, spacing: AxialSpacing, hu: np.ndarray | None = None) -> np.ndarray:
-    """Right and left lung.
+    """Segment right and left lung, given their common probability map.
+
+    Small components and gas are removed, holes are filled, and both lungs are separated if they touch.
 
     Args:
-        probability: uint8, 0 to 255 for 0 to 1.
-        spacing: mm between slices, rows, columns.
-        hu: The CT, by which pieces of gas are told from lung; none are if None.
+        probability: uint8 (slices, rows, columns): probability of lung, 0 to 255 for 0 to 1.
+        spacing: Spacing of the slices.
+        hu: Hounsfield units of the same shape, which distinguish gas from lung. If None, gas is not removed.
 
     Returns:
-        uint8: 0 outside, 1 right lung, 2 left lung.
+        uint8 of the same shape: 0 outside, 1 right lung, 2 left lung.
     """
     mask = probability >= 128
     steps = _coarse_steps(spacing)
@@ -46,11 +49,11 @@ def lungs_from_probability(probability: np.ndarray, spacing: AxialSpacing, hu: n
     sizes[0] = 0
     kept = np.flatnonzero(sizes >= SMALLEST_LUNG_PIECE_ML)
     if hu is not None and len(kept):
-        kept = kept[ndimage.median(hu[:: steps[0], :: steps[1], :: steps[2]], labels, kept) >= GAS_HU]
+        kept = kept[ndimage.median(hu[:: steps[0], :: steps[1], :: steps[2]], labels, kept) >= MIN_LUNG_MEDIAN_HU]
     if not len(kept):
         return np.zeros(mask.shape, dtype=np.uint8)
     sides = _sides(np.isin(labels, kept), coarse_ml)
-    # Every coarse cell gets the side of the nearest lung, and only cells beside the kept pieces let the mask through.
+    # Each coarse voxel takes the side of the nearest lung. Only those next to the components that were kept are used.
     distance, nearest = ndimage.distance_transform_edt(sides == 0, return_indices=True)
     sides = np.where(distance <= 2, sides[tuple(nearest)], 0).astype(np.uint8)
     lungs = np.where(mask, _refine(sides, steps, mask.shape), 0).astype(np.uint8)
@@ -66,29 +69,29 @@ def infection_in_lungs(
     spacing: AxialSpacing,
     smallest_ml: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Infection, and the lungs with the infection that lay in their dents.
+    """Segment the infection within the lungs, and add to the lungs the infection that lies in their indentations.
 
     Args:
-        probability: uint8, 0 to 255 for 0 to 1.
-        lungs: uint8, 0 outside, 1 right, 2 left.
-        threshold: Probability from which a voxel is infection.
-        spacing: mm between slices, rows, columns.
-        smallest_ml: Smaller pieces are dropped.
+        probability: uint8 (slices, rows, columns): probability of infection, 0 to 255 for 0 to 1.
+        lungs: uint8 of the same shape: 0 outside, 1 right lung, 2 left lung.
+        threshold: Lowest probability, from 0 to 1, at which a voxel counts as infected.
+        spacing: Spacing of the slices.
+        smallest_ml: Smaller components are removed.
 
     Returns:
-        infection, boolean; lungs, uint8, now including it.
+        The infection, boolean; and the lungs including it, uint8.
     """
     steps = _coarse_steps(spacing)
     coarse = lungs[:: steps[0], :: steps[1], :: steps[2]]
-    radius = max(1, round(BRIDGE_MM / (spacing.rows * steps[1])))
+    radius = max(1, round(CLOSING_MM / (spacing.rows * steps[1])))
     disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
-    bridged = np.zeros(coarse.shape, dtype=np.uint8)
-    for side in (RIGHT_LUNG, LEFT_LUNG):  # each by itself, so that the mediastinum between them stays out
+    closed_lungs = np.zeros(coarse.shape, dtype=np.uint8)
+    for side in (RIGHT_LUNG, LEFT_LUNG):  # separately, to exclude the mediastinum between them
         for z, section in enumerate(coarse == side):
             if section.any():
                 closed = ndimage.binary_closing(np.pad(section, radius), disc)[radius:-radius, radius:-radius]
-                bridged[z][closed & (bridged[z] == 0)] = side
-    within = np.where(lungs > 0, lungs, _refine(bridged, steps, lungs.shape))
+                closed_lungs[z][closed & (closed_lungs[z] == 0)] = side
+    within = np.where(lungs > 0, lungs, _refine(closed_lungs, steps, lungs.shape))
     infection = (probability >= max(1, round(threshold * 255))) & (within > 0)
     labels, count = label_components(infection)
     if count:
@@ -98,23 +101,24 @@ def infection_in_lungs(
 
 
 def _coarse_steps(spacing: AxialSpacing) -> tuple[int, int, int]:
-    """Every how many voxels along each axis makes about COARSE_MM."""
-    between, rows, columns = (max(1, round(COARSE_MM / mm)) for mm in spacing)
-    return between, rows, columns
+    """Return the steps in voxels along each axis that correspond to about COARSE_MM."""
+    slices, rows, columns = (max(1, round(COARSE_MM / mm)) for mm in spacing)
+    return slices, rows, columns
 
 
 def _refine(coarse: np.ndarray, steps: tuple[int, int, int], shape: tuple[int, ...]) -> np.ndarray:
-    """A coarse array repeated back to the full shape."""
+    """Repeat the voxels of a coarse array to obtain the full shape."""
     for axis, step in enumerate(steps):
         coarse = np.repeat(coarse, step, axis=axis)
     return coarse[: shape[0], : shape[1], : shape[2]]
 
 
 def _sides(lungs: np.ndarray, voxel_ml: float) -> np.ndarray:
-    """Which lung each voxel of a coarse mask belongs to: 1 right, 2 left.
+    """Assign each voxel of a coarse mask to the right lung (1) or the left lung (2).
 
-    The lungs often touch in front of the heart. They are worn away until two pieces are left that could each be a lung,
-    and these grow back. If they never fall apart, there is one lung, on the side of the picture where most of it lies.
+    The lungs often touch in front of the heart. The mask is eroded until two components remain that could each be a
+    lung, and a watershed extends them again. If the mask does not separate, it is a single lung, on the side of the
+    image where most of it lies.
     """
     cores = _two_cores(lungs, voxel_ml)
     if cores is None:
@@ -126,7 +130,7 @@ def _sides(lungs: np.ndarray, voxel_ml: float) -> np.ndarray:
     markers[labels == right], markers[labels == left] = RIGHT_LUNG, LEFT_LUNG
     depth = ndimage.distance_transform_edt(lungs)
     sides = watershed(-depth, markers, mask=lungs).astype(np.uint8)
-    # Pieces that touch neither (a lobe cut off by consolidation) go with the nearer lung.
+    # Components that touch neither core (a lobe cut off by consolidation) belong to the nearer lung.
     apart = lungs & (sides == 0)
     if apart.any():
         nearest = ndimage.distance_transform_edt(sides == 0, return_distances=False, return_indices=True)
@@ -135,7 +139,7 @@ def _sides(lungs: np.ndarray, voxel_ml: float) -> np.ndarray:
 
 
 def _two_cores(lungs: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, int, int] | None:
-    """What is left of two lungs that have fallen apart: labels, and which of them are right and left; None if never."""
+    """Erode until the lungs separate. Return the labels, and those of right and left core; None if they do not."""
     core = lungs
     for _ in range(8):
         labels, count = ndimage.label(core)
@@ -152,18 +156,22 @@ def _two_cores(lungs: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, int, int
 
 
 def fill_holes(lungs: np.ndarray, spacing: AxialSpacing) -> np.ndarray:
-    """Lungs with the vessels and the consolidation that they enclose.
+    """Fill the vessels and the consolidation that the lungs enclose.
 
-    A hole of a slice is filled if it is no wider than a vessel, or lies for the most part in a hole in three
-    dimensions. The dome of the diaphragm, around which the base of a lung lies like a ring, stays out but for its top.
+    A hole in a slice is filled if it is not larger than a vessel, or if more than half of it lies within a
+    three-dimensional hole. The dome of the diaphragm, around which the base of a lung forms a ring, is not filled
+    except at its top.
 
     Args:
         lungs: Boolean (slices, rows, columns).
-        spacing: mm between slices, rows, columns.
+        spacing: Spacing of the slices.
+
+    Returns:
+        Boolean of the same shape.
     """
     steps = _coarse_steps(spacing)
     coarse = lungs[:: steps[0], :: steps[1], :: steps[2]]
-    holes = ndimage.binary_dilation(ndimage.binary_fill_holes(coarse) & ~coarse)  # to where coarse cells begin and end
+    holes = ndimage.binary_dilation(ndimage.binary_fill_holes(coarse) & ~coarse)  # to the borders of the coarse voxels
     enclosed = _refine(holes, steps, lungs.shape)
     filled = lungs.copy()
     largest = VESSEL_MM2 / (spacing.rows * spacing.columns)

@@ -1,4 +1,4 @@
-"""How a result was made: model, settings, device, versions and durations."""
+"""Record how a result was made: model, settings, device, versions and durations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .versions import package_versions
 
 
 class Stopwatch:
-    """Measures how long the steps of a run take.
+    """Measures the duration of the steps of a run.
 
     Attributes:
         seconds: Duration of each step in seconds, by its name.
@@ -26,7 +26,7 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
 
     def lap(self, name: str) -> None:
-        """End the step of this name; the next step starts now."""
+        """End a step and name it. The next step starts now."""
         now = time.monotonic()
         self.seconds[name] = round(now - self._last, 2)
         self._last = now
@@ -40,14 +40,14 @@ class Stopwatch:
 def provenance_of(
     model: Model, lung_model: Model, device: torch.device, settings: dict[str, float], stopwatch: Stopwatch
 ) -> dict[str, Any]:
-    """Everything needed to reproduce a result, as JSON values.
+    """Return what is needed to reproduce a result, as JSON values.
 
     Args:
         model: The model that predicted the infection.
-        lung_model: The model that predicted the lungs; often the same one.
-        device: Where the networks ran.
+        lung_model: The model that predicted the lungs, often the same one.
+        device: The device on which the networks ran.
         settings: Threshold and other settings by name.
-        stopwatch: Durations of the steps so far.
+        stopwatch: Durations of the steps.
     """
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,4 +1,4 @@
-"""Versions of the software that can affect results."""
+"""Versions of the software on which results depend."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 
 from . import __version__
 
-#: Packages that compute or resample voxels.
+#: Packages that process voxels.
 PACKAGES = ("monai", "SimpleITK", "numpy")
 
 
 def package_versions() -> dict[str, str]:
-    """Return the versions of CovidSeg, Python and the packages that results may depend on.
+    """Return the versions of CovidSeg, Python and the packages on which results may depend.
 
     Returns:
         Versions by name: "covidseg", "python", "torch", "monai", "SimpleITK", "numpy".
@@ -22,7 +22,7 @@ def package_versions() -> dict[str, str]:
     return {
         "covidseg": __version__,
         "python": platform.python_version(),
-        # Includes the build (such as +cpu or +cu130), which can change the numbers and which the metadata may lack.
+        # Unlike the metadata, this always includes the build (such as +cpu or +cu130), on which results may depend.
         "torch": str(torch.__version__),
         **{name: metadata.version(name) for name in PACKAGES},
     }

@@ -1,4 +1,4 @@
-"""A CT on its grid, and the one place where array axes, LPS and RAS meet."""
+"""A CT on its grid. This module is the only place that converts between array axes, LPS and RAS."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import SimpleITK as sitk
 AIR_HU = -1024
 #: Highest HU of a volume, the limit of int16.
 MAX_HU = int(np.iinfo(np.int16).max)
-#: Flips the first two patient axes: LPS (SimpleITK, DICOM) to RAS (Slicer, NIfTI) and back.
+#: Matrix between LPS (SimpleITK, DICOM) and RAS (Slicer, NIfTI): reverses the first two patient axes.
 LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 class GridSpacing(NamedTuple):
-    """Distance between voxel centres in mm along a grid's axes, in SimpleITK's and Slicer's order."""
+    """Distance between voxel centres in mm along the axes of a grid, in the order of SimpleITK and Slicer."""
 
     x: float
     y: float
@@ -28,7 +28,7 @@ class GridSpacing(NamedTuple):
 class AxialSpacing(NamedTuple):
     """Distance between voxel centres in mm along the axes of an array of axial slices.
 
-    A type of its own, because the order is the reverse of `GridSpacing`.
+    This type keeps the order apart from that of `GridSpacing`, which is the reverse.
     """
 
     slices: float
@@ -81,13 +81,22 @@ class AxialScan:
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the voxels of an array lie in the patient.
+    """The position of the voxels of an array in the patient.
 
     Attributes:
-        shape: Number of voxels along (z, y, x), the shape of the arrays on this grid.
+        shape: Number of voxels along (z, y, x): the shape of arrays on this grid.
         spacing: Distance between voxel centres in mm along (x, y, z).
         origin: LPS position in mm of the centre of voxel (0, 0, 0).
-        direction: Row-major 3 x 3 cosine matrix; column k is the LPS direction of the k-th of the axes (x, y, z).
+        direction: Row-major 3 x 3 matrix of cosines. Column k is the LPS direction of the k-th of the axes (x, y, z).
+
+    Example:
+        >>> grid = Grid((60, 512, 512), spacing=(0.7, 0.7, 5.0), origin=(-180.0, -170.0, -300.0))
+        >>> (grid.affine_lps @ (0, 0, 10, 1))[:3]  # position of slice 10
+        array([-180., -170., -250.])
+        >>> (grid.affine_ras @ (0, 0, 10, 1))[:3]
+        array([ 180.,  170., -250.])
+        >>> round(grid.voxel_ml, 5)
+        0.00245
     """
 
     shape: tuple[int, int, int]
@@ -102,13 +111,13 @@ class Grid:
 
     @classmethod
     def of_image(cls, image: sitk.Image) -> Grid:
-        """The grid of a three-dimensional SimpleITK image."""
+        """Return the grid of a three-dimensional SimpleITK image."""
         width, height, depth = image.GetSize()
         return cls((depth, height, width), GridSpacing(*image.GetSpacing()), image.GetOrigin(), image.GetDirection())
 
     @property
     def affine_lps(self) -> np.ndarray:
-        """4 x 4 matrix from voxel index (x, y, z, 1) to LPS millimetres."""
+        """4 x 4 matrix from voxel indices (x, y, z, 1) to LPS coordinates in mm."""
         affine = np.eye(4)
         affine[:3, :3] = np.reshape(self.direction, (3, 3)) * np.asarray(self.spacing)
         affine[:3, 3] = self.origin
@@ -116,7 +125,7 @@ class Grid:
 
     @property
     def affine_ras(self) -> np.ndarray:
-        """4 x 4 matrix from voxel index (x, y, z, 1) to RAS millimetres: Slicer's IJKToRAS."""
+        """4 x 4 matrix from voxel indices (x, y, z, 1) to RAS coordinates in mm: Slicer's IJKToRAS."""
         return LPS_RAS @ self.affine_lps
 
     @property
@@ -125,10 +134,10 @@ class Grid:
         return float(np.prod(self.spacing)) / 1000.0
 
     def to_image(self, array: np.ndarray) -> sitk.Image:
-        """A SimpleITK image of an array (z, y, x) that lies on this grid.
+        """Return a SimpleITK image of an array (z, y, x) on this grid.
 
         Raises:
-            ValueError: The array's shape is not the grid's.
+            ValueError: The shape of the array is not that of the grid.
         """
         if array.shape != self.shape:
             raise ValueError(f"array of shape {array.shape} does not lie on a grid of shape {self.shape}")
@@ -141,14 +150,22 @@ class Grid:
 
 @dataclass(frozen=True)
 class Volume:
-    """A CT: Hounsfield units on a grid, and what is known of where they came from.
+    """A CT: Hounsfield units on a grid, and their source.
 
     Attributes:
-        array: int16 or float32 Hounsfield units, (z, y, x).
-        grid: Where the voxels lie.
-        source: Provenance that may be written to results: kind of file, series UID, kernel, slice thickness, ...
-            Never a patient's name, identifier or birth date, and never a path.
-        warnings: Sentences for the user about what was odd on reading.
+        array: int16 or float32 Hounsfield units (z, y, x).
+        grid: The position of the voxels in the patient.
+        source: Origin of the CT: kind of file, series UID, kernel, slice thickness, ... It is written to results, and
+            never contains a path, or a patient's name, identifier or birth date.
+        warnings: Sentences for the user about irregularities of the file.
+
+    Raises:
+        ValueError: The shape of the array is not that of the grid.
+
+    Example:
+        >>> volume = Volume(np.full((60, 512, 512), AIR_HU, np.int16), Grid((60, 512, 512), spacing=(0.7, 0.7, 5.0)))
+        >>> volume.to_image().GetSize()
+        (512, 512, 60)
     """
 
     array: np.ndarray
@@ -161,10 +178,10 @@ class Volume:
             raise ValueError(f"array of shape {self.array.shape} does not lie on a grid of shape {self.grid.shape}")
 
     @classmethod
-    def of_image(cls, image: sitk.Image, **facts: Any) -> Volume:
-        """A volume from a three-dimensional SimpleITK image; `facts` are further fields of Volume."""
-        return cls(sitk.GetArrayFromImage(image), Grid.of_image(image), **facts)
+    def of_image(cls, image: sitk.Image, **fields: Any) -> Volume:
+        """Return the volume of a three-dimensional SimpleITK image. `fields` are further fields of `Volume`."""
+        return cls(sitk.GetArrayFromImage(image), Grid.of_image(image), **fields)
 
     def to_image(self) -> sitk.Image:
-        """The volume as a SimpleITK image."""
+        """Return the volume as a SimpleITK image."""
         return self.grid.to_image(self.array)

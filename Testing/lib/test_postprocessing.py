@@ -1,4 +1,4 @@
-"""Lungs and infection from probabilities."""
+"""Masks of lungs and infection from probability maps."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SPACING = AxialSpacing(2.0, 1.0, 1.0)
 
 
 def two_lungs(touching: bool = False) -> np.ndarray:
-    """Two ellipsoids, right one first; touching in a bridge in front of the heart."""
+    """Two ellipsoids, right lung first; if touching, a bridge in front of the heart connects them."""
     z, y, x = np.mgrid[:60, :120, :160]
     lungs = np.zeros(z.shape, dtype=bool)
     for centre in (42, 118):
@@ -21,7 +21,7 @@ def two_lungs(touching: bool = False) -> np.ndarray:
     return lungs
 
 
-def test_right_and_left_even_if_they_touch() -> None:
+def test_right_and_left_lung_are_separated_even_if_they_touch() -> None:
     for touching in (False, True):
         mask = two_lungs(touching)
         lungs = lungs_from_probability((mask * 255).astype(np.uint8), SPACING)
@@ -30,7 +30,7 @@ def test_right_and_left_even_if_they_touch() -> None:
         assert (lungs[:, :, 86:][mask[:, :, 86:]] == 2).all()
 
 
-def test_one_lung_is_not_cut_in_two() -> None:
+def test_a_single_lung_is_not_split() -> None:
     mask = two_lungs()
     mask[:, :, 80:] = False
     lungs = lungs_from_probability((mask * 255).astype(np.uint8), SPACING)
@@ -38,15 +38,15 @@ def test_one_lung_is_not_cut_in_two() -> None:
 
 
 @pytest.mark.parametrize(("columns", "side"), [(slice(10, 60), 1), (slice(100, 150), 2)])
-def test_a_thin_layer_is_one_lung_on_its_side(columns: slice, side: int) -> None:
-    """Worn away, nothing is left of it; it went wrong with what an untrained network marks."""
+def test_a_thin_layer_is_a_single_lung_on_its_side(columns: slice, side: int) -> None:
+    """Erosion removes it completely. Untrained networks predict such layers."""
     mask = np.zeros((60, 120, 160), dtype=bool)
     mask[10:50, 30:32, columns] = True
     lungs = lungs_from_probability((mask * 255).astype(np.uint8), AxialSpacing(8.0, 4.0, 4.0))
     np.testing.assert_array_equal(lungs, np.where(mask, side, 0))
 
 
-def test_small_pieces_go_and_holes_are_filled() -> None:
+def test_small_components_are_removed_and_holes_filled() -> None:
     mask = two_lungs()
     holed = mask.copy()
     holed[28:32, 58:64, 38:46] = False  # a vessel
@@ -55,20 +55,20 @@ def test_small_pieces_go_and_holes_are_filled() -> None:
     np.testing.assert_array_equal(lungs > 0, mask)
 
 
-def test_a_piece_of_gas_is_no_lung_and_emphysema_is() -> None:
+def test_gas_is_removed_and_emphysema_is_kept() -> None:
     mask = two_lungs()
-    found = mask.copy()
-    found[2:58, 112:119, 30:130] = True  # behind the chest: 78 ml
-    hu = np.where(mask, -940, np.where(found, -1000, 40)).astype(np.int16)
-    probability = (found * 255).astype(np.uint8)
+    prediction = mask.copy()
+    prediction[2:58, 112:119, 30:130] = True  # behind the chest: 78 ml
+    hu = np.where(mask, -940, np.where(prediction, -1000, 40)).astype(np.int16)
+    probability = (prediction * 255).astype(np.uint8)
     np.testing.assert_array_equal(lungs_from_probability(probability, SPACING, hu) > 0, mask)
-    np.testing.assert_array_equal(lungs_from_probability(probability, SPACING) > 0, found)
+    np.testing.assert_array_equal(lungs_from_probability(probability, SPACING) > 0, prediction)
 
 
-def test_consolidation_within_a_lung_is_filled_and_the_dome_of_the_diaphragm_is_not() -> None:
+def test_enclosed_consolidation_is_filled_and_the_dome_of_the_diaphragm_is_not() -> None:
     mask = two_lungs()
     z, y, x = np.mgrid[:60, :120, :160]
-    dome = ((z - 3) / 22) ** 2 + ((y - 60) / 22) ** 2 + ((x - 42) / 15) ** 2 < 1  # in a ring of lung
+    dome = ((z - 3) / 22) ** 2 + ((y - 60) / 22) ** 2 + ((x - 42) / 15) ** 2 < 1  # surrounded by a ring of lung
     consolidation = ((z - 32) / 6) ** 2 + ((y - 60) / 20) ** 2 + ((x - 118) / 15) ** 2 < 1
     lungs = lungs_from_probability(((mask & ~dome & ~consolidation) * 255).astype(np.uint8), SPACING)
     ring = [z for z in range(10, 22) if (dome & mask)[z].sum() > VESSEL_MM2]
@@ -78,18 +78,18 @@ def test_consolidation_within_a_lung_is_filled_and_the_dome_of_the_diaphragm_is_
     assert (lungs[consolidation] == 2).all()
 
 
-def test_nothing_gives_nothing() -> None:
+def test_an_empty_map_gives_an_empty_mask() -> None:
     assert not lungs_from_probability(np.zeros((10, 20, 30), dtype=np.uint8), SPACING).any()
 
 
-def test_truth_of_the_phantom_survives() -> None:
+def test_the_lungs_of_the_phantom_are_not_changed() -> None:
     phantom = make_phantom(seed=3)
-    between, rows, columns = phantom.volume.grid.spacing[::-1]
-    lungs = lungs_from_probability(((phantom.lungs > 0) * 255).astype(np.uint8), AxialSpacing(between, rows, columns))
+    slices, rows, columns = phantom.volume.grid.spacing[::-1]
+    lungs = lungs_from_probability(((phantom.lungs > 0) * 255).astype(np.uint8), AxialSpacing(slices, rows, columns))
     assert (lungs == phantom.lungs).mean() > 0.9995
 
 
-def test_infection_stays_in_the_lungs_and_specks_are_dropped() -> None:
+def test_infection_outside_the_lungs_and_small_components_are_removed() -> None:
     lungs = np.where(two_lungs(), 1, 0).astype(np.uint8)
     lungs[:, :, 80:] *= 2
     probability = np.zeros(lungs.shape, dtype=np.uint8)
@@ -101,12 +101,12 @@ def test_infection_stays_in_the_lungs_and_specks_are_dropped() -> None:
     assert not infection_in_lungs(probability, lungs, 0.9, SPACING, smallest_ml=0.05)[0].any()
 
 
-def test_consolidation_in_a_dent_belongs_to_the_lung() -> None:
+def test_consolidation_in_an_indentation_is_added_to_the_lung() -> None:
     lungs = np.where(two_lungs(), 1, 0).astype(np.uint8)
     lungs[:, :, 80:] *= 2
     dented = lungs.copy()
-    dented[26:34, 56:63, 16:24] = 0  # a consolidation that the lung network left out
-    dented[26:34, 58:61, 0:16] = 0  # and that it opened to the chest wall
+    dented[26:34, 56:63, 16:24] = 0  # consolidation that the lung network missed
+    dented[26:34, 58:61, 0:16] = 0  # and that extends to the chest wall
     missing = (lungs > 0) & (dented == 0)
     infection, after = infection_in_lungs(missing.astype(np.uint8) * 255, dented, 0.5, SPACING, smallest_ml=0.05)
     assert infection[missing].mean() > 0.75 and (after[infection] == 1).all()

@@ -218,7 +218,7 @@ def test_a_recipe_runs_untrained_with_a_warning(
     monkeypatch.setattr("CovidSegLib.phantom.synthetic_chest.default_grid", lambda: UPPER)
     options = ["--recipe", str(tmp_path / "mine.toml"), "--skip", "surfaces", "--skip", "overview"]
     assert cli.main(["segment", "--demo", "-o", str(tmp_path / "out"), *options]) == cli.DONE
-    assert "The networks of “raiu-net” are untrained: what they mark means nothing" in capsys.readouterr().err
+    assert 'The networks of "raiu-net" are untrained. Their masks are meaningless' in capsys.readouterr().err
     written = (tmp_path / "out" / "report.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in written
     report = json.loads(written)

@@ -71,7 +71,7 @@ def test_the_pipeline_runs_every_recipe(name: str, monkeypatch: pytest.MonkeyPat
     phantom = phantom_on(COARSE)
     result = segment(phantom.volume, untrained_model(name))
     assert result.grid == COARSE
-    assert any("are untrained: what they mark means nothing" in warning for warning in result.warnings)
+    assert any("are untrained. Their masks are meaningless" in warning for warning in result.warnings)
     assert result.provenance["model"]["trained"] is False
     assert result.provenance["model"]["sha256"] is None
     assert ("lungs_model" in result.provenance) == (name in WITHOUT_LUNGS)
