@@ -32,7 +32,7 @@ def draw_reliability(path: Path, by_model: Mapping[str, Sequence[Calibration]]) 
     figure = Figure(figsize=(6.4, 7.4), dpi=110, facecolor=palette.BACKGROUND, layout="constrained")
     figure.suptitle("Calibration of the probability of infection, within the lungs", color=palette.INK, fontsize=12)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    above.plot([0, 1], [0, 1], color=palette.INK, linestyle=":", linewidth=1, label="as it should be")
+    above.plot([0, 1], [0, 1], color=palette.INK, linestyle=":", linewidth=1, label="perfect calibration")
     width = 0.9 / BINS / max(1, len(by_model))
     for number, (name, calibrations) in enumerate(by_model.items()):
         colour = COLOURS[number % len(COLOURS)]

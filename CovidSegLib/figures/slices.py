@@ -17,9 +17,12 @@ from . import palette
 
 #: Lung window in HU.
 LOW, HIGH = -1350.0, 150.0
-LEGEND = f"blue: truth     orange: result     {NOT_FOR_DIAGNOSIS}"
+LEGEND = f"blue: target     orange: prediction     {NOT_FOR_DIAGNOSIS}"
 #: Kinds of errors, and the titles of their figures: false positives and false negatives.
-FAILURES = {"false": "Most that was found and is not marked", "missed": "Most that is marked and was not found"}
+FAILURES = {
+    "false": "Largest false positives: predicted, but not in the target",
+    "missed": "Largest false negatives: in the target, but not predicted",
+}
 #: Panels side by side in a figure. More do not fit on a screen.
 COLUMNS = 4
 

@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
+import torch
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("COVIDSEG_DATA") or REPOSITORY.parent / "shared" / "data")
@@ -173,13 +174,24 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _content(path: Path) -> bytes:
-    """Read a file without its compression, and without the durations in the last column of metrics.csv."""
+    """Read a file without its compression, and without the durations that metrics.csv and checkpoints hold."""
     if path.suffix == ".gz":
         return gzip.decompress(path.read_bytes())
     if path.name == "metrics.csv":
         rows = path.read_text(encoding="utf-8").splitlines()
         return "\n".join(row.rpartition(",")[0] for row in rows).encode()
+    if path.suffix == ".pt":
+        return repr(_plain(torch.load(path, weights_only=True, map_location="cpu"))).encode()
     return path.read_bytes()
+
+
+def _plain(state: Any) -> Any:
+    """A checkpoint without durations, with its tensors as bytes."""
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items() if key not in VOLATILE}
+    if isinstance(state, list | tuple):
+        return [_plain(value) for value in state]
+    return (str(state.dtype), tuple(state.shape), state.numpy().tobytes()) if isinstance(state, torch.Tensor) else state
 
 
 def _without(value: Any, keys: set[str]) -> Any:
