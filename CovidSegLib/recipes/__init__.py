@@ -15,6 +15,8 @@ from .parsing import build
 from .validation import check
 
 RECIPES = Path(__file__).parent
+#: Keys that only describe a recipe to people.
+PROSE = frozenset({"title", "summary", "source"})
 
 
 def names() -> list[str]:
@@ -94,6 +96,11 @@ def parse(text: str, where: str) -> Recipe:
 def epoch_changes(name: str, ablation: str | None, epochs: int | None) -> dict[str, Any]:
     """Return changes for `resolved_toml` that set the number of epochs of every stage; no changes if None."""
     return {} if epochs is None else {"training": {"epochs": dict.fromkeys(load(name, ablation).stages, epochs)}}
+
+
+def without_prose(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of a recipe without title, summary and source, which do not affect results."""
+    return {key: value for key, value in table.items() if key not in PROSE}
 
 
 def recipe_title(name: str, ablation: str | None = None) -> str:

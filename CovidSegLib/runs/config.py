@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import models
+from .. import models, recipes
 from ..data.split import Split
 from ..errors import InputError
 from ..recipe import Recipe
@@ -20,7 +21,9 @@ SETTINGS_FILE, SPLIT_FILE = "settings.json", "split.json"
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a run trains. A run can only be resumed with the same configuration; `workers` may differ.
+    """What a run trains. A run can only be resumed with the same configuration.
+
+    The number of workers may differ, and so may title, summary and source of the recipe.
 
     Attributes:
         recipe_text: The recipe as self-contained TOML, from `recipes.resolved_toml`.
@@ -110,12 +113,15 @@ def _prepare(run: Path, files: Mapping[str, str], resume: bool) -> None:
 
 
 def _is_same(path: Path, text: str) -> bool:
-    """Whether a file of a run has this content. The number of workers is ignored, as it does not affect the result."""
+    """Whether a file of a run has this content, apart from what does not affect the result."""
     existing = path.read_text(encoding="utf-8")
-    if path.name != SETTINGS_FILE:
-        return existing == text
     try:
-        settings = json.loads(existing)
-    except ValueError:
+        if path.name == models.RECIPE_FILE:
+            one, other = (recipes.without_prose(tomllib.loads(each)) for each in (existing, text))
+            return one == other
+        if path.name == SETTINGS_FILE:
+            one, other = ({**json.loads(each), "workers": 0} for each in (existing, text))
+            return one == other
+    except (ValueError, TypeError):  # the existing file is damaged
         return False
-    return isinstance(settings, dict) and settings | {"workers": 0} == json.loads(text) | {"workers": 0}
+    return existing == text

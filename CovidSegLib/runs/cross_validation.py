@@ -97,7 +97,7 @@ def _prepare_folder(folder: Path, recipe_text: str, description: dict[str, Any])
     path = folder / FOLDS_FILE
     content = json.dumps(description, indent=1, default=str) + "\n"
     if path.exists():
-        if path.read_text(encoding="utf-8") != content:
+        if not _is_same(path.read_text(encoding="utf-8"), content):
             raise InputError(
                 f'"{folder}" holds a cross-validation with other patients, recipe, seed, epochs or number of folds. '
                 "Choose another folder for the results."
@@ -106,6 +106,17 @@ def _prepare_folder(folder: Path, recipe_text: str, description: dict[str, Any])
     folder.mkdir(parents=True, exist_ok=True)
     (folder / models.RECIPE_FILE).write_text(recipe_text, encoding="utf-8", newline="\n")
     path.write_text(content, encoding="utf-8", newline="\n")
+
+
+def _is_same(existing: str, content: str) -> bool:
+    """Whether two texts describe the same cross-validation, whatever title, summary and source the recipe has."""
+    try:
+        one, other = (json.loads(text) for text in (existing, content))
+        for each in (one, other):
+            each["recipe"] = recipes.without_prose(each["recipe"])
+    except (ValueError, TypeError, KeyError, AttributeError):  # the existing file is damaged
+        return False
+    return bool(one == other)
 
 
 def _name_fold(progress: Progress, number: int, folds: int) -> Progress:

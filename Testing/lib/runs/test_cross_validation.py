@@ -164,6 +164,13 @@ def test_folds_of_another_cross_validation_are_not_touched(
     assert len(training.runs) == 3
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"recipe": 3}'])
+def test_a_damaged_description_of_folds_is_reported(tmp_path: Path, recipe: Path, content: str) -> None:
+    (tmp_path / "folds.json").write_text(content)
+    with pytest.raises(InputError, match="holds a cross-validation with other patients"):
+        folds.cross_validate(str(recipe), PATIENTS, tmp_path, FakeTraining().train, folds=2)
+
+
 # Finished runs
 
 

@@ -21,6 +21,7 @@ from support.tiny_data import RECIPE, write_data, write_recipe
 from CovidSegLib import models, recipes
 from CovidSegLib.cli import main as cli
 from CovidSegLib.data.split import Split
+from CovidSegLib.errors import InputError
 from CovidSegLib.models.loading import recipe_of
 from CovidSegLib.runs.config import RunConfig, prepare_run
 
@@ -226,6 +227,19 @@ def test_a_folder_that_cannot_be_made_is_refused(
     assert f'file" {reason}' in refused(capsys, arguments(place, str(tmp_path / "file")))
     assert f'run" {reason}' in refused(capsys, arguments(place, str(tmp_path / "file" / "run")))
     assert (tmp_path / "file").read_text() == "data"
+
+
+def test_a_run_can_be_resumed_when_the_library_has_reworded_its_recipe(tmp_path: Path) -> None:
+    text = RECIPE.strip() + "\n"
+    split = Split(("a",), ("b",), (), 0)
+    prepare_run(tmp_path, RunConfig(text, recipes.parse(text, "tiny"), split, ("infection",)), resume=False)
+    reworded = text.replace("A tiny network for tests.", "A small network.")
+    config = RunConfig(reworded, recipes.parse(reworded, "tiny"), split, ("infection",))
+    prepare_run(tmp_path, config, resume=True)
+    assert (tmp_path / "recipe.toml").read_text() == text
+    other = text.replace("batch = 4", "batch = 5")
+    with pytest.raises(InputError, match=r"was started with another recipe\.toml"):
+        prepare_run(tmp_path, RunConfig(other, recipes.parse(other, "tiny"), split, ("infection",)), resume=True)
 
 
 def test_a_run_killed_before_its_first_epoch_can_be_started(tmp_path: Path) -> None:
