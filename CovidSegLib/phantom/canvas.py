@@ -1,4 +1,4 @@
-"""Shapes given by distance functions in patient millimetres, and a canvas that paints them on a part of any grid."""
+"""Shapes defined by distance functions in patient coordinates, and a canvas that draws them on part of any grid."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Shape:
-    """A solid: `distance(x, y, z)` is about the depth in mm below its surface, positive inside, negative outside.
+    """A solid.
 
     Attributes:
-        low: LPS mm, the lowest corner of a box that holds the solid.
-        high: LPS mm, the highest corner.
-        distance: Takes broadcastable LPS coordinates in mm and returns the signed depth in mm.
+        low: LPS position in mm of the lowest corner of a box that contains the solid.
+        high: LPS position in mm of its highest corner.
+        distance: Function of broadcastable LPS coordinates (x, y, z) in mm that returns the approximate depth below the
+            surface in mm: positive inside, negative outside.
     """
 
     low: np.ndarray
@@ -33,10 +34,13 @@ class Shape:
 def ellipsoid(
     centre: tuple[float, float, float], radii: tuple[float, float, float], turn: float = 0.0, tilt: float = 0.0
 ) -> Shape:
-    """An ellipsoid with its centre in LPS mm and its half axes in mm along x, y, z.
+    """Return an ellipsoid.
 
-    `turn` degrees about the z axis (positive takes left towards back), then `tilt` degrees about the y axis
-    (positive takes left towards feet).
+    Args:
+        centre: LPS position in mm.
+        radii: Half axes in mm along x, y and z.
+        turn: Rotation in degrees about the z axis; positive values move the left side backwards.
+        tilt: Subsequent rotation in degrees about the y axis; positive values move the left side towards the feet.
     """
     a, b = np.radians(turn), np.radians(tilt)
     about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
@@ -57,7 +61,14 @@ def ellipsoid(
 
 
 def tube(start: np.ndarray, end: np.ndarray, radius_start: float, radius_end: float) -> Shape:
-    """A tube with round ends between two LPS points in mm, of radii in mm that change evenly from end to end."""
+    """Return a tube with round ends.
+
+    Args:
+        start: LPS position of one end in mm.
+        end: LPS position of the other end in mm.
+        radius_start: Radius at the start in mm. It changes linearly along the tube.
+        radius_end: Radius at the end in mm.
+    """
     start, end = np.asarray(start, np.float32), np.asarray(end, np.float32)
     axis = end - start
     direction = axis / max(float(axis @ axis), 1e-6)
@@ -74,12 +85,12 @@ def tube(start: np.ndarray, end: np.ndarray, radius_start: float, radius_end: fl
 
 
 def path(*knots: tuple[float, float, float, float]) -> list[Shape]:
-    """Tubes along knots (x, y, z, radius), in LPS mm."""
+    """Return tubes that connect knots (x, y, z, radius), in LPS mm."""
     return [tube(np.array(p[:3]), np.array(q[:3]), p[3], q[3]) for p, q in pairwise(knots)]
 
 
 def sum_of(*terms: tuple[float, np.ndarray]) -> np.ndarray:
-    """The weighted sum of broadcastable arrays; terms of weight zero cost nothing and widen nothing."""
+    """Return the weighted sum of broadcastable arrays, in which terms of weight zero do not enlarge the result."""
     total: np.ndarray = np.zeros((1, 1, 1), np.float32)
     for weight, term in terms:
         if abs(weight) > 1e-9:
@@ -88,11 +99,16 @@ def sum_of(*terms: tuple[float, np.ndarray]) -> np.ndarray:
 
 
 class Canvas:
-    """Hounsfield units of the slices `first` to `last` - 1 of a grid; starts as air.
+    """Hounsfield units of consecutive slices of a grid, initially air.
+
+    Args:
+        grid: The grid of the whole CT.
+        first: The first slice.
+        last: The slice after the last one.
 
     Attributes:
-        hu: float32 (last - first, y, x), in HU.
-        edge: Width in mm over which an edge goes from outside to inside, the blur of scanner and voxel together.
+        hu: float32 HU (last - first, y, x).
+        edge: Width in mm of the transition at an edge, due to the blur of the scanner and the voxel size.
     """
 
     def __init__(self, grid: Grid, first: int, last: int) -> None:
@@ -105,12 +121,12 @@ class Canvas:
         self._index = (columns[None, None], rows[None, :, None], depth[:, None, None])
         self.edge = 0.8 + 0.5 * float(np.mean(grid.spacing))
 
-    def part(self, low: np.ndarray, high: np.ndarray) -> tuple[tuple[slice, slice, slice], Points] | None:
-        """The voxels around a box given by two LPS corners in mm.
+    def region(self, low: np.ndarray, high: np.ndarray) -> tuple[tuple[slice, slice, slice], Points] | None:
+        """Return the voxels in a box, given by two LPS corners in mm, and around it.
 
         Returns:
             Index slices (z, y, x) into `hu` and the LPS coordinates of the voxel centres in mm, or None if the box lies
-            outside. On a grid along the patient's axes each coordinate varies along one axis only, which is quick.
+            outside. On a grid along the patient's axes, each coordinate varies along one axis only, which is fast.
         """
         low, high = np.asarray(low) - self.edge, np.asarray(high) + self.edge
         centre = self._inverse[:3, :3] @ ((low + high) / 2) + self._inverse[:3, 3]
@@ -126,20 +142,28 @@ class Canvas:
 
     def mix(
         self,
-        where: tuple[slice, slice, slice],
+        index: tuple[slice, slice, slice],
         depth: np.ndarray,
         hu: float | np.ndarray,
         edge: float | None = None,
         strength: float = 1.0,
     ) -> None:
-        """Blend `hu` in where `depth` (mm, positive inside) says, over an edge of `edge` mm, fully at strength 1."""
+        """Blend a tissue into a region.
+
+        Args:
+            index: Index slices of the region.
+            depth: Depth below the surface of the tissue in mm, positive inside.
+            hu: Hounsfield units of the tissue.
+            edge: Width of the transition at the surface in mm; that of the canvas if None.
+            strength: Opacity of the tissue inside, from 0 to 1.
+        """
         amount = np.clip(depth / np.float32(edge or self.edge) + np.float32(0.5), 0, 1) * np.float32(strength)
-        target = self.hu[where]
-        target += amount * (np.float32(hu) - target)
+        canvas = self.hu[index]
+        canvas += amount * (np.float32(hu) - canvas)
 
     def paint(self, shape: Shape, hu: float, edge: float | None = None, strength: float = 1.0) -> None:
         """Fill a shape with `hu`."""
-        found = self.part(shape.low, shape.high)
-        if found:
-            where, points = found
-            self.mix(where, shape.distance(*points), hu, edge, strength)
+        region = self.region(shape.low, shape.high)
+        if region is not None:
+            index, points = region
+            self.mix(index, shape.distance(*points), hu, edge, strength)

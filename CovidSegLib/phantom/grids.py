@@ -8,12 +8,12 @@ from ..volume import Grid, GridSpacing
 
 
 def default_grid() -> Grid:
-    """The root of the neck to the upper abdomen along the patient's axes, 1.4 x 1.4 x 2.8 mm."""
+    """Return a grid along the patient's axes from the root of the neck to the upper abdomen, 1.4 x 1.4 x 2.8 mm."""
     return Grid((112, 256, 256), GridSpacing(1.4, 1.4, 2.8), (-178.5, -170.5, -200.0))
 
 
 def oblique_grid() -> Grid:
-    """The same body on a grid turned about all three patient axes, with other voxels."""
+    """Return a grid of the same region that is rotated about all three patient axes and has other voxel sizes."""
     tilt, turn, roll = np.radians([9.0, -12.0, 7.0])
     about_x = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
     about_y = np.array([[np.cos(roll), 0, np.sin(roll)], [0, 1, 0], [-np.sin(roll), 0, np.cos(roll)]])

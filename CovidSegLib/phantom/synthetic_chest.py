@@ -1,7 +1,7 @@
-"""A synthetic chest CT with known lungs and infection, for the demo and for tests.
+"""Make the synthetic chest CT.
 
-The anatomy is defined in patient millimetres and evaluated at the voxel centres of any grid: oblique, flipped,
-anisotropic. It is nobody's body, and `Volume.source` says so.
+The anatomy is defined in patient coordinates in mm and evaluated at the voxel centres of any grid: oblique, flipped,
+anisotropic. It represents no real patient, and `Volume.source` says that it is synthetic.
 """
 
 from __future__ import annotations
@@ -10,40 +10,31 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from ..volume import AIR_HU, Grid, Volume
 from . import anatomy
 from .canvas import Canvas, Shape
 from .grids import default_grid
-from .opacities import Lesion, blob
+from .noise import add_noise
+from .opacities import CONSOLIDATION, Lesion, Opacity, paint_opacity, place_opacities
 from .tissues import AIR, BLOOD, FAT
 from .vessels import Vessel, scatter, vessel_tree
 
+#: Voxels that are drawn at a time, which limits memory.
 SLAB_VOXELS = 4_000_000
-#: The highest value of a CT with 12 bits a pixel.
+#: Highest value of a CT with 12 bits per pixel.
 MAX_PHANTOM_HU = 3071
-NOISE_LUNG, NOISE_BODY = 15.0, 24.0
-GROUND_GLASS = (
-    ("ground-glass", 26.0),
-    ("ground-glass", 22.0),
-    ("ground-glass", 20.0),
-    ("ground-glass", 17.0),
-    ("ground-glass", 15.0),
-    ("ground-glass", 12.0),
-)
-CONSOLIDATION = (("consolidation", 15.0), ("consolidation", 11.0))
 
 
 @dataclass(frozen=True)
 class Phantom:
-    """A synthetic CT and the truth about it.
+    """A synthetic CT and its ground truth.
 
     Attributes:
-        volume: int16 HU, (z, y, x).
-        lungs: uint8 (z, y, x): 0 outside, 1 right lung, 2 left lung; infection included.
+        volume: The CT, int16 HU (z, y, x).
+        lungs: uint8 (z, y, x): 0 outside, 1 right lung, 2 left lung; including the infection.
         infection: bool (z, y, x).
-        lesions: The opacities that `infection` is made of.
+        lesions: The opacities that make up `infection`.
     """
 
     volume: Volume
@@ -56,16 +47,23 @@ def make_phantom(grid: Grid | None = None, *, seed: int = 0, infected: bool = Tr
     """Make a synthetic chest CT.
 
     Args:
-        grid: Where to evaluate the anatomy; `default_grid()` if None. Any position and orientation in the patient.
-        seed: The vessels, the lesions and the noise; the same seed and grid give the same bytes.
+        grid: The grid of the CT, with any position and orientation in the patient; `default_grid()` if None.
+        seed: Seed of the vessels, the lesions and the noise. The same seed and grid give the same bytes.
         infected: Whether there are lesions.
 
     Returns:
-        The CT, with the truth on the same grid.
+        The CT and its ground truth on the same grid.
+
+    Example:
+        >>> phantom = make_phantom(Grid((28, 64, 64), (5.6, 5.6, 11.2), default_grid().origin))
+        >>> phantom.volume.array.shape, len(phantom.lesions)
+        ((28, 64, 64), 8)
+        >>> bool((phantom.lungs[phantom.infection] > 0).all())
+        True
     """
     grid = grid or default_grid()
-    vessels, bronchi = _trees(seed)
-    opacities = _opacities(seed) if infected else []
+    vessels, bronchi = _vessels_and_bronchi(seed)
+    opacities = place_opacities(seed) if infected else []
     hu = np.empty(grid.shape, np.int16)
     lungs = np.zeros(grid.shape, np.uint8)
     infection = np.zeros(grid.shape, bool)
@@ -74,15 +72,15 @@ def make_phantom(grid: Grid | None = None, *, seed: int = 0, infected: bool = Tr
         last = min(first + step, grid.shape[0])
         canvas = Canvas(grid, first, last)
         lungs[first:last], infection[first:last] = _paint(canvas, vessels, bronchi, opacities)
-        _add_noise(canvas.hu, grid, seed, first)
+        add_noise(canvas.hu, grid, seed, first)
         hu[first:last] = np.rint(np.clip(canvas.hu, AIR_HU, MAX_PHANTOM_HU))
     source = {"format": "synthetic phantom", "seed": seed, "infected": infected}
-    return Phantom(Volume(hu, grid, source), lungs, infection, tuple(lesion for lesion, _, _ in opacities))
+    return Phantom(Volume(hu, grid, source), lungs, infection, tuple(opacity.lesion for opacity in opacities))
 
 
 @lru_cache(maxsize=4)
-def _trees(seed: int) -> tuple[list[Vessel], list[Shape]]:
-    """Arteries and veins of both lungs, and the bronchi beside the arteries."""
+def _vessels_and_bronchi(seed: int) -> tuple[list[Vessel], list[Shape]]:
+    """Return the arteries and veins of both lungs, and the bronchi beside the arteries."""
     rng = np.random.default_rng((seed, 1))
     vessels: list[Vessel] = []
     bronchi: list[Shape] = []
@@ -96,108 +94,52 @@ def _trees(seed: int) -> tuple[list[Vessel], list[Shape]]:
     return vessels, bronchi
 
 
-@lru_cache(maxsize=4)
-def _opacities(seed: int) -> list[tuple[Lesion, Shape, float]]:
-    """The lesions, their shapes before they are clipped to the lung, and their HU."""
-    rng = np.random.default_rng((seed, 2))
-    placed: list[tuple[np.ndarray, float]] = []
-    found: list[tuple[Lesion, Shape, float]] = []
-    for number, (kind, radius) in enumerate((*GROUND_GLASS, *CONSOLIDATION)):
-        side = 1 if number % 2 else -1
-        low, high = np.sort([[side * 5, -80, -180], [side * 140, 90, 70]], axis=0)
-        while True:
-            centre = rng.uniform(low, high)
-            depth = float(anatomy.lung_depth_at(centre[None])[0])
-            # COVID-19 favours the lung's outer and posterior parts.
-            wanted = 3 < depth < 12 and centre[1] > rng.uniform(-60, 60) and abs(centre[0]) > 45
-            if wanted and all(np.linalg.norm(centre - c) > 1.5 * (radius + r) for c, r in placed):
-                break
-        shape = blob(rng, centre, radius)
-        placed.append((centre, radius))
-        hu = rng.uniform(-590, -500) if kind == "ground-glass" else rng.uniform(0, 30)
-        axes = [np.arange(low, high, 1.0) for low, high in zip(shape.low, shape.high, strict=True)]
-        points = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3).astype(np.float32)
-        points = points[shape.distance(*points.T).ravel() > 0]
-        points = points[anatomy.lung_depth_at(points) > 0]
-        x, y, z = map(float, points.mean(0))
-        lesion = Lesion(kind, (x, y, z), len(points) / 1000, "right" if side < 0 else "left")
-        found.append((lesion, shape, float(hu)))
-    return found
-
-
 def _paint(
-    canvas: Canvas, vessels: list[Vessel], bronchi: list[Shape], opacities: list[tuple[Lesion, Shape, float]]
+    canvas: Canvas, vessels: list[Vessel], bronchi: list[Shape], opacities: list[Opacity]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Paint everything from the outside in; return the lungs (uint8) and the infection (bool) of the canvas."""
+    """Draw the patient from the outside in. Return the masks of the lungs (uint8) and the infection (bool)."""
     lungs = np.zeros(canvas.hu.shape, np.uint8)
     infection = np.zeros(canvas.hu.shape, bool)
     anatomy.paint_table(canvas)
     anatomy.paint_body(canvas)
-    found = canvas.part(*anatomy.THORAX)
-    if not found:
+    thorax = canvas.region(*anatomy.THORAX)
+    if thorax is None:
         return lungs, infection
-    where, points = found
+    index, points = thorax
     cavity = anatomy.cavity_depth(*points)
-    canvas.mix(where, np.minimum(cavity + 2, anatomy.APEX - points[2]), FAT)
-    anatomy.paint_abdomen(canvas, cavity, where, points)
-    anatomy.paint_bones(canvas, cavity, where, points)
+    canvas.mix(index, np.minimum(cavity + 2, anatomy.APEX - points[2]), FAT)
+    anatomy.paint_abdomen(canvas, cavity, index, points)
+    anatomy.paint_bones(canvas, cavity, index, points)
     anatomy.paint_mediastinum(canvas)
 
     depth = np.full(canvas.hu.shape, -99, np.float32)
-    depth[where] = anatomy.lung_depth(*points, cavity)
-    for shape, wall in anatomy.carvings():
-        part = canvas.part(shape.low - wall, shape.high + wall)
-        if part:
-            depth[part[0]] = np.minimum(depth[part[0]], -wall - shape.distance(*part[1]))
-    lungs[where] = np.where(depth[where] > 0, np.where(points[0] < 0, np.uint8(1), np.uint8(2)), np.uint8(0))
-    canvas.mix(where, depth[where], _parenchyma(*points))
+    depth[index] = anatomy.lung_depth(*points, cavity)
+    for shape, wall in anatomy.mediastinal_shapes():
+        region = canvas.region(shape.low - wall, shape.high + wall)
+        if region is not None:
+            depth[region[0]] = np.minimum(depth[region[0]], -wall - shape.distance(*region[1]))
+    lungs[index] = np.where(depth[index] > 0, np.where(points[0] < 0, np.uint8(1), np.uint8(2)), np.uint8(0))
+    canvas.mix(index, depth[index], _parenchyma(*points))
 
-    for lesion, shape, hu in opacities:
-        _paint_lesion(canvas, depth, infection, lesion.kind, shape, hu)
+    for opacity in opacities:
+        paint_opacity(canvas, opacity, depth, infection)
     for shape, radius in vessels:
-        # A vessel thinner than the blur fills its voxels in part.
+        # A vessel that is thinner than the blur fills its voxels only partially.
         canvas.paint(shape, BLOOD, strength=min(1.0, 1.6 * radius / canvas.edge))
-    for lesion, shape, hu in opacities:
-        if lesion.kind == "consolidation":
-            _paint_lesion(canvas, depth, infection, lesion.kind, shape, hu)
+    for opacity in opacities:  # consolidation hides the vessels
+        if opacity.lesion.kind == CONSOLIDATION:
+            paint_opacity(canvas, opacity, depth, infection)
     for wall, hu in ((0.9, -50.0), (0.0, AIR + 20)):
         for shape in bronchi:
-            part = canvas.part(shape.low - wall, shape.high + wall)
-            if part:
-                canvas.mix(part[0], shape.distance(*part[1]) + wall, hu)
+            region = canvas.region(shape.low - wall, shape.high + wall)
+            if region is not None:
+                canvas.mix(region[0], shape.distance(*region[1]) + wall, hu)
     anatomy.paint_airways(canvas)
     return lungs, infection
 
 
 def _parenchyma(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """HU of lung tissue: denser behind, where the blood is, and thin fissures."""
+    """Return the HU of lung tissue, which is denser in the dependent (posterior) part and has thin fissures."""
     slope = np.float32(0.36) * y - 884
     fissure = np.abs(z + 40 - np.float32(0.8) * y + np.float32(0.0016) * x**2 + 5 * np.sin(y / 17) - 5)
     return slope + 90 * np.clip(1 - fissure / np.float32(2), 0, 1)
-
-
-def _paint_lesion(canvas: Canvas, lung: np.ndarray, infection: np.ndarray, kind: str, shape: Shape, hu: float) -> None:
-    part = canvas.part(shape.low - 4, shape.high + 4)
-    if not part:
-        return
-    where, (x, y, z) = part
-    depth = shape.distance(x, y, z)
-    infection[where] |= (depth > 0) & (lung[where] > 0)
-    mottle = 90 * np.sin(0.9 * x + 0.4 * y) * np.sin(0.8 * y - 0.5 * z) * np.sin(0.7 * z + 0.6 * x)
-    mottle += 60 * np.sin(0.31 * x - 0.27 * z) * np.sin(0.33 * y + 0.22 * z)
-    edge = 9.0 if kind == "ground-glass" else 4.0
-    amount = np.clip(depth / edge + 0.5, 0, 1) * np.clip(lung[where] / canvas.edge + 0.5, 0, 1)
-    target = canvas.hu[where]
-    target += amount * (hu + mottle * (1.0 if kind == "ground-glass" else 0.3) - target)
-
-
-def _add_noise(hu: np.ndarray, grid: Grid, seed: int, first: int) -> None:
-    """Add noise that is correlated within a slice as a soft kernel leaves it, stronger in tissue than in air."""
-    sigma = [0.75 / spacing for spacing in grid.spacing[1::-1]]
-    impulse = np.zeros((33, 33), np.float32)
-    impulse[16, 16] = 1
-    gain = float(np.sqrt((gaussian_filter(impulse, sigma) ** 2).sum()))
-    for index in range(len(hu)):
-        white = np.random.default_rng((seed, 3, first + index)).standard_normal(hu.shape[1:], np.float32)
-        strength = NOISE_LUNG + (NOISE_BODY - NOISE_LUNG) * np.clip((hu[index] + 1000) / 900, 0, 1)
-        hu[index] += gaussian_filter(white, sigma) / gain * strength

@@ -1,4 +1,4 @@
-"""Makes small DICOM series on disk, right by default, for tests to spoil."""
+"""Write small DICOM series, which are valid by default and which tests can corrupt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Edit = Callable[[FileDataset, int], object]
 
 
 def blank(path: Path, sop_class: str = CTImageStorage) -> FileDataset:
-    """A data set with a file header and the identifiers that every DICOM file has."""
+    """Return a data set with a file header and the identifiers that every DICOM file has."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = sop_class
     meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -33,7 +33,7 @@ def blank(path: Path, sop_class: str = CTImageStorage) -> FileDataset:
 
 
 def save(data: FileDataset, path: Path) -> Path:
-    """Writes the data set; its file header follows a changed SOP class."""
+    """Write a data set, and adapt its file header to the SOP class."""
     data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
     path.parent.mkdir(parents=True, exist_ok=True)
     pydicom.dcmwrite(path, data, enforce_file_format=True)
@@ -41,7 +41,7 @@ def save(data: FileDataset, path: Path) -> Path:
 
 
 def decimal(value: float) -> str:
-    """A number in the 16 characters that DICOM gives it."""
+    """Format a number with at most 16 characters, as DICOM requires."""
     return format_number_as_ds(float(value))
 
 
@@ -57,18 +57,18 @@ def write_series(
     edit: Edit | None = None,
     name: str = "IM{:04d}",
 ) -> list[Path]:
-    """Writes Hounsfield units (z, y, x) as one CT image a slice, in shuffled file order.
+    """Write Hounsfield units (z, y, x) as one CT image per slice, with file names in random order.
 
     Args:
-        folder: Made where it does not exist.
-        hu: Hounsfield units; (hu - intercept) / slope must fit into 16 bits unsigned.
-        grid: Where the voxels lie; 1 x 1 x 2 mm without it.
-        uid: Series instance UID; a new one without it.
+        folder: Created if it does not exist.
+        hu: Hounsfield units; (hu - intercept) / slope must fit into unsigned 16 bits.
+        grid: The grid; one with voxels of 1 x 1 x 2 mm if None.
+        uid: Series Instance UID; a new one if None.
         number: Series number.
         intercept: Rescale intercept.
         slope: Rescale slope.
-        edit: Called with each data set and its slice index before it is written; False leaves the slice out.
-        name: File name for a slice index.
+        edit: Called with each data set and its slice index before it is written. Return False to omit the slice.
+        name: Format of the file name, given a number.
 
     Returns:
         The files in the order of the slices of `hu`.
@@ -110,7 +110,7 @@ def write_series(
 
 
 def write_enhanced(path: Path, hu: np.ndarray, grid: Grid, order: list[int], *, vary_rescale: bool = False) -> Path:
-    """Writes Hounsfield units (z, y, x) as one enhanced CT with its frames in the order given."""
+    """Write Hounsfield units (z, y, x) as one enhanced CT file with its frames in the given order."""
     data = blank(path, EnhancedCTImageStorage)
     data.Modality, data.ImageType = "CT", ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
     data.SeriesInstanceUID = generate_uid()

@@ -1,4 +1,4 @@
-"""Grids as scanners and exporters make them, and a small chest on one, for tests."""
+"""Grids as produced by scanners and exporters, and a small chest on one of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from CovidSegLib.volume import Grid, Volume
 
 
 def rotation(a: float, b: float, c: float) -> np.ndarray:
-    """Rotation by three angles in degrees about x, y and z."""
+    """Return the rotation matrix for three angles in degrees about x, y and z."""
     (ca, sa), (cb, sb), (cc, sc) = ((math.cos(math.radians(v)), math.sin(math.radians(v))) for v in (a, b, c))
     about_x = np.array([[1, 0, 0], [0, ca, -sa], [0, sa, ca]])
     about_y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
@@ -21,7 +21,7 @@ def rotation(a: float, b: float, c: float) -> np.ndarray:
 
 
 def grid_of(shape, spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0), angles=(0, 0, 0), flips=(1, 1, 1)) -> Grid:
-    """A grid with rotated axes, some of which may be turned round (-1), which makes it left-handed."""
+    """Return a grid with rotated axes. Flips of -1 reverse an axis, which can make the grid left-handed."""
     direction = rotation(*angles) @ np.diag(flips)
     return Grid(tuple(shape), tuple(spacing), tuple(origin), tuple(float(part) for part in direction.ravel()))
 
@@ -32,7 +32,7 @@ SPACINGS = st.floats(0.3, 6.0)
 
 @st.composite
 def grids(draw, shapes=SMALL, spacings=SPACINGS):
-    """Any grid: oblique, flipped, anisotropic, far from the origin."""
+    """Arbitrary grids: oblique, flipped, anisotropic, far from the origin."""
     return grid_of(
         draw(shapes),
         [draw(spacings) for _ in range(3)],
@@ -43,7 +43,7 @@ def grids(draw, shapes=SMALL, spacings=SPACINGS):
 
 
 def positions(grid: Grid) -> np.ndarray:
-    """LPS millimetres (z, y, x, 3) of all voxels, from the definition of the grid alone."""
+    """Return the LPS positions (z, y, x, 3) of all voxels in mm, computed from the definition of the grid."""
     z, y, x = np.indices(grid.shape)
     axes = np.reshape(grid.direction, (3, 3))
     steps = [
@@ -54,17 +54,17 @@ def positions(grid: Grid) -> np.ndarray:
 
 
 def middle(grid: Grid) -> np.ndarray:
-    """LPS millimetres of the middle of a grid."""
+    """Return the LPS position of the centre of a grid in mm."""
     return positions(grid).reshape(-1, 3).mean(axis=0)
 
 
 def ball(grid: Grid, centre, radius: float) -> np.ndarray:
-    """Mask (z, y, x) of the voxels whose centres lie within a radius in mm of a point in LPS."""
+    """Return a mask (z, y, x) of a ball, given its LPS centre and radius in mm."""
     return ((positions(grid) - np.asarray(centre)) ** 2).sum(axis=-1) <= radius**2
 
 
 def chest(grid: Grid | None = None, provenance=None) -> tuple[Volume, Segmentation]:
-    """Two lungs with a lesion in each, one of them touching the border of the grid."""
+    """Return two lungs with a lesion in each. One lesion touches the border of the grid."""
     grid = grid or grid_of((20, 30, 40), (2.0, 1.8, 2.5), (-40.0, 30.0, -900.0), (7, -12, 21))
     depth, height, width = grid.shape
     lungs = np.zeros(grid.shape, np.uint8)

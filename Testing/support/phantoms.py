@@ -1,4 +1,4 @@
-"""The phantom on coarse grids, on which the networks take seconds. Each is made once."""
+"""The phantom on coarse grids, on which the networks take seconds. Each phantom is made once."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from CovidSegLib.phantom import Phantom, default_grid, make_phantom, oblique_grid
 from CovidSegLib.volume import Grid
 
-#: Thick slices: thirty go through the networks.
+#: Thick slices, of which there are 31.
 COARSE = Grid((31, 163, 163), (2.2, 2.2, 10.0), default_grid().origin)
-#: Of these, the upper half: cut off in the middle of the lungs.
+#: The upper half of this grid, which ends in the middle of the lungs.
 UPPER = Grid((16, 163, 163), COARSE.spacing, (*COARSE.origin[:2], COARSE.origin[2] + 15 * COARSE.spacing[2]))
-#: The middle of the body that all grids show.
+#: LPS position in mm of the centre of the body, which all grids contain.
 CENTRE = np.array([0.0, 5.0, -45.0])
 
 
-def turned_back_to_front() -> Grid:
-    """An oblique grid with slices of 5 mm, whose columns and slices run the other way."""
+def flipped_oblique_grid() -> Grid:
+    """Return an oblique grid with slices of 5 mm, in which columns and slices run in the opposite direction."""
     direction = np.reshape(oblique_grid().direction, (3, 3)) @ np.diag([-1.0, 1.0, -1.0])
     shape, spacing = (66, 158, 172), (2.2, 2.3, 5.0)
     x, y, z = map(float, CENTRE - direction @ (np.asarray(shape[::-1]) * spacing / 2))
@@ -27,10 +27,10 @@ def turned_back_to_front() -> Grid:
 
 @cache
 def phantom_on(grid: Grid, infected: bool = True) -> Phantom:
-    """The phantom on a grid."""
+    """Return the phantom on a grid."""
     return make_phantom(grid, infected=infected)
 
 
-def dice(found: np.ndarray, true: np.ndarray) -> float:
-    """Dice of two boolean masks, from its definition."""
-    return 2 * float((found & true).sum()) / float(found.sum() + true.sum())
+def dice(prediction: np.ndarray, target: np.ndarray) -> float:
+    """Return the Dice coefficient of two boolean masks, computed from its definition."""
+    return 2 * float((prediction & target).sum()) / float(prediction.sum() + target.sum())

@@ -1,4 +1,4 @@
-"""Random grids and Hounsfield units to write to files and read back."""
+"""Random grids and Hounsfield units, to be written to files and read back."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from CovidSegLib.volume import Grid
 
 
 def noise(shape: tuple[int, int, int] = (12, 16, 20), seed: int = 0) -> np.ndarray:
-    """int16 HU (z, y, x) with air and soft tissue, different in every voxel that matters."""
+    """Return random int16 HU (z, y, x) from air to soft tissue."""
     return np.random.default_rng(seed).integers(-1024, 400, shape).astype(np.int16)
 
 
 @st.composite
 def oblique_grids(draw: st.DrawFn) -> Grid:
-    """Small grids turned and flipped in any way, with voxels of unequal sides."""
+    """Small grids with arbitrary rotations and flips and anisotropic voxels."""
     shape = draw(st.tuples(*[st.integers(2, 6)] * 3))
     spacing = draw(st.tuples(*[st.floats(0.3, 8)] * 3))
     origin = draw(st.tuples(*[st.floats(-600, 600)] * 3))
@@ -26,6 +26,6 @@ def oblique_grids(draw: st.DrawFn) -> Grid:
 
 
 def corners(grid: Grid) -> np.ndarray:
-    """LPS millimetres (8, 3) of the outermost voxel centres, in the order of their indices (z, y, x)."""
+    """Return the LPS positions (8, 3) in mm of the outermost voxel centres, in the order of their indices (z, y, x)."""
     index = np.indices((2, 2, 2)).reshape(3, -1)[::-1] * (np.array(grid.shape[::-1]) - 1)[:, None]
     return (grid.affine_lps @ np.vstack([index, np.ones(8)]))[:3].T

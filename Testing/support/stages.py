@@ -1,4 +1,4 @@
-"""Stages of recipes with the few settings that a test is about."""
+"""Stages of recipes that differ from a default in a few settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def slice_stage(
     step_mm: float = 2.5,
     **options: Any,
 ) -> Stage:
-    """A stage that sees whole slices; `options` are further fields of Stage."""
+    """Return a stage that processes whole slices. `options` are further fields of Stage."""
     fields = {"labels": ("infection",), "intensity": Intensity(window), "region": "whole", **options}
     return Stage(network, arguments or {}, slices=Slices(size, count, step_mm), **fields)
 
@@ -29,6 +29,6 @@ def patch_stage(
     patches: dict[str, Any] | None = None,
     **options: Any,
 ) -> Stage:
-    """A stage that sees patches of the whole scan; `patches` are further fields of Patches."""
+    """Return a stage that processes patches of the whole scan. `patches` are further fields of Patches."""
     fields = {"labels": ("infection",), "intensity": Intensity(window), "region": "whole", **options}
     return Stage(network, arguments or {}, patches=Patches(size, **(patches or {})), **fields)

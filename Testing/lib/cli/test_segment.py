@@ -15,7 +15,7 @@ import pytest
 import SimpleITK as sitk
 from matplotlib.figure import Figure
 from support.command_line import TIMEOUT, events, start
-from support.phantoms import UPPER, dice, phantom_on, turned_back_to_front
+from support.phantoms import UPPER, dice, flipped_oblique_grid, phantom_on
 
 import CovidSegLib
 from CovidSegLib import models, outputs, recipes
@@ -47,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("covidseg")
     ct = folder.joinpath(*[LONG] * 5, f"{NAMES[0]}^{NAMES[1]}_Größe.nii.gz")
     ct.parent.mkdir(parents=True)
-    sitk.WriteImage(phantom_on(turned_back_to_front()).volume.to_image(), str(ct))
+    sitk.WriteImage(phantom_on(flipped_oblique_grid()).volume.to_image(), str(ct))
     out = folder.joinpath("Ergebnisse für Ärzte", *[LONG] * 5)
     # With this variable oneDNN, which PyTorch uses, writes to standard output.
     process = start("segment", ct, "-o", out, "--progress", "json", env={"ONEDNN_VERBOSE": "1"})
@@ -86,11 +86,11 @@ def test_images_have_the_grid_of_the_ct(run: Run, name: str) -> None:
     assert written.GetSize() == ct.GetSize()
     for of in (sitk.Image.GetSpacing, sitk.Image.GetOrigin, sitk.Image.GetDirection):
         np.testing.assert_allclose(of(written), of(ct), atol=1e-4)
-    assert Grid.of_image(written).shape == turned_back_to_front().shape
+    assert Grid.of_image(written).shape == flipped_oblique_grid().shape
 
 
 def test_the_masks_agree_with_the_phantom(run: Run) -> None:
-    labels, phantom = array(run, "labels"), phantom_on(turned_back_to_front())
+    labels, phantom = array(run, "labels"), phantom_on(flipped_oblique_grid())
     assert set(np.unique(labels)) == {0, 1, 2, 3}
     assert dice(labels > 0, phantom.lungs > 0) > LUNGS_DICE
     for side in (1, 2):
