@@ -1,6 +1,6 @@
-"""Segment lungs and COVID-19 infection in chest CT, and measure, train and evaluate.
+"""Segment lungs and COVID-19 infection in chest CT, quantify the infection, and train and evaluate models.
 
-For research. Not for diagnosis. Arrays are (z, y, x); coordinates are LPS millimetres.
+Research software. Not for diagnosis. Arrays have the axes (z, y, x). Coordinates are LPS, in mm.
 
 Example:
     >>> import CovidSegLib as cs
@@ -15,9 +15,9 @@ import importlib
 
 __version__ = "0.1.0"
 
-#: The public names and the modules that define them. They are imported on first use, so that programs which need only a
-#: few of them, such as 3D Slicer, load neither torch nor VTK.
-_HOME = {
+#: The public names and the modules that define them. They are imported on first use, so that a program that needs only
+#: some of them, such as 3D Slicer, does not load torch or VTK.
+_MODULES = {
     "Grid": "volume",
     "Segmentation": "segmentation",
     "Volume": "volume",
@@ -30,13 +30,13 @@ _HOME = {
     "write_results": "outputs",
 }
 
-__all__ = [*_HOME, "__version__"]
+__all__ = [*_MODULES, "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-# What `__getattr__` in __init__.py finds, for type checkers and editors.
+# The names that `__getattr__` in __init__.py imports, for type checkers and editors.
 from .data import open_data as open_data
 from .models import find_model as find_model
 from .outputs import write_results as write_results

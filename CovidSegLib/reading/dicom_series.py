@@ -146,7 +146,7 @@ def choose_series(series: Sequence[Series], identifier: str | None = None) -> Se
 
 
 def _find_series(series: Sequence[Series], identifier: str) -> Series:
-    """Return the only CT series with this number, or whose UID ends like this."""
+    """Return the only CT series with this number, or with a UID that ends in the identifier."""
     matches = [item for item in series if str(item.header.number) == identifier]
     matches = matches or [item for item in series if identifier and item.header.series_uid.endswith(identifier)]
     if not matches:

@@ -25,7 +25,7 @@ PUBLIC = {
     "write_results",
 }
 PACKAGE = Path(cs.__file__).parent
-#: Packages that take long to load, or that must not be loaded into Slicer's process.
+#: Packages that are slow to load, or that must not be loaded into Slicer's process.
 HEAVY = ("torch", "monai", "SimpleITK", "vtkmodules", "matplotlib", "numpy", "scipy")
 
 
@@ -55,14 +55,14 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_volumes_and_models_load_no_torch() -> None:
-    """Slicer's process uses these, and must not load torch."""
+    """Slicer's process uses these and must not load torch."""
     script = "import sys, CovidSegLib as cs; cs.Volume, cs.Grid, cs.Segmentation, cs.find_model, cs.quantify; "
     script += "sys.exit(int('torch' in sys.modules))"
     assert subprocess.run([sys.executable, "-c", script], cwd=PACKAGE.parent).returncode == 0
 
 
 def test_from_a_file_to_results(tmp_path: Path) -> None:
-    """Everything that the front door offers, one after the other."""
+    """Use the public functions one after the other."""
     from support.phantoms import UPPER, phantom_on
 
     from CovidSegLib.outputs.writing import write_image

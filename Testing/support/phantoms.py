@@ -9,7 +9,7 @@ import numpy as np
 from CovidSegLib.phantom import Phantom, default_grid, make_phantom, oblique_grid
 from CovidSegLib.volume import Grid
 
-#: Thick slices, of which there are 31.
+#: 31 thick slices.
 COARSE = Grid((31, 163, 163), (2.2, 2.2, 10.0), default_grid().origin)
 #: The upper half of this grid, which ends in the middle of the lungs.
 UPPER = Grid((16, 163, 163), COARSE.spacing, (*COARSE.origin[:2], COARSE.origin[2] + 15 * COARSE.spacing[2]))
