@@ -1,0 +1,82 @@
+"""Writes the pages of the API reference from the package tree: one for each package and each module at the top.
+
+A new module appears by itself. The files go to `docs/api/packages`, which git ignores.
+"""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+LIBRARY = "CovidSegLib"
+INTRODUCTION = """Packages and modules
+====================
+
+Every public class and function, by package. Names that begin with an underscore are private. See :doc:`/design` for
+which package may import which.
+
+"""
+
+
+def module_names(folder: Path, prefix: str) -> list[str]:
+    """All public modules below a folder, those of subpackages directly after their package."""
+    names = []
+    for found in sorted(pkgutil.iter_modules([str(folder)]), key=lambda module: module.name):
+        if not found.name.startswith("_"):
+            names.append(f"{prefix}.{found.name}")
+            if found.ispkg:
+                names += module_names(folder / found.name, f"{prefix}.{found.name}")
+    return names
+
+
+def summary(root: Path, name: str) -> str:
+    """The first line of a module's docstring, read without importing the module."""
+    path = root.joinpath(*name.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+
+
+def heading(text: str, underline: str) -> str:
+    return f"{text}\n{underline * len(text)}\n"
+
+
+def page(names: list[str]) -> str:
+    """The page of a package, or of a module that stands alone: the first of `names`."""
+    first, *others = names
+    parts = [heading(first, "="), f".. automodule:: {first}\n"]
+    for name in others:
+        parts += [heading(name.removeprefix(f"{first}."), "-"), f".. automodule:: {name}\n"]
+    return "\n".join(parts)
+
+
+def index(root: Path, pages: dict[str, list[str]]) -> str:
+    """A table of all pages."""
+    rows = [f"   * - :doc:`{name} <{name}>`\n     - {summary(root, name)}\n" for name in pages]
+    table = ".. list-table::\n   :widths: 30 70\n\n" + "".join(rows)
+    tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {name}\n" for name in pages)
+    return f"{INTRODUCTION}{table}\n{tree}"
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write the pages that are new or different, and remove those of packages that no longer exist."""
+    root, folder = Path(app.srcdir).parent, Path(app.srcdir) / "api" / "packages"
+    names = module_names(root / LIBRARY, LIBRARY)
+    tops = [name for name in names if name.count(".") == 1]
+    pages = {top: [name for name in names if name == top or name.startswith(f"{top}.")] for top in tops}
+    texts = {f"{top}.rst": page(members) for top, members in pages.items()} | {"index.rst": index(root, pages)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in folder.glob("*.rst"):
+        if file.name not in texts:
+            file.unlink()
+    for name, text in texts.items():
+        file = folder / name
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            file.write_text(text, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("builder-inited", write_pages)
+    return {"parallel_read_safe": True}
