@@ -28,6 +28,7 @@ extensions = [
     "api_pages",
     "command_line",
     "layers",
+    "plain_docstrings",
     "repository_links",
 ]
 exclude_patterns = ["_build", "_extensions"]
@@ -35,6 +36,7 @@ exclude_patterns = ["_build", "_extensions"]
 # Pages are Markdown; headings down to the third level can be linked to, and figures may have captions.
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
+smartquotes = False  # it makes a dash of the hyphens of --option
 
 # The API reference. What a package only re-exports is documented in the module that defines it.
 autodoc_default_options = {"members": True, "member-order": "bysource", "ignore-module-all": True}
@@ -43,6 +45,7 @@ autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 88
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_use_rtype = False
 add_module_names = False
 toc_object_entries_show_parents = "hide"

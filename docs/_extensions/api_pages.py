@@ -56,7 +56,7 @@ def index(root: Path, pages: dict[str, list[str]]) -> str:
     """A table of all pages."""
     rows = [f"   * - :doc:`{name} <{name}>`\n     - {summary(root, name)}\n" for name in pages]
     table = ".. list-table::\n   :widths: 30 70\n\n" + "".join(rows)
-    tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {name}\n" for name in pages)
+    tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {name.removeprefix(f'{LIBRARY}.')} <{name}>\n" for name in pages)
     return f"{INTRODUCTION}{table}\n{tree}"
 
 
@@ -77,6 +77,13 @@ def write_pages(app: Sphinx) -> None:
             file.write_text(text, encoding="utf-8")
 
 
+def skip_other_libraries(app: Sphinx, kind: str, name: str, thing: object, skip: bool, options: object) -> bool | None:
+    """Skip what a module imports from another library; autodoc would look at it before it leaves it out."""
+    module = getattr(thing, "__module__", None)
+    return True if kind == "module" and isinstance(module, str) and not module.startswith(LIBRARY) else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", write_pages)
+    app.connect("autodoc-skip-member", skip_other_libraries)
     return {"parallel_read_safe": True}

@@ -7,6 +7,7 @@ its options. The build warns about commands that no page documents.
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Iterator
 from importlib import import_module
@@ -19,6 +20,8 @@ from sphinx.util.docutils import SphinxDirective
 
 log = logging.getLogger(__name__)
 PROGRAM = "covidseg"
+#: An option within a help text that is not marked as code.
+OPTION = re.compile(r"(?<![\w`-])--[a-z][a-z-]*(?![^`]*`)")
 
 
 def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[str, argparse.ArgumentParser]]:
@@ -51,7 +54,7 @@ def describe(words: str, parser: argparse.ArgumentParser) -> str:
     for action in parser._actions:
         if action.help == argparse.SUPPRESS or isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
             continue
-        text = formatter._expand_help(action) if action.help else ""
+        text = OPTION.sub(r"`\g<0>`", formatter._expand_help(action)) if action.help else ""
         parts.append(f"````{{option}} {signature(action)}\n{text}\n````")
     return "\n\n".join(parts)
 
@@ -60,7 +63,7 @@ def signature(action: argparse.Action) -> str:
     """An option with its value, as `-o OUT, --output OUT`; an argument by its name."""
     formatter = argparse.HelpFormatter(prog=PROGRAM)
     if not action.option_strings:
-        return formatter._format_args(action, formatter._get_default_metavar_for_positional(action))
+        return action.metavar if isinstance(action.metavar, str) else action.dest.upper()
     value = formatter._format_args(action, formatter._get_default_metavar_for_optional(action)) if action.nargs != 0 else ""
     return ", ".join(f"{option} {value}".strip() for option in action.option_strings)
 
@@ -101,7 +104,7 @@ def warn_about_missing(app: Sphinx, env: BuildEnvironment) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_config_value("covidseg_parser", "CovidSegLib.cli:_parser", "env", str)
+    app.add_config_value("covidseg_parser", "CovidSegLib.cli.main:_parser", "env", str)
     app.add_directive("covidseg-command", CommandDirective)
     app.connect("env-purge-doc", forget_page)
     app.connect("env-check-consistency", warn_about_missing)

@@ -1,0 +1,32 @@
+"""Reads docstrings as the plain text that they are: `name` is code, and a star or a bar stands for itself.
+
+Without this, Sphinx takes `*spatial` for the start of emphasis and `|a - b|` for a substitution.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sphinx.application import Sphinx
+
+#: Code in single or double backticks that no role precedes, or a character with a meaning in reStructuredText.
+MARKUP = re.compile(r"(?<![:`\w])(`{1,2})(?!`)(.+?)\1(?!`)|([*|\\]|(?<=\w)_(?!\w))")
+
+
+def plain(line: str) -> str:
+    """A line of prose as reStructuredText."""
+    return MARKUP.sub(lambda match: f"``{match[2]}``" if match[2] else f"\\{match[3]}", line)
+
+
+def process(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
+    """Rewrite a docstring in place; examples, which run from >>> to an empty line, stay as they are."""
+    is_example = False
+    for number, line in enumerate(lines):
+        is_example = bool(line.strip()) and (is_example or line.lstrip().startswith(">>>"))
+        if not is_example:
+            lines[number] = plain(line)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("autodoc-process-docstring", process, priority=400)  # before napoleon, which writes markup
+    return {"parallel_read_safe": True}
