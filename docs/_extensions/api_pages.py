@@ -1,6 +1,6 @@
-"""Writes the pages of the API reference from the package tree: one for each package and each module at the top.
+"""Write the pages of the API reference from the package tree: one for each package and each top-level module.
 
-A new module appears by itself. The files go to `docs/api/packages`, which git ignores.
+New modules appear by themselves. The files are written to `docs/api/packages`, which git ignores.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ which package may import which.
 
 
 def module_names(folder: Path, prefix: str) -> list[str]:
-    """All public modules below a folder, those of subpackages directly after their package."""
+    """Return the public modules below a folder, those of a subpackage directly after it."""
     names = []
     for found in sorted(pkgutil.iter_modules([str(folder)]), key=lambda module: module.name):
         if not found.name.startswith("_"):
@@ -33,7 +33,7 @@ def module_names(folder: Path, prefix: str) -> list[str]:
 
 
 def summary(root: Path, name: str) -> str:
-    """The first line of a module's docstring, read without importing the module."""
+    """Return the first line of a module's docstring, without importing the module."""
     path = root.joinpath(*name.split("."))
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     return (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
@@ -44,7 +44,7 @@ def heading(text: str, underline: str) -> str:
 
 
 def page(names: list[str]) -> str:
-    """The page of a package, or of a module that stands alone: the first of `names`."""
+    """Return the page of a package or a top-level module, which is the first of `names`."""
     first, *others = names
     parts = [heading(first, "="), f".. automodule:: {first}\n"]
     for name in others:
@@ -53,15 +53,16 @@ def page(names: list[str]) -> str:
 
 
 def index(root: Path, pages: dict[str, list[str]]) -> str:
-    """A table of all pages."""
+    """Return the page that lists all packages and modules."""
     rows = [f"   * - :doc:`{name} <{name}>`\n     - {summary(root, name)}\n" for name in pages]
     table = ".. list-table::\n   :widths: 30 70\n\n" + "".join(rows)
-    tree = ".. toctree::\n   :hidden:\n\n" + "".join(f"   {name.removeprefix(f'{LIBRARY}.')} <{name}>\n" for name in pages)
+    entries = "".join(f"   {name.removeprefix(f'{LIBRARY}.')} <{name}>\n" for name in pages)
+    tree = f".. toctree::\n   :hidden:\n\n{entries}"
     return f"{INTRODUCTION}{table}\n{tree}"
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write the pages that are new or different, and remove those of packages that no longer exist."""
+    """Write pages that are new or have changed, and remove those of packages that no longer exist."""
     root, folder = Path(app.srcdir).parent, Path(app.srcdir) / "api" / "packages"
     names = module_names(root / LIBRARY, LIBRARY)
     tops = [name for name in names if name.count(".") == 1]
@@ -78,7 +79,7 @@ def write_pages(app: Sphinx) -> None:
 
 
 def skip_other_libraries(app: Sphinx, kind: str, name: str, thing: object, skip: bool, options: object) -> bool | None:
-    """Skip what a module imports from another library; autodoc would look at it before it leaves it out."""
+    """Skip members from other libraries, whose signatures autodoc would format before it excludes them."""
     module = getattr(thing, "__module__", None)
     return True if kind == "module" and isinstance(module, str) and not module.startswith(LIBRARY) else None
 

@@ -1,7 +1,7 @@
-"""Documents the commands of `covidseg` from their argument parsers, so that pages and program cannot differ.
+"""Document the commands of `covidseg` from their argument parsers, so that pages and program cannot differ.
 
-The directive `covidseg-command` takes the words of a command, such as `data split`, and shows its usage, its arguments and
-its options. The build warns about commands that no page documents.
+The directive `covidseg-command` takes the words of a command, such as `data split`, and shows its usage, its arguments
+and its options. The build warns about commands that no page documents.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ PROGRAM = "covidseg"
 OPTION = re.compile(r"(?<![\w`-])--[a-z][a-z-]*(?![^`]*`)")
 
 
-def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Every command with its parser, those with actions of their own before these actions."""
+Commands = Iterator[tuple[str, argparse.ArgumentParser]]
+
+
+def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> Commands:
+    """Yield every command with its parser, a group of commands before its members."""
     if words:
         yield " ".join(words), parser
     for action in parser._actions:  # argparse has no public way to list subcommands
@@ -35,18 +38,18 @@ def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> It
 
 
 def command_parsers(factory: str) -> dict[str, argparse.ArgumentParser]:
-    """The parsers of all commands; `factory` is `module:function` of the function that makes the program's parser."""
+    """Return the parsers of all commands; `factory` is `module:function` of what creates the program's parser."""
     module, _, function = factory.partition(":")
     return dict(commands(getattr(import_module(module), function)()))
 
 
 def is_group(parser: argparse.ArgumentParser) -> bool:
-    """Whether the command only holds other commands."""
+    """Whether the command only groups other commands."""
     return any(isinstance(action, argparse._SubParsersAction) for action in parser._actions)
 
 
 def describe(words: str, parser: argparse.ArgumentParser) -> str:
-    """A command as MyST text: usage, arguments and options."""
+    """Return usage, arguments and options of a command as MyST text."""
     formatter = argparse.HelpFormatter(prog=parser.prog, width=88)
     formatter.add_usage(parser.usage, parser._actions, parser._mutually_exclusive_groups)
     usage = formatter.format_help().strip().removeprefix("usage: ")
@@ -60,11 +63,12 @@ def describe(words: str, parser: argparse.ArgumentParser) -> str:
 
 
 def signature(action: argparse.Action) -> str:
-    """An option with its value, as `-o OUT, --output OUT`; an argument by its name."""
+    """Return an option with its value, such as `-o OUT, --output OUT`, or the name of an argument."""
     formatter = argparse.HelpFormatter(prog=PROGRAM)
     if not action.option_strings:
         return action.metavar if isinstance(action.metavar, str) else action.dest.upper()
-    value = formatter._format_args(action, formatter._get_default_metavar_for_optional(action)) if action.nargs != 0 else ""
+    metavar = formatter._get_default_metavar_for_optional(action)
+    value = "" if action.nargs == 0 else formatter._format_args(action, metavar)
     return ", ".join(f"{option} {value}".strip() for option in action.option_strings)
 
 
@@ -84,7 +88,7 @@ class CommandDirective(SphinxDirective):
 
 
 def documented(env: BuildEnvironment) -> dict[str, str]:
-    """The commands that pages document, each with its page."""
+    """Return the documented commands, each with its page."""
     if not hasattr(env, "covidseg_commands"):
         env.covidseg_commands = {}
     return env.covidseg_commands

@@ -1,4 +1,4 @@
-"""Draws the layers of the library from the contract in pyproject.toml that CI checks."""
+"""Draw the layers of the library from the contract in pyproject.toml that CI checks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 
 
 def layers(pyproject: Path) -> list[list[str]]:
-    """The layers from top to bottom, each a list of siblings, from the contract of type "layers".
+    """Return the layers from top to bottom, each a list of siblings, from the contract of type "layers".
 
     Raises:
         LookupError: There is no such contract.
@@ -35,10 +35,7 @@ class LayersDirective(SphinxDirective):
             rows = layers(pyproject)
         except LookupError as error:
             raise self.error(str(error)) from error
-        boxes = "\n".join(
-            "<div>" + "".join(f"<code>{html.escape(name.removeprefix('CovidSegLib.'))}</code>" for name in row) + "</div>"
-            for row in rows
-        )
+        boxes = "\n".join(f"<div>{''.join(f'<code>{html.escape(name)}</code>' for name in row)}</div>" for row in rows)
         label = "The layers of CovidSegLib, the highest at the top"
         return [nodes.raw("", f'<div class="layers" role="img" aria-label="{label}">\n{boxes}\n</div>', format="html")]
 

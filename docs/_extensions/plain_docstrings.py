@@ -1,6 +1,6 @@
-"""Reads docstrings as the plain text that they are: `name` is code, and a star or a bar stands for itself.
+"""Read docstrings as plain text: `name` is code, and asterisks, bars and backslashes are literal.
 
-Without this, Sphinx takes `*spatial` for the start of emphasis and `|a - b|` for a substitution.
+Without this, Sphinx reads `*spatial` as the start of emphasis and `|a - b|` as a substitution.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ MARKUP = re.compile(r"(?<![:`\w])(`{1,2})(?!`)(.+?)\1(?!`)|([*|\\]|(?<=\w)_(?!\w
 
 
 def plain(line: str) -> str:
-    """A line of prose as reStructuredText."""
+    """Return a line of prose as reStructuredText."""
     return MARKUP.sub(lambda match: f"``{match[2]}``" if match[2] else f"\\{match[3]}", line)
 
 
 def process(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-    """Rewrite a docstring in place; examples, which run from >>> to an empty line, stay as they are."""
+    """Rewrite a docstring in place, except for examples, which run from >>> to an empty line."""
     is_example = False
     for number, line in enumerate(lines):
         is_example = bool(line.strip()) and (is_example or line.lstrip().startswith(">>>"))

@@ -1,4 +1,4 @@
-"""Turns links from pages to source files, which work in a checkout, into links to the repository."""
+"""Turn links from pages to source files, which work in a checkout, into links to the repository on GitHub."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LINK = re.compile(r"(?<!!)(\[[^\]]*\])\(\.\./(?!Resources/Screenshots)([\w./-]+)
 
 
 def link_to_repository(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Rewrite the links of a page as it is read; a path that does not exist stays, and MyST warns about it."""
+    """Rewrite the links of a page. A path that does not exist stays, so that MyST warns about it."""
     root = Path(app.srcdir).parent
 
     def link(match: re.Match[str]) -> str:
