@@ -36,7 +36,7 @@ exclude_patterns = ["_build", "_extensions"]
 # Pages are Markdown; headings down to the third level can be linked to, and figures may have captions.
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
-smartquotes = False  # it makes a dash of the hyphens of --option
+smartquotes_action = "D"  # dashes only
 
 # The API reference. What a package only re-exports is documented in the module that defines it.
 autodoc_default_options = {"members": True, "member-order": "bysource", "ignore-module-all": True}

@@ -9,6 +9,7 @@ import ast
 import pkgutil
 from pathlib import Path
 
+from plain_docstrings import plain
 from sphinx.application import Sphinx
 
 LIBRARY = "CovidSegLib"
@@ -54,7 +55,7 @@ def page(names: list[str]) -> str:
 
 def index(root: Path, pages: dict[str, list[str]]) -> str:
     """Return the page that lists all packages and modules."""
-    rows = [f"   * - :doc:`{name} <{name}>`\n     - {summary(root, name)}\n" for name in pages]
+    rows = [f"   * - :doc:`{name} <{name}>`\n     - {plain(summary(root, name))}\n" for name in pages]
     table = ".. list-table::\n   :widths: 30 70\n\n" + "".join(rows)
     entries = "".join(f"   {name.removeprefix(f'{LIBRARY}.')} <{name}>\n" for name in pages)
     tree = f".. toctree::\n   :hidden:\n\n{entries}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from sphinx.application import Sphinx
+from sphinx.domains.python._object import PyObject
 
 #: Code in single or double backticks that no role precedes, or a character with a meaning in reStructuredText.
 MARKUP = re.compile(r"(?<![:`\w])(`{1,2})(?!`)(.+?)\1(?!`)|([*|\\]|(?<=\w)_(?!\w))")
@@ -27,6 +28,17 @@ def process(app: Sphinx, kind: str, name: str, thing: object, options: object, l
             lines[number] = plain(line)
 
 
+def readable(
+    app: Sphinx, kind: str, name: str, thing: object, options: object, signature: str | None, returns: str | None
+) -> tuple[str | None, str | None]:
+    """Write `...` for the default of a dataclass field that a factory makes, which Sphinx could not parse."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as docstrings have it
+    app.connect("autodoc-process-signature", readable)
     app.connect("autodoc-process-docstring", process, priority=400)  # before napoleon, which writes markup
     return {"parallel_read_safe": True}
