@@ -26,6 +26,17 @@ def process(app: Sphinx, kind: str, name: str, thing: object, options: object, l
         is_example = bool(line.strip()) and (is_example or line.lstrip().startswith(">>>"))
         if not is_example:
             lines[number] = plain(line)
+    keep_colons(kind, lines)
+
+
+def keep_colons(kind: str, lines: list[str]) -> None:
+    """Keep napoleon from taking the text before the first colon for a type. Types are annotations here."""
+    if kind in ("attribute", "data", "property") and ":" in lines[0]:
+        lines[0] = f": {lines[0]}"
+    for number, line in enumerate(lines[:-1]):
+        if line.strip() in ("Returns:", "Yields:") and ":" in lines[number + 1]:
+            text = lines[number + 1].lstrip()
+            lines[number + 1] = f"{lines[number + 1][: -len(text)]}: {text}"
 
 
 def readable(
