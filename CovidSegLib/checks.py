@@ -54,6 +54,11 @@ def check_geometry(grid: Grid) -> None:
             f"The voxel size of {text} mm in the file's header cannot be right. Export the CT again from the original."
         )
     axes = np.reshape(grid.direction, (3, 3))
+    if not (np.isfinite(axes).all() and np.isfinite(grid.origin).all()):
+        raise InputError(
+            "The position or orientation in the header is not a number (NaN or infinite). Export the CT again from the "
+            "original."
+        )
     if not np.allclose(axes.T @ axes, np.eye(3), rtol=0, atol=RIGHT_ANGLE_TOLERANCE):
         raise InputError(
             "The image's axes are not at right angles (sheared, as by a gantry tilt). "

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from ..checks import AIR_BELOW_HU, SOFT_TISSUE_HU, grey_value_of_white
 from ..errors import InputError
 from ..preprocessing import AxialView
 from ..reading.hounsfield import as_hounsfield
-from ..reading.image_file import FILE_KINDS, quiet_itk
-from ..reading.integrity import check_file
+from ..reading.image_file import image_extension, quiet_itk, read_stored_image
 from ..volume import MAX_HU, AxialScan, Grid, Volume
 from .case import Case
 from .entry import Entry, Labels
@@ -76,13 +74,11 @@ def read_image(file: Path) -> Volume:
     """
     if not file.is_file():
         raise InputError(f'"{file}" is missing. Put it there, or remove the other files of its scan.')
-    kind, image_io = next((kind for ending, kind in FILE_KINDS.items() if file.name.lower().endswith(ending)), ("", ""))
-    if not kind:
+    if image_extension(file) is None:
         raise InputError(f'"{file}" is not an image in a known format. Save it as .nii.gz.')
     try:
-        check_file(file, kind)
         with quiet_itk():
-            image = sitk.ReadImage(str(file), imageIO=image_io)
+            image = read_stored_image(file)
     except InputError as error:
         raise InputError(f"{file.parent.name}: {error}") from error
     except (OSError, RuntimeError) as error:

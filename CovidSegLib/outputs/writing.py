@@ -15,7 +15,7 @@ from vtkmodules.vtkCommonMisc import vtkErrorCode
 from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 
 from ..errors import InputError
-from ..reading.integrity import check_file
+from ..reading.image_file import check_image_file
 
 INCOMPLETE = "not written completely"
 
@@ -36,7 +36,7 @@ def write_image(path: Path, image: sitk.Image) -> None:
     writer.SetCompressionLevel(1)
     try:
         writer.Execute(image)
-        check_file(path, "NIfTI" if path.name.endswith(".nii.gz") else "NRRD")
+        check_image_file(path)
     except (RuntimeError, InputError) as error:
         # SimpleITK does not report the reason. The folder is writable, so the disk must be full.
         raise OSError(errno.ENOSPC, INCOMPLETE, str(path)) from error

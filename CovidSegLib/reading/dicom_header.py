@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import os
 import struct
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +15,26 @@ from typing import Any, BinaryIO
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, CTImageStorage, EnhancedCTImageStorage, ImplicitVRLittleEndian
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
+    ImplicitVRLittleEndian,
+)
 
 from ..errors import InputError
 
 CT_SOP_CLASSES = (CTImageStorage, EnhancedCTImageStorage)
+#: Scanners use slopes near 1 and intercepts near -1024. Values beyond these are damaged, or bombs for what uses them.
+SLOPES, MOST_INTERCEPT = (1e-4, 1e4), 1e5
+#: A deflated file holds one slice, or the frames of an enhanced CT. One that inflates to more is not a CT.
+MOST_INFLATED_BYTES = 1 << 30
+#: File headers are shorter, and name the transfer syntax.
+FILE_HEADER_BYTES = 2048
+#: Longer texts are not shown.
+LONGEST_TEXT = 64
 _TAGS = [
     "SOPClassUID",
     "SOPInstanceUID",
@@ -32,6 +50,8 @@ _TAGS = [
     "RescaleType",
     "LossyImageCompression",
     "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "BitsAllocated",
     "Rows",
     "Columns",
     "PixelSpacing",
@@ -60,6 +80,7 @@ class SliceHeader:
         orientation: LPS cosines of the row direction, then of the column direction. None if not stated.
         tilt: Gantry tilt in degrees.
         rescale: Slope and intercept from stored values to HU. None if not stated.
+        inverted: Whether low values are to be displayed bright (MONOCHROME1). This does not change the HU.
     """
 
     path: Path
@@ -71,6 +92,7 @@ class SliceHeader:
     orientation: tuple[float, ...] | None
     tilt: float
     rescale: tuple[float, float] | None
+    inverted: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,6 +131,12 @@ class SeriesHeader:
     colour: bool = field(compare=False)
     lossy: bool = field(compare=False)
 
+    @property
+    def is_ct(self) -> bool:
+        """Whether the series is a CT. Anonymised files may lack the SOP class, but not the image type of a CT."""
+        original = {"ORIGINAL", "PRIMARY", "AXIAL"} <= set(self.image_type)
+        return self.modality == "CT" and (self.sop_class in CT_SOP_CLASSES or (not self.sop_class and original))
+
 
 def read_header(path: Path) -> tuple[SeriesHeader, tuple[SliceHeader, ...]] | None:
     """Read the header of a file.
@@ -129,17 +157,23 @@ def read_header(path: Path) -> tuple[SeriesHeader, tuple[SliceHeader, ...]] | No
             start = file.read(132)
             if _looks_like_dicom(start):
                 file.seek(0)
+                if DeflatedExplicitVRLittleEndian.encode() in file.read(FILE_HEADER_BYTES):
+                    _check_inflated_size(path)
+                file.seek(0)
                 data = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
                 series = _series_header(data)
                 slices = _slice_headers(data, path) if "Rows" in data else ()
-                complete = series.sop_class not in CT_SOP_CLASSES or (bool(slices) and _has_all_pixels(file, data))
+                complete = not series.is_ct or (bool(slices) and _pixels_are_complete(file, data))
+    except (InputError, MemoryError):
+        raise
     except PermissionError:
         raise InputError(
             f'You do not have permission to read "{path.name}". Ask for permission, or copy the file elsewhere.'
         ) from None
     except OSError:
         complete = False
-    except (struct.error, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError, NotImplementedError):
+    except Exception:  # pydicom raises errors of many kinds for damaged files
+        logging.getLogger(__name__).debug("a DICOM header cannot be read", exc_info=True)
         series = None
     if series and series.series_uid and complete:
         return series, slices
@@ -160,19 +194,50 @@ def _claims_to_be_dicom(path: Path, start: bytes) -> bool:
     return start[128:132] == b"DICM" or extension in (".dcm", ".ima") or blank
 
 
-def _has_all_pixels(file: BinaryIO, data: Dataset) -> bool:
-    """Whether the pixels are complete. The file position is at their start, where reading `data` stopped.
+def _check_inflated_size(path: Path) -> None:
+    """Check how much a deflated file inflates to, before pydicom inflates all of it into memory.
 
-    GDCM detects truncated pixels too, but takes seconds for each file with compressed pixels.
+    Raises:
+        InputError: It is far more than the files of a CT hold.
     """
-    if _transfer_syntax(data).is_deflated:  # has been read to its end
-        return True
+    meta = read_file_meta_info(path)
+    # After the preamble and signature, the group length (an element of 12 bytes) counts the rest of the file header.
+    start = 132 + 12 + int(meta.FileMetaInformationGroupLength)
+    stream, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    with path.open("rb") as file:
+        file.seek(start)
+        while packed := file.read(1 << 16):
+            while packed:
+                size += len(stream.decompress(packed, 1 << 20))
+                packed = stream.unconsumed_tail
+                if size > MOST_INFLATED_BYTES:
+                    raise InputError(f'"{path.name}" inflates to more data than a CT file holds. Check the file.')
+
+
+def _pixels_are_complete(file: BinaryIO, data: Dataset) -> bool:
+    """Whether the pixels are as many as the header says. The file is at their start, where reading `data` stopped.
+
+    GDCM fills what is missing with whatever is in memory. It detects truncated compressed pixels, but takes seconds for
+    each file.
+    """
+    bits = (
+        int(data.Rows)
+        * int(data.Columns)
+        * int(data.get("SamplesPerPixel") or 1)
+        * int(data.get("BitsAllocated") or 16)
+    )
+    size = bits // 8 * int(data.get("NumberOfFrames") or 1)
+    if _transfer_syntax(data).is_deflated:
+        file.seek(0)
+        pixels = pydicom.dcmread(file, specific_tags=["PixelData"], force=True).get("PixelData")
+        return pixels is not None and len(pixels) in (size, size + size % 2)
     implicit, little_endian = data.original_encoding
     order = "<" if little_endian else ">"
     file.seek(4 if implicit else 8, os.SEEK_CUR)
     (length,) = struct.unpack(order + "I", file.read(4))
     if length != 0xFFFFFFFF:
-        return file.tell() + length <= os.fstat(file.fileno()).st_size
+        # Values have an even length: an odd number of bytes is followed by one more.
+        return length in (size, size + size % 2) and file.tell() + length <= os.fstat(file.fileno()).st_size
     while True:  # fragments of compressed pixels, up to the delimiter
         group, element, length = struct.unpack(order + "HHI", file.read(8))
         if (group, element) != (0xFFFE, 0xE000):
@@ -191,10 +256,10 @@ def _series_header(data: Dataset) -> SeriesHeader:
         sop_class=str(data.get("SOPClassUID") or ""),
         modality=_text(data, "Modality").upper(),
         image_type=tuple(_text(data, "ImageType").upper().split(" / ")),
-        number=int(data.SeriesNumber) if data.get("SeriesNumber") is not None else None,
+        number=_whole_number(data, "SeriesNumber"),
         description=_text(data, "SeriesDescription"),
         kernel=_text(data, "ConvolutionKernel"),
-        thickness=float(data.SliceThickness) if data.get("SliceThickness") is not None else None,
+        thickness=_finite_number(data, "SliceThickness"),
         manufacturer=_text(data, "Manufacturer"),
         model=_text(data, "ManufacturerModelName"),
         rescale_type=_text(data, "RescaleType").upper(),
@@ -224,6 +289,8 @@ def _slice_header(sources: list[Dataset], path: Path, frame: int, data: Dataset)
     spacing = _numbers(sources, "PixelSpacing", 2)
     slope, intercept = _numbers(sources, "RescaleSlope", 1), _numbers(sources, "RescaleIntercept", 1)
     tilt = _numbers(sources, "GantryDetectorTilt", 1)
+    rescale = (slope[0], intercept[0]) if slope and intercept else None
+    _check_rescale(rescale, path)
     return SliceHeader(
         path,
         frame,
@@ -233,8 +300,35 @@ def _slice_header(sources: list[Dataset], path: Path, frame: int, data: Dataset)
         _numbers(sources, "ImagePositionPatient", 3),
         _numbers(sources, "ImageOrientationPatient", 6),
         tilt[0] if tilt else 0.0,
-        (slope[0], intercept[0]) if slope and intercept else None,
+        rescale,
+        _text(data, "PhotometricInterpretation").upper() == "MONOCHROME1",
     )
+
+
+def _check_rescale(rescale: tuple[float, float] | None, path: Path) -> None:
+    """Check that slope and intercept can be those of a CT. GDCM ignores the rescaling if they are not numbers."""
+    if rescale is None:
+        return
+    slope, intercept = rescale
+    if not (SLOPES[0] <= abs(slope) <= SLOPES[1] and abs(intercept) <= MOST_INTERCEPT):  # also if NaN
+        raise InputError(
+            f'The rescaling to HU in "{path.name}" (slope {slope:g}, intercept {intercept:g}) cannot be right. '
+            "Export the series again."
+        )
+
+
+def _finite_number(data: Dataset, keyword: str) -> float | None:
+    """Return the value of an element that is for information only, or None if it is not a number."""
+    try:
+        number = float(data.get(keyword))
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _whole_number(data: Dataset, keyword: str) -> int | None:
+    number = _finite_number(data, keyword)
+    return None if number is None else int(number)
 
 
 def _numbers(sources: list[Dataset], keyword: str, count: int) -> tuple[float, ...] | None:
@@ -252,4 +346,6 @@ def _text(data: Dataset, keyword: str) -> str:
     value = data.get(keyword)
     if value is None:
         return ""
-    return " / ".join(map(str, value)) if not isinstance(value, str) else value.strip()
+    text = " / ".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+    # Control characters could change what a terminal shows.
+    return "".join(character for character in text.strip() if character.isprintable())[:LONGEST_TEXT]

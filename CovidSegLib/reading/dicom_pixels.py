@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import SimpleITK as sitk
 from pydicom.uid import (
     JPEG2000,
@@ -25,6 +27,8 @@ from ..errors import InputError
 from ..volume import Grid
 from .dicom_header import SliceHeader
 from .hounsfield import as_hounsfield
+from .native_output import captured_native_output
+from .private_folder import is_portable, link_or_copy, private_folder
 
 #: Compressed transfer syntaxes that GDCM decodes.
 _DECODED = (
@@ -39,6 +43,10 @@ _DECODED = (
     JPEG2000Lossless,
     JPEG2000,
 )
+
+
+#: What the JPEG decoders inside GDCM print about damaged data, before they return what they could make of it.
+_CORRUPT = re.compile(r"corrupt|premature end", re.IGNORECASE)
 
 
 def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID) -> np.ndarray:
@@ -73,7 +81,7 @@ def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID)
                 f'The frames of "{path.name}" have different rescaling to HU, which cannot be read. '
                 "Export the CT with one file per slice."
             )
-        frames = _read_frames(path)
+        frames = _read_frames(path, inverted=slices[indices[0]].inverted)
         if frames.shape != (len(indices), *grid.shape[1:]):
             raise _damaged(path)
         for index in indices:
@@ -81,15 +89,38 @@ def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID)
     return array
 
 
-def _read_frames(path: Path) -> np.ndarray:
+def _read_frames(path: Path, *, inverted: bool) -> np.ndarray:
     """Return the frames of a file in the order in which they are stored, (frame, y, x), rescaled to HU."""
+    if not inverted and is_portable(path):
+        return _decode(path, path)
+    with private_folder() as folder:
+        file = folder / "slice.dcm"
+        if inverted:
+            _write_not_inverted(path, file)
+        else:
+            link_or_copy(path, file)
+        return _decode(file, path)
+
+
+def _write_not_inverted(path: Path, copy: Path) -> None:
+    """Copy a file, but not its wish to be displayed with low values bright, by which GDCM would invert the values."""
+    data = pydicom.dcmread(path, force=True)
+    data.PhotometricInterpretation = "MONOCHROME2"
+    data.save_as(copy)
+
+
+def _decode(file: Path, original: Path) -> np.ndarray:
     reader = sitk.ImageFileReader()
     reader.SetImageIO("GDCMImageIO")
-    reader.SetFileName(str(path))
+    reader.SetFileName(str(file))
     try:
-        return sitk.GetArrayFromImage(reader.Execute())
+        with captured_native_output() as output:
+            frames = sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError:
-        raise _damaged(path) from None
+        raise _damaged(original) from None
+    if _CORRUPT.search(output.text):
+        raise _damaged(original)
+    return frames
 
 
 def _damaged(path: Path) -> InputError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,11 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
-from .dicom_header import CT_SOP_CLASSES, SeriesHeader, SliceHeader, read_header
+from .dicom_header import SeriesHeader, SliceHeader, read_header
 
 #: A chest CT has at least this many slices over this length. Bolus tracking and planning slices have fewer.
 CHEST_SLICES, CHEST_MM = 10, 100.0
+#: A shorter end of a UID is not accepted: a mistyped series number could select another series.
+SHORTEST_UID_END = 8
 _REFORMATTED = {"MPR", "PROJECTION IMAGE", "MIP", "MINIP"}
+#: Rescale types of Hounsfield units, as scanners spell them. US (unspecified) and no type at all are common too.
+_HOUNSFIELD = re.compile(r"(HU|US|HOUND?SFIELD([ _-]?UNITS?)?)?$")
 _MODALITIES = {
     "MR": "MR images",
     "PT": "PET images",
@@ -51,13 +56,15 @@ class Series:
     def unusable_content(self) -> str | None:
         """What the series contains instead of a CT, as a noun phrase; None if it contains CT slices."""
         header = self.header
+        if not header.modality:
+            return "data without a stated modality, which may not be a CT"
         if header.modality != "CT":
             return _MODALITIES.get(header.modality, f"data of another kind ({header.modality})") + " and no CT"
         if "LOCALIZER" in header.image_type:
             return "only the localizer (scout view) of a CT"
-        if header.sop_class not in CT_SOP_CLASSES or header.colour:
+        if not header.is_ct or header.colour:
             return "screenshots (secondary capture) of a CT, which have lost their Hounsfield units"
-        if header.rescale_type not in ("", "HU", "US"):  # US: unspecified
+        if not _HOUNSFIELD.match(header.rescale_type):
             return f"CT values that are not Hounsfield units but {header.rescale_type}"
         return None
 
@@ -124,7 +131,8 @@ def choose_series(series: Sequence[Series], identifier: str | None = None) -> Se
 
     Args:
         series: All series of a folder, at least one.
-        identifier: A series number, or a series UID or the end of one. If None, the chest CT is chosen.
+        identifier: A series number, or a series UID, or at least its last `SHORTEST_UID_END` characters. If None, the
+            chest CT is chosen.
 
     Raises:
         InputError: No series fits, or several do. The message lists them, so that the user can choose.
@@ -148,7 +156,8 @@ def choose_series(series: Sequence[Series], identifier: str | None = None) -> Se
 def _find_series(series: Sequence[Series], identifier: str) -> Series:
     """Return the only CT series with this number, or with a UID that ends in the identifier."""
     matches = [item for item in series if str(item.header.number) == identifier]
-    matches = matches or [item for item in series if identifier and item.header.series_uid.endswith(identifier)]
+    if not matches and len(identifier) >= SHORTEST_UID_END:
+        matches = [item for item in series if item.header.series_uid.endswith(identifier)]
     if not matches:
         raise InputError(f'There is no series "{identifier}". Choose one of these with --series:\n{_listing(series)}')
     matches = [item for item in matches if not item.unusable_content] or matches
@@ -163,7 +172,7 @@ def _find_series(series: Sequence[Series], identifier: str) -> Series:
 def _listing(series: Sequence[Series]) -> str:
     """List series, one per line, each with enough of its UID to tell it from the others."""
     uids = {item.header.series_uid for item in series}
-    length = 8
+    length = SHORTEST_UID_END
     while len({uid[-length:] for uid in uids}) < len(uids):
         length += 1
     lines = []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gzip
+import struct
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +14,17 @@ import SimpleITK as sitk
 
 from ..checks import check_geometry
 from ..errors import InputError
-from ..volume import Grid, Volume
-from .integrity import check_file
+from ..volume import Grid, GridSpacing, Volume
+from .image_headers import (
+    DamagedHeader,
+    ImageHeader,
+    read_metaimage_header,
+    read_nifti_header,
+    read_nrrd_header,
+)
+from .native_output import captured_native_output
+from .private_folder import link_or_copy, private_folder
+from .voxel_data import check_voxel_data
 
 
 class FileKind(NamedTuple):
@@ -21,15 +33,17 @@ class FileKind(NamedTuple):
     Attributes:
         name: Its name, as in messages and in `Volume.source`.
         image_io: The ITK class that reads it.
+        read_header: Reads and checks its header.
     """
 
     name: str
     image_io: str
+    read_header: Callable[[Path], ImageHeader]
 
 
-NIFTI = FileKind("NIfTI", "NiftiImageIO")
-NRRD = FileKind("NRRD", "NrrdImageIO")
-META_IMAGE = FileKind("MetaImage", "MetaImageIO")
+NIFTI = FileKind("NIfTI", "NiftiImageIO", read_nifti_header)
+NRRD = FileKind("NRRD", "NrrdImageIO", read_nrrd_header)
+META_IMAGE = FileKind("MetaImage", "MetaImageIO", read_metaimage_header)
 #: Kinds of image files by file name extension in lower case.
 FILE_KINDS = {
     ".nii": NIFTI,
@@ -41,39 +55,106 @@ FILE_KINDS = {
 }
 
 
-def read_image_file(path: Path, kind: FileKind) -> Volume:
+def image_extension(path: Path) -> str | None:
+    """Return the extension of an image file, one of `FILE_KINDS`, or None for any other file."""
+    name = path.name.lower()
+    return next((extension for extension in FILE_KINDS if name.endswith(extension)), None)
+
+
+def read_image_file(path: Path) -> Volume:
     """Read a three-dimensional image with one value per voxel.
+
+    Args:
+        path: A file with one of the extensions in `FILE_KINDS`.
 
     Returns:
         The stored values with the file's own scaling applied (z, y, x), on the grid that the file states.
 
     Raises:
-        InputError: The file is damaged, incomplete, or not a three-dimensional image on a rectangular grid.
+        InputError: The file is damaged or incomplete, its header lacks or contradicts what a CT needs, or it is not a
+            three-dimensional image on a rectangular grid.
         OSError: The file cannot be opened.
         MemoryError: The image does not fit into memory.
     """
-    check_file(path, kind.name)
-    reader = sitk.ImageFileReader()
-    reader.SetImageIO(kind.image_io)
-    reader.SetFileName(str(path))
-    try:
+    kind, header = _kind(path), check_image_file(path)
+    with _itk_reader(path, header) as reader:
         reader.ReadImageInformation()
-        _check_header(path, reader)
-        return Volume.of_image(reader.Execute(), source={"format": kind.name})
-    except RuntimeError as error:
-        if "orthonormal" in str(error):
-            raise InputError(
-                f'The axes of "{path.name}" are not at right angles (sheared), which is not supported. '
-                "Resample the CT to a straight grid, for example by saving it from 3D Slicer."
-            ) from None
-        if "allocate memory" in str(error):
-            raise MemoryError from None
+        _check_dimensions(path, reader)
+        return Volume.of_image(reader.Execute(), source={"format": kind.name}, warnings=header.warnings)
+
+
+def read_stored_image(path: Path) -> sitk.Image:
+    """Read an image of any dimension with its stored values.
+
+    Raises:
+        InputError, OSError, MemoryError: See `read_image_file`.
+    """
+    with _itk_reader(path, check_image_file(path)) as reader:
+        return reader.Execute()
+
+
+def check_image_file(path: Path) -> ImageHeader:
+    """Check the header of an image file, and that all of its voxels are there.
+
+    Returns:
+        What the header says about the voxels.
+
+    Raises:
+        InputError: The file is damaged or incomplete, or its header lacks or contradicts what a CT needs.
+        OSError: The file cannot be opened.
+    """
+    kind = _kind(path)
+    if path.stat().st_size == 0:
+        raise InputError(f'The file "{path.name}" is empty (0 bytes). Copy or export it again.')
+    try:
+        header = kind.read_header(path)
+        check_voxel_data(path, header)
+    except EOFError:
         raise InputError(
-            f'The file "{path.name}" is damaged or not a {kind.name} file. Copy or export it again.'
+            f'The file "{path.name}" is incomplete: its end is missing. Copy or export it again.'
         ) from None
+    except (DamagedHeader, gzip.BadGzipFile, zlib.error, struct.error):
+        raise _damaged(path, kind) from None
+    return header
 
 
-def _check_header(path: Path, reader: sitk.ImageFileReader) -> None:
+def _kind(path: Path) -> FileKind:
+    extension = image_extension(path)
+    if extension is None:
+        raise ValueError(f"{path.name} is not an image file")
+    return FILE_KINDS[extension]
+
+
+@contextmanager
+def _itk_reader(path: Path, header: ImageHeader) -> Iterator[sitk.ImageFileReader]:
+    """ITK's reader for exactly one file, under a plain name in a folder that holds no other image."""
+    kind = _kind(path)
+    with private_folder() as folder:
+        file = link_or_copy(path, folder / f"image{image_extension(path)}")
+        if header.data != path:
+            link_or_copy(header.data, folder / header.data.relative_to(path.parent))
+        reader = sitk.ImageFileReader()
+        reader.SetImageIO(kind.image_io)
+        reader.SetFileName(str(file))
+        try:
+            with captured_native_output():
+                yield reader
+        except RuntimeError as error:
+            if "orthonormal" in str(error):
+                raise InputError(
+                    f'The axes of "{path.name}" are not at right angles (sheared), which is not supported. '
+                    "Resample the CT to a straight grid, for example by saving it from 3D Slicer."
+                ) from None
+            if "allocate memory" in str(error):
+                raise MemoryError from None
+            raise _damaged(path, kind) from None
+
+
+def _damaged(path: Path, kind: FileKind) -> InputError:
+    return InputError(f'The file "{path.name}" is damaged or not a {kind.name} file. Copy or export it again.')
+
+
+def _check_dimensions(path: Path, reader: sitk.ImageFileReader) -> None:
     if reader.GetNumberOfComponents() > 1:
         raise InputError(
             f'"{path.name}" contains {reader.GetNumberOfComponents()} values per voxel (colour or vectors), '
@@ -87,7 +168,8 @@ def _check_header(path: Path, reader: sitk.ImageFileReader) -> None:
     if reader.GetDimension() < 3:
         raise InputError(f'"{path.name}" is a single slice, but a chest CT is needed. Select the complete series.')
     width, height, depth = reader.GetSize()
-    check_geometry(Grid((depth, height, width), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection()))
+    spacing = GridSpacing(*reader.GetSpacing())
+    check_geometry(Grid((depth, height, width), spacing, reader.GetOrigin(), reader.GetDirection()))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from .dicom_header import read_header
 from .dicom_reader import read_series
 from .dicom_series import choose_series, list_series
 from .hounsfield import as_hounsfield, from_grey_values
-from .image_file import FILE_KINDS, FileKind, quiet_itk, read_image_file
+from .image_file import FILE_KINDS, image_extension, quiet_itk, read_image_file
 
 
 def read_volume(path: Path | str, *, series: str | None = None, window: tuple[float, float] | None = None) -> Volume:
@@ -46,27 +46,28 @@ def read_volume(path: Path | str, *, series: str | None = None, window: tuple[fl
     with _explained_os_errors(path), quiet_itk():
         if not path.exists():
             raise InputError(f'There is no file or folder "{path.name}". Check the path.')
-        kind = None if path.is_dir() else _file_kind(path)
-        if kind is None:
+        if _is_dicom(path):
             volume = _read_dicom(path, series)
         elif series is not None:
             raise InputError(
                 f'A series can be chosen only in a DICOM folder, but "{path.name}" is a single image. Omit the series.'
             )
         else:
-            volume = read_image_file(path, kind)
+            volume = read_image_file(path)
         array = as_hounsfield(volume.array) if window is None else from_grey_values(volume.array, window)
         return replace(volume, array=array)
 
 
-def _file_kind(path: Path) -> FileKind | None:
-    """Return the kind of an image file, or None for a DICOM file."""
-    name = path.name.lower()
-    for extension, kind in FILE_KINDS.items():
-        if name.endswith(extension):
-            return kind
+def _is_dicom(path: Path) -> bool:
+    """Return whether a path is a DICOM folder or file, rather than an image file in another format."""
+    if path.is_dir():
+        return True
+    if not path.is_file():  # opening a pipe would wait for ever
+        raise InputError(f'"{path.name}" is not a file or folder. Select a DICOM folder or {_supported_files()}.')
+    if image_extension(path) is not None:
+        return False
     if read_header(path) is not None:
-        return None
+        return True
     raise InputError(f'"{path.name}" is not a supported CT file. Select a DICOM folder or {_supported_files()}.')
 
 

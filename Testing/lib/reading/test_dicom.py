@@ -434,6 +434,16 @@ def test_several_reconstructions_are_listed_and_can_be_chosen(tmp_path: Path) ->
         read_volume(tmp_path, series="7")
 
 
+def test_a_mistyped_number_does_not_choose_a_series_by_the_end_of_its_uid(tmp_path: Path) -> None:
+    """A UID suffix needs eight characters: shorter ones look like series numbers."""
+    write_series(tmp_path, noise(CHEST.shape, 4), CHEST, uid="1.2.3.4567899", number=4)
+    write_series(tmp_path, noise(CHEST.shape, 5), CHEST, uid="1.2.3.4567811", number=5, name="second-{}")
+    for identifier in ("99", "4567899"):
+        with pytest.raises(InputError, match=f'There is no series "{identifier}"'):
+            read_volume(tmp_path, series=identifier)
+    assert np.array_equal(read_volume(tmp_path, series=".4567899").array, noise(CHEST.shape, 4))
+
+
 def test_a_series_number_that_two_series_share_is_ambiguous(tmp_path: Path) -> None:
     uid = series_of(tmp_path / "study 1", 3)
     series_of(tmp_path / "study 2", 3)

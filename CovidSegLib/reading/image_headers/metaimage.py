@@ -1,0 +1,82 @@
+"""Headers of MetaImage files, attached (.mha) and detached (.mhd) (https://itk.org/Wiki/ITK/MetaIO/Documentation)."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from ...errors import InputError
+from .header import DamagedHeader, ImageHeader, data_file_beside, missing_spacing, require_finite
+
+MOST_LINES, LONGEST_LINE = 1_000, 1 << 16
+BYTES = {
+    "MET_CHAR": 1,
+    "MET_UCHAR": 1,
+    "MET_SHORT": 2,
+    "MET_USHORT": 2,
+    "MET_INT": 4,
+    "MET_UINT": 4,
+    "MET_LONG_LONG": 8,
+    "MET_ULONG_LONG": 8,
+    "MET_FLOAT": 4,
+    "MET_DOUBLE": 8,
+}
+POSITIONS = ("Offset", "Origin", "Position")
+ORIENTATIONS = ("TransformMatrix", "Orientation", "Rotation")
+
+
+def read_metaimage_header(path: Path) -> ImageHeader:
+    """Read and check the header of a .mha or .mhd file.
+
+    Raises:
+        InputError: The header lacks or contradicts what a CT needs.
+        DamagedHeader: It is not a MetaImage header.
+    """
+    fields, start = _fields(path)
+    try:
+        shape = [int(size) for size in fields["DimSize"].split()]
+        width = BYTES[fields["ElementType"]]
+        axes = int(fields["NDims"])
+        channels = int(fields.get("ElementNumberOfChannels", "1"))
+        skip = int(fields.get("HeaderSize", "0"))
+    except (KeyError, ValueError) as error:
+        raise DamagedHeader(str(error)) from error
+    if len(shape) != axes or min(shape) < 1 or channels < 1:
+        raise DamagedHeader("impossible dimensions")
+    spacing = _numbers(fields.get("ElementSpacing", fields.get("ElementSize", "")))
+    if len(spacing) < axes:
+        raise missing_spacing(path)
+    require_finite(path, [*spacing, *(n for key in POSITIONS + ORIENTATIONS for n in _numbers(fields.get(key, "")))])
+    if fields.get("BinaryData", "True").lower() != "true":
+        raise InputError(f'"{path.name}" stores its voxels as text, which is not supported. Save it again as .nrrd.')
+    name = fields["ElementDataFile"]
+    data = path if name.upper() == "LOCAL" else data_file_beside(path, name)
+    size = math.prod(shape) * channels * width
+    if data is path:
+        offset = start
+    elif skip < 0:  # the voxels are the last bytes of the file
+        offset = max(0, data.stat().st_size - size)
+    else:
+        offset = skip
+    return ImageHeader(data, offset, fields.get("CompressedData", "False").lower() == "true", size)
+
+
+def _fields(path: Path) -> tuple[dict[str, str], int]:
+    """The fields of a header by their names, and where the header ends; its last field is ElementDataFile."""
+    fields: dict[str, str] = {}
+    with path.open("rb") as file:
+        for _ in range(MOST_LINES):
+            if not (line := file.readline(LONGEST_LINE)):
+                break
+            name, _, value = line.decode("utf-8", "surrogateescape").partition("=")
+            fields[name.strip()] = value.strip()
+            if "ElementDataFile" in fields:
+                return fields, file.tell()
+    raise DamagedHeader("the header does not name its data")
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split()]
+    except ValueError as error:
+        raise DamagedHeader(f"{text} is not a list of numbers") from error

@@ -1,0 +1,102 @@
+"""Headers of NIfTI-1 files (https://nifti.nimh.nih.gov/pub/dist/src/niftilib/nifti1.h)."""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import InputError
+from .header import DamagedHeader, ImageHeader, require_finite, require_spacing
+
+GZIP_SIGNATURE = b"\x1f\x8b"
+#: Bytes of a header, and of the header with the four bytes that mark extensions, before which no voxels can be.
+HEADER_BYTES, FIRST_VOXEL = 348, 352
+#: Bits of a voxel by the code of its type: 8 to 64-bit integers, floats and RGB.
+BITS = {2: 8, 4: 16, 8: 32, 16: 32, 64: 64, 128: 24, 256: 8, 512: 16, 768: 32, 1024: 64, 1280: 64, 2304: 32}
+FLOATS = {16: "f4", 64: "f8"}
+NO_ORIENTATION = (
+    "The file does not state the position and orientation of the patient. Right and left may be swapped: check them."
+)
+
+
+def read_nifti_header(path: Path) -> ImageHeader:
+    """Read and check the header of a .nii or .nii.gz file.
+
+    Raises:
+        InputError: The header lacks or contradicts what a CT needs.
+        DamagedHeader: It is not a NIfTI-1 header.
+        EOFError, gzip.BadGzipFile, zlib.error: The compressed file is damaged.
+    """
+    with path.open("rb") as file:
+        compressed = file.read(2) == GZIP_SIGNATURE
+    if compressed and not path.name.lower().endswith(".gz"):
+        raise InputError(f'"{path.name}" is compressed although its name says that it is not. Rename it to .nii.gz.')
+    with gzip.open(path) if compressed else path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    order = _byte_order(path, header)
+    dimensions = struct.unpack_from(order + "8h", header, 40)
+    axes = dimensions[0]
+    if not 1 <= axes <= 7 or min(dimensions[1 : axes + 1]) < 1:
+        raise DamagedHeader("impossible dimensions")
+    datatype, bits = struct.unpack_from(order + "2h", header, 70)
+    if BITS.get(datatype) != bits:
+        raise InputError(
+            f'The header of "{path.name}" gives its voxels an unknown type (code {datatype}, {bits} bits). Export the '
+            "CT again."
+        )
+    spacing = struct.unpack_from(order + "8f", header, 76)
+    require_spacing(path, spacing[1 : min(axes, 3) + 1])
+    (offset,) = struct.unpack_from(order + "f", header, 108)
+    if not (math.isfinite(offset) and offset >= FIRST_VOXEL):
+        raise InputError(
+            f'The header of "{path.name}" says that its voxels begin inside the header. Export the CT again.'
+        )
+    if not all(map(math.isfinite, struct.unpack_from(order + "2f", header, 112))):
+        raise InputError(
+            f'The rescaling to HU in "{path.name}" is not a number (NaN or infinite). Export the CT again.'
+        )
+    voxels = math.prod(dimensions[1 : axes + 1])
+    return ImageHeader(
+        path,
+        int(offset),
+        compressed,
+        voxels * bits // 8,
+        np.dtype(order + FLOATS[datatype]) if datatype in FLOATS else None,
+        packed_header=compressed,
+        warnings=_orientation_warnings(path, header, order, spacing[1 : min(axes, 3) + 1]),
+    )
+
+
+def _byte_order(path: Path, header: bytes) -> str:
+    if len(header) < HEADER_BYTES:
+        raise DamagedHeader("the header is incomplete")
+    for order in "<>":
+        (size,) = struct.unpack_from(order + "i", header)
+        if size == 540:
+            raise InputError(f'"{path.name}" is a NIfTI-2 file, which cannot be read. Save it as NIfTI-1 or NRRD.')
+        if size == HEADER_BYTES and header[344:347] == b"n+1":
+            return order
+    raise DamagedHeader("no NIfTI-1 signature")
+
+
+def _orientation_warnings(path: Path, header: bytes, order: str, spacing: tuple[float, ...]) -> tuple[str, ...]:
+    """Check the transforms that the header gives, and warn if it gives none."""
+    qform, sform = struct.unpack_from(order + "2h", header, 252)
+    quaternion = struct.unpack_from(order + "6f", header, 256)
+    rows = struct.unpack_from(order + "12f", header, 280)
+    if qform > 0:
+        require_finite(path, quaternion)
+    if sform > 0:
+        require_finite(path, rows)
+        # ITK takes the lengths of the rows and ignores a different spacing.
+        lengths = [math.hypot(*rows[axis::4]) for axis in range(len(spacing))]
+        if any(not math.isclose(a, b, rel_tol=1e-3) for a, b in zip(lengths, spacing, strict=True)):
+            one, other = (" × ".join(f"{value:.4g}" for value in values) for values in (spacing, lengths))
+            raise InputError(
+                f'"{path.name}" states two different voxel sizes ({one} mm and {other} mm). Export the CT again.'
+            )
+    return () if qform > 0 or sform > 0 else (NO_ORIENTATION,)

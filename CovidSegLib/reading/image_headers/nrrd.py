@@ -1,0 +1,101 @@
+"""Headers of NRRD files, attached (.nrrd) and detached (.nhdr) (https://teem.sourceforge.net/nrrd/format.html)."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+from ...errors import InputError
+from .header import DamagedHeader, ImageHeader, data_file_beside, missing_spacing, require_finite
+
+#: A header of a segmentation with hundreds of segments has some thousand lines; ITK needs minutes for 100,000.
+MOST_LINES, LONGEST_LINE = 10_000, 1 << 16
+BYTES = {
+    **dict.fromkeys(("signed char", "int8", "int8_t", "uchar", "unsigned char", "uint8", "uint8_t"), 1),
+    **dict.fromkeys(("short", "short int", "signed short", "signed short int", "int16", "int16_t"), 2),
+    **dict.fromkeys(("ushort", "unsigned short", "unsigned short int", "uint16", "uint16_t"), 2),
+    **dict.fromkeys(
+        ("int", "signed int", "int32", "int32_t", "uint", "unsigned int", "uint32", "uint32_t", "float"), 4
+    ),
+    **dict.fromkeys(("longlong", "long long", "long long int", "signed long long", "signed long long int"), 8),
+    **dict.fromkeys(("int64", "int64_t", "ulonglong", "unsigned long long", "unsigned long long int"), 8),
+    **dict.fromkeys(("uint64", "uint64_t", "double"), 8),
+}
+_VECTOR = re.compile(r"none|\([^()]*\)", re.IGNORECASE)
+
+
+def read_nrrd_header(path: Path) -> ImageHeader:
+    """Read and check the header of a .nrrd or .nhdr file.
+
+    Raises:
+        InputError: The header lacks or contradicts what a CT needs.
+        DamagedHeader: It is not a NRRD header.
+    """
+    fields, start = _fields(path)
+    try:
+        sizes = [int(size) for size in fields["sizes"].split()]
+        width = BYTES[fields["type"].lower()]
+        encoding = fields["encoding"].lower()
+        dimension = int(fields["dimension"])
+        byte_skip = int(fields.get("byte skip", fields.get("byteskip", "0")))
+    except (KeyError, ValueError) as error:
+        raise DamagedHeader(str(error)) from error
+    if len(sizes) != dimension or min(sizes) < 1:
+        raise DamagedHeader("impossible sizes")
+    _check_geometry(path, fields, dimension)
+    if fields.get("line skip", fields.get("lineskip", "0")) != "0" or encoding not in ("raw", "gzip", "gz"):
+        raise InputError(
+            f'"{path.name}" stores its voxels in a way that is not supported ({encoding}). '
+            "Save it again from 3D Slicer."
+        )
+    name = fields.get("data file", fields.get("datafile"))
+    data = path if name is None else data_file_beside(path, name)
+    size = math.prod(sizes) * width
+    if name is None:
+        offset = start
+    elif byte_skip < 0:  # the voxels are the last bytes of the file
+        offset = max(0, data.stat().st_size - size)
+    else:
+        offset = byte_skip
+    return ImageHeader(data, offset, encoding != "raw", size)
+
+
+def _fields(path: Path) -> tuple[dict[str, str], int]:
+    """The fields of a header by their names in lower case, and where the header ends."""
+    fields: dict[str, str] = {}
+    with path.open("rb") as file:
+        if not file.readline(16).startswith(b"NRRD000"):
+            raise DamagedHeader("no NRRD signature")
+        for _ in range(MOST_LINES):
+            line = file.readline(LONGEST_LINE)
+            if not line.strip():
+                return fields, file.tell()
+            if line.startswith(b"#") or b":=" in line.partition(b": ")[0]:  # a comment, or a key with a value
+                continue
+            name, _, value = line.decode("utf-8", "surrogateescape").partition(":")
+            fields[name.strip().lower()] = value.strip()
+    raise InputError(f'The header of "{path.name}" is longer than any CT\'s. Check that it is the right file.')
+
+
+def _check_geometry(path: Path, fields: dict[str, str], dimension: int) -> None:
+    """Check that three axes have a direction and length, or at least a spacing, and that all numbers are finite."""
+    directions = _VECTOR.findall(fields.get("space directions", ""))
+    vectors = [_numbers(text) for text in directions if text.lower() != "none"]
+    spacings = [value for text in fields.get("spacings", "").split() if math.isfinite(value := _number(text))]
+    if len(vectors if directions else spacings) < min(3, dimension):
+        raise missing_spacing(path)
+    require_finite(
+        path, [*(value for vector in vectors for value in vector), *_numbers(fields.get("space origin", ""))]
+    )
+
+
+def _numbers(vector: str) -> list[float]:
+    return [_number(text) for text in vector.strip("() ").split(",") if text.strip()]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise DamagedHeader(f"{text} is not a number") from error
