@@ -1,6 +1,7 @@
-"""A recipe: what a published system fixes. Networks, what they see, how they are trained. Code says how.
+"""Recipes: the networks of a published system, their input and their training.
 
-`recipes.load` reads one from its TOML file. Sizes and spacings are along (slices, rows, columns), as arrays are.
+`recipes.load` reads a recipe from its TOML file; the fields of these dataclasses are the keys of the file. Sizes and
+spacings are along (slices, rows, columns), like arrays.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ from typing import Any
 
 #: Names of the stages, in the order in which they run.
 STAGES = ("lungs", "infection")
-#: What the logit maps of a network can stand for.
+#: Labels that the logits of a network can stand for.
 BACKGROUND = "background"
 LUNG_LABELS = ("lungs", "right_lung", "left_lung")
 INFECTION_LABEL = "infection"
-#: What a network that is only a start for another one may be trained on.
+#: Label of networks that are only trained as a start for others.
 TUMOUR_LABEL = "tumour"
 LABELS = (BACKGROUND, *LUNG_LABELS, INFECTION_LABEL, TUMOUR_LABEL)
 
 
 @dataclass(frozen=True)
 class Component:
-    """One of several named things with its arguments, in TOML `{ name = "adam", eps = 1e-8 }`.
+    """A component that is chosen by name, such as an optimiser, in TOML `{ name = "adam", eps = 1e-8 }`.
 
     Attributes:
-        name: Which of them.
-        arguments: Its arguments; those not given are its own defaults.
+        name: Name of the component.
+        arguments: Its arguments; missing ones have the defaults of the component.
     """
 
     name: str
@@ -35,11 +36,11 @@ class Component:
 
 @dataclass(frozen=True)
 class Augmentation(Component):
-    """A random change of a training image; a Choice with two keys more.
+    """A random transform of training images.
 
     Attributes:
-        probability: How often it is applied.
-        only: The stage that it is for; all stages if None.
+        probability: Probability of applying it, above 0 and at most 1.
+        only: Name of the stage that it is applied to; all stages if None.
     """
 
     probability: float = 1.0
@@ -48,12 +49,12 @@ class Augmentation(Component):
 
 @dataclass(frozen=True)
 class Intensity:
-    """From HU to grey values.
+    """Conversion of HU to grey values.
 
     Attributes:
-        window_hu: HU that become 0 and 1; what lies beyond is cut off.
-        grey_levels: Rounded to so many levels, 256 for eight bits; None to keep them all.
-        zscore: Subtract the scan's mean and divide by its standard deviation.
+        window_hu: HU that become 0 and 1. Values outside are clipped.
+        grey_levels: Number of levels that the grey values are rounded to, 256 for eight bits; not rounded if None.
+        zscore: Subtract the mean of the scan and divide by its standard deviation.
     """
 
     window_hu: tuple[float, float]
@@ -63,12 +64,12 @@ class Intensity:
 
 @dataclass(frozen=True)
 class Slices:
-    """A two-dimensional network sees axial slices.
+    """Input of a two-dimensional network: axial slices.
 
     Attributes:
-        size: Rows and columns of its input.
-        count: Neighbouring slices given as channels, the middle one being segmented.
-        step_mm: Distance of those slices.
+        size: Rows and columns of the input.
+        count: Odd number of neighbouring slices that are the channels of the input. The middle one is segmented.
+        step_mm: Distance in mm between these slices.
     """
 
     size: tuple[int, int]
@@ -78,14 +79,14 @@ class Slices:
 
 @dataclass(frozen=True)
 class Patches:
-    """A three-dimensional network sees boxes.
+    """Input of a three-dimensional network: patches.
 
     Attributes:
-        size: Slices, rows and columns of its input.
-        spacing_mm: Voxel size that the scan is resampled to; its own if None.
-        overlap: Share of a patch that the next one covers again, when a scan is segmented.
-        blend: How overlapping patches are averaged: "constant" (all alike) or "gaussian" (their middle counts more).
-        foreground: Share of the patches in training that are placed so that they hold something of what is to be found.
+        size: Slices, rows and columns of the input.
+        spacing_mm: Voxel size in mm that the scan is resampled to; not resampled if None.
+        overlap: Fraction of a patch that the next one covers again at inference, from 0 to below 1.
+        blend: Weights of overlapping patches: "constant" (equal) or "gaussian" (higher in the middle of a patch).
+        foreground: Fraction of the training patches that are placed to contain foreground, from 0 to 1.
     """
 
     size: tuple[int, int, int]
@@ -97,18 +98,19 @@ class Patches:
 
 @dataclass(frozen=True)
 class Stage:
-    """One network and what it sees: slices or patches.
+    """A network and its input. A stage has either `slices` or `patches`.
 
     Attributes:
         network: Name in `networks.NETWORKS`.
-        arguments: The network's arguments.
-        labels: What its logit maps stand for. With "background" they exclude each other (softmax), without it each is
-            a yes or no of its own (sigmoid).
-        intensity: From HU to grey values.
-        region: What is cut out of the scan: "whole", "body" or "lungs".
-        slices, patches: How the region is given to the network; one of the two.
-        margin_mm: Added around the region.
-        mask_margin_mm: The input is set to air farther than this from the lungs; nothing is masked if left out.
+        arguments: Arguments of the network.
+        labels: Labels of the logits, one a channel. With "background" the labels are mutually exclusive (softmax);
+            without it each label is a separate binary decision (sigmoid).
+        intensity: Conversion of HU to grey values.
+        region: Region that the scan is cropped to: "whole", "body" or "lungs".
+        slices, patches: Input of the network within the region.
+        margin_mm: Margin in mm around the region.
+        mask_margin_mm: The input is set to air at a distance of more than this from the lungs, in mm; not masked if
+            None.
     """
 
     network: str
@@ -123,12 +125,12 @@ class Stage:
 
     @property
     def exclusive(self) -> bool:
-        """Whether its labels exclude each other."""
+        """Whether the labels are mutually exclusive."""
         return BACKGROUND in self.labels
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Channels and spatial sizes of the network's input."""
+        """Channels and spatial sizes of the input, without the batch axis."""
         if self.slices is not None:
             return (self.slices.count, *self.slices.size)
         assert self.patches is not None
@@ -136,18 +138,18 @@ class Stage:
 
     @property
     def finds(self) -> tuple[str, ...]:
-        """The structures that can be told from its labels, of `STAGES`."""
+        """The structures that the labels contain: "lungs", "infection", both or none."""
         lungs = any(label in self.labels for label in LUNG_LABELS)
         return tuple(name for name, there in zip(STAGES, (lungs, INFECTION_LABEL in self.labels), strict=True) if there)
 
 
 @dataclass(frozen=True)
 class Split:
-    """How the paper divides its patients or slices.
+    """How the paper divides its patients or slices. For information only.
 
     Attributes:
-        train, validation, test: Shares, or numbers of patients.
-        folds: Folds of its cross-validation; None where there is none.
+        train, validation, test: Fractions, or numbers of patients.
+        folds: Number of cross-validation folds; None if the paper has no cross-validation.
     """
 
     train: float
@@ -161,26 +163,29 @@ class Training:
     """How the stages are trained.
 
     Attributes:
-        epochs: The most passes over the data, by stage.
-        batch: Slices or patches a step.
-        loss: Of `training.losses.LOSSES`.
-        optimiser: Of `training.optimisation.OPTIMISERS`, with its learning rate.
-        schedule: How the learning rate changes, of `training.optimisation.SCHEDULES`.
-        augmentation: Of `training.augmentation.AUGMENTATIONS`, in this order.
-        steps_per_epoch: Steps that count as a pass; all slices once if None.
-        sampling: How often a slice is drawn: "slices" (all alike) or "millimetres" (as its share of the lung that it
-            stands for: one of 5 mm five times as often as one of 1 mm, whose neighbours show nearly the same).
-        early_stopping: Epochs without anything better, by `watch`, after which training ends; None for all epochs.
-        validate_every: Epochs from one validation to the next; the last epoch has one too, and every epoch where early
-            stopping, the plan or the weights that are kept depend on it.
-        watch: What early stopping and the plan "plateau" go by: "validation-dice", or "loss", that of training.
-        keep: Which weights are the result: those of the "last" epoch, or of the "best" by validation Dice.
-        clip: Longest that the gradient of a step may be; it is shortened to that.
-        average: Decay of the exponential moving average of the weights, to which it warms up; 0 for none.
-        final_weight: Weight of the final map's loss where a network has deep supervision.
-        starts_from: Recipe whose trained weights are the start; random weights if None.
-        data: Names of the data sets.
-        split: How the paper divides them.
+        epochs: Maximum number of epochs, by stage.
+        batch: Batch size: slices or patches in an optimiser step, of all processes together.
+        loss: One of `training.losses.LOSSES`.
+        optimiser: One of `training.optimisation.OPTIMISERS`, with its learning rate.
+        schedule: Learning-rate schedule, one of `training.optimisation.SCHEDULES`.
+        augmentation: Transforms from `training.augmentation.AUGMENTATIONS`, applied in this order.
+        steps_per_epoch: Number of optimiser steps in an epoch; one pass over all slices or patches if None.
+        sampling: Weights of the slices when they are drawn: "slices" (equal) or "millimetres" (the distance to the next
+            slice, so that a slice of 5 mm is drawn five times as often as one of 1 mm with its very similar
+            neighbours).
+        early_stopping: Number of epochs without improvement of the monitored value after which the training ends; never
+            if None.
+        validate_every: Number of epochs from one validation to the next. The last epoch is always validated. Every
+            epoch is if early stopping, the schedule "plateau" or the selection of the best weights depends on it.
+        watch: Value that early stopping and the schedule "plateau" monitor: "validation-dice", or the training "loss".
+        keep: Weights that are kept: those of the "last" epoch, or of the "best" one by validation Dice.
+        clip: Maximum L2 norm of the gradient; longer gradients are scaled down to it.
+        average: Decay of the exponential moving average of the weights after its warm-up, from 0 to below 1; 0 for no
+            average.
+        final_weight: Weight of the final output's loss in networks with deep supervision, above 0 and at most 1.
+        starts_from: Recipe whose trained weights are the initial weights; random weights if None.
+        data: Names of the data sets of the paper.
+        split: How the paper divides its data.
     """
 
     epochs: dict[str, int]
@@ -205,18 +210,18 @@ class Training:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A system: lungs, and the infection in them, by one network or two.
+    """A system that segments the lungs and the infection in them, with one network or two.
 
     Attributes:
-        name: Short name, as typed.
-        title: Name as shown.
-        summary: One sentence.
-        source: Where it comes from: citation.
-        infection: The stage that finds the infection, and perhaps the lungs too.
+        name: Short name for the command line.
+        title: Name that is shown to people.
+        summary: One or two sentences about the system.
+        source: Citation of the publication.
+        infection: The stage that segments the infection, and possibly the lungs too.
         training: How the stages are trained.
-        lungs: The stage before it that finds the lungs, where there is one.
-        lungs_from: Name of an installed model whose lungs are taken, where no stage finds any.
-        reported: What the paper reports, by structure and metric.
+        lungs: The stage before it that segments the lungs, if there is one.
+        lungs_from: Name of an installed model that segments the lungs, if no stage does.
+        reported: Results in the publication, by structure and metric; `ablation` lists the rows of an ablation table.
     """
 
     name: str
@@ -231,7 +236,7 @@ class Recipe:
 
     @property
     def stages(self) -> dict[str, Stage]:
-        """The stages that have networks, by name, in the order in which they run."""
+        """The stages by name, in the order in which they run."""
         return dict(self._named())
 
     def _named(self) -> Iterator[tuple[str, Stage]]:
