@@ -1,7 +1,7 @@
-"""The networks that a recipe can name: the published ones, one file each, and baselines from MONAI.
+"""The networks that recipes can name: the published ones, one file each, and baselines from MONAI.
 
-Every network maps images (batch, in_channels, *spatial) of any size to logits (batch, out_channels, *spatial); in
-training with deep supervision to a list of such, the final ones first.
+Every network maps images (batch, in_channels, *spatial) of any size to logits (batch, out_channels, *spatial). Networks
+with deep supervision return a list of such logits in training, the final ones first.
 """
 
 from __future__ import annotations
@@ -40,9 +40,18 @@ NETWORKS = {**PUBLISHED, **BASELINES}
 
 
 def build(name: str, arguments: dict[str, Any]) -> nn.Module:
-    """An untrained network by its name in NETWORKS.
+    """Build an untrained network by its name in `NETWORKS`.
+
+    Args:
+        name: Name of the network.
+        arguments: Arguments of its class.
 
     Raises:
-        KeyError: No such network.
+        KeyError: There is no such network.
+
+    Example:
+        >>> import torch
+        >>> build("RAIUNet", {"features": 4})(torch.zeros(1, 1, 32, 32)).shape
+        torch.Size([1, 1, 32, 32])
     """
     return NETWORKS[name](**arguments)

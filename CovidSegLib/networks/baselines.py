@@ -1,7 +1,8 @@
-"""The networks that the papers compare with, as MONAI has them, made to take any input size.
+"""The networks that the papers compare with: MONAI's networks, extended to any input size.
 
-Each pads its input to what its levels divide and cuts the logits back; in training with deep supervision it gives a
-list of logits of the image's size, the final ones first. Arguments and names of the weights are MONAI's.
+Each network pads its input to a multiple of its downsampling and crops the logits. With deep supervision it returns a
+list of logits of the size of the image in training, the final ones first. Arguments and names of the weights are
+MONAI's.
 """
 
 from __future__ import annotations
@@ -17,40 +18,40 @@ from .blocks import crop_to, pad_to_multiple
 
 
 class _AnySize:
-    """Stands before one of MONAI's networks in the bases of a class."""
+    """Mixin before one of MONAI's networks that makes it accept any input size."""
 
     training: bool
 
     @property
     def multiple(self) -> int:
-        """What must divide the spatial sizes of the network's own input."""
+        """Divisor of the spatial sizes that MONAI's network accepts."""
         raise AssertionError
 
     def forward(self, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
-        """Logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size."""
-        found = self._levels(super().forward(pad_to_multiple(image, self.multiple)))  # type: ignore[misc]
-        logits = [crop_to(each, image.shape[2:]) for each in found]
+        """Return logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size."""
+        levels = self._levels(super().forward(pad_to_multiple(image, self.multiple)))  # type: ignore[misc]
+        logits = [crop_to(each, image.shape[2:]) for each in levels]
         return logits if self.training and len(logits) > 1 else logits[0]
 
-    def _levels(self, found: Any) -> Sequence[torch.Tensor]:
-        """What MONAI's network gives, as logits of the levels, the final ones first."""
-        return [found]
+    def _levels(self, output: Any) -> Sequence[torch.Tensor]:
+        """Return the output of MONAI's network as a sequence of logits, the final ones first."""
+        return [output]
 
 
 class UNet(_AnySize, nets.BasicUNet):
     """U-Net (Ronneberger et al. 2015) and 3D U-Net (Çiçek et al. 2016), by MONAI.
 
-    Two convolutions and max pooling a level; MONAI's class UNet has one strided convolution in their place.
+    Each level has two convolutions and max pooling. MONAI's class UNet has one strided convolution instead.
     """
 
     multiple = 16
 
 
 class AutoEncoder(_AnySize, nets.AutoEncoder):
-    """The fully convolutional network without skips, by MONAI: an encoder of strided convolutions and its mirror.
+    """Fully convolutional network without skip connections, by MONAI: strided convolutions and their mirror.
 
-    It stands for the papers' FCN (Long et al. 2015, the variant that upsamples the deepest maps alone). MONAI's own
-    network of that name was two-dimensional, needed torchvision's ResNet, and is gone.
+    It represents the papers' FCN (Long et al. 2015, the variant that only upsamples the deepest maps). MONAI's own
+    network of that name was two-dimensional, required torchvision's ResNet, and has been removed.
     """
 
     @property
@@ -69,8 +70,8 @@ class UNetPlusPlus(_AnySize, nets.BasicUNetPlusPlus):
 
     multiple = 16
 
-    def _levels(self, found: Any) -> Sequence[torch.Tensor]:
-        return list(reversed(found))  # MONAI's final one is the last
+    def _levels(self, output: Any) -> Sequence[torch.Tensor]:
+        return list(reversed(output))  # MONAI returns the final logits last
 
 
 class AttentionUNet(_AnySize, nets.AttentionUnet):  # type: ignore[misc]
@@ -82,7 +83,7 @@ class AttentionUNet(_AnySize, nets.AttentionUnet):  # type: ignore[misc]
 
 
 class SegResNet(_AnySize, nets.SegResNet):  # type: ignore[misc]
-    """The encoder-decoder of Myronenko 2018 without its autoencoder branch, by MONAI."""
+    """Encoder and decoder of Myronenko 2018 without the autoencoder branch, by MONAI."""
 
     @property
     def multiple(self) -> int:
@@ -96,6 +97,6 @@ class DynUNet(_AnySize, nets.DynUNet):
     def multiple(self) -> int:
         return math.prod(max(stride) if isinstance(stride, Sequence) else stride for stride in self.strides)
 
-    def _levels(self, found: Any) -> Sequence[torch.Tensor]:
+    def _levels(self, output: Any) -> Sequence[torch.Tensor]:
         stacked = self.training and self.deep_supervision
-        return list(found.unbind(1)) if stacked else [found]
+        return list(output.unbind(1)) if stacked else [output]

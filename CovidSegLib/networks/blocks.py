@@ -1,4 +1,4 @@
-"""What several of the published networks share: layers by dimension, and running on any input size."""
+"""Building blocks that several of the published networks share."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ BATCH_NORM: dict[int, type[nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 
 
 def pad_to_multiple(maps: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Repeat the far edges of maps (batch, channel, *spatial) until `multiple` divides every spatial size.
+    """Pad feature maps by repeating their far edges until `multiple` divides every spatial size.
 
-    Where that would leave a single voxel on the coarsest grid, the last axis gets a second one: batch normalisation
-    cannot train on one value a map, which is all that a single patch would give it.
+    If a single voxel would remain on the coarsest grid, the last axis is padded to two voxels there. Batch
+    normalisation cannot train on a single value for each channel, which is all that one patch would provide.
+
+    Args:
+        maps: (batch, channels, *spatial).
+        multiple: The divisor.
     """
     sizes = maps.shape[2:]
     missing = [(-size) % multiple for size in sizes]
@@ -27,20 +31,20 @@ def pad_to_multiple(maps: torch.Tensor, multiple: int) -> torch.Tensor:
 
 
 def crop_to(maps: torch.Tensor, sizes: torch.Size) -> torch.Tensor:
-    """Undo `pad_to_multiple`: cut maps (batch, channel, *spatial) back to the spatial `sizes`."""
+    """Undo `pad_to_multiple`: crop feature maps (batch, channels, *spatial) to the spatial `sizes`."""
     for axis, size in enumerate(sizes, start=2):
         maps = maps.narrow(axis, 0, size)
     return maps
 
 
 def conv_norm(dims: int, in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution and batch normalisation, the "Conv-BN" of several papers; keeps the spatial sizes at stride 1."""
+    """Convolution and batch normalisation, the "Conv-BN" of several papers. Keeps the spatial sizes at stride 1."""
     conv = CONV[dims](in_channels, out_channels, kernel, stride, padding=kernel // 2, bias=False)
     return nn.Sequential(conv, BATCH_NORM[dims](out_channels))
 
 
 def resize(maps: torch.Tensor, sizes: torch.Size) -> torch.Tensor:
-    """Maps (batch, channel, *spatial) at other spatial sizes, by bilinear or trilinear interpolation."""
+    """Interpolate feature maps (batch, channels, *spatial) bilinearly or trilinearly to other spatial sizes."""
     if maps.shape[2:] == sizes:
         return maps
     mode = "bilinear" if maps.ndim == 4 else "trilinear"
@@ -48,20 +52,20 @@ def resize(maps: torch.Tensor, sizes: torch.Size) -> torch.Tensor:
 
 
 def conv_norm_relu(dims: int, in_channels: int, out_channels: int, kernel: int = 3, dilation: int = 1) -> nn.Sequential:
-    """Convolution, batch normalisation and ReLU; keeps the spatial sizes. `dilation` makes it an atrous convolution."""
+    """Convolution, batch normalisation and ReLU that keep the spatial sizes; atrous if `dilation` is above 1."""
     padding = dilation * (kernel // 2)
     conv = CONV[dims](in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False)
     return nn.Sequential(conv, BATCH_NORM[dims](out_channels), nn.ReLU(inplace=True))
 
 
 def deconv_norm_relu(dims: int, in_channels: int, out_channels: int) -> nn.Sequential:
-    """Deconvolution of 3 at "a stride of 1/2", batch normalisation and ReLU; doubles the spatial sizes exactly."""
+    """Deconvolution (kernel 3, "a stride of 1/2"), batch normalisation and ReLU. Doubles the spatial sizes exactly."""
     deconv = CONV_TRANSPOSE[dims](in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=False)
     return nn.Sequential(deconv, BATCH_NORM[dims](out_channels), nn.ReLU(inplace=True))
 
 
 class PlainBlock(nn.Sequential):
-    """Twice Conv-BN-ReLU: a level of the plain U-Net, the baseline of every paper here."""
+    """Conv-BN-ReLU twice: a level of the plain U-Net, which is the baseline of every paper here."""
 
     def __init__(self, dims: int, in_channels: int, out_channels: int) -> None:
         super().__init__(
@@ -72,9 +76,9 @@ class PlainBlock(nn.Sequential):
 class ResidualBlock(nn.Module):
     """Residual block of two 3x3x3 convolutions: ReLU(F(X) + X) (RA-UNet, section 3.2, Fig. 2 left; COVID-SegNet).
 
-    F is Conv-BN-ReLU-Conv-BN and the ReLU follows the sum, as in ResNet; the papers name ReLU and no normalisation.
-    Where the width changes, X goes through a 1x1x1 convolution and batch normalisation (ResNet's option B).
-    Without `residual` the block is ReLU(F(X)), the U-Net of RA-UNet's Table 1.
+    F is Conv-BN-ReLU-Conv-BN, and the ReLU follows the sum, as in ResNet. The papers mention ReLU but no normalisation.
+    If the number of channels changes, X passes a 1x1x1 convolution and batch normalisation (ResNet's option B). Without
+    `residual` the block is ReLU(F(X)), as in the U-Net of RA-UNet's Table 1.
     """
 
     def __init__(self, dims: int, in_channels: int, out_channels: int, residual: bool = True) -> None:

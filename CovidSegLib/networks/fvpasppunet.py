@@ -1,9 +1,9 @@
 """FV-PASPP-DS-UNet, COVID-SegNet refined by deep supervision (Lin and Huang, "COVID19 infection region segmentation").
 
-Section 2 and Fig. 1. Its two blocks are COVID-SegNet's (reference 1): the FV block (section 2.1, Fig. 2), with an SE or
-a CE branch (section 3.3, Figs. 4 and 5), in feature_variation.py, PASPP (section 2.2, Fig. 3) in paspp.py. Deep
-supervision (section 2.3) is BRAVE-NET's (reference 3). Maps are (batch, channel, *spatial) with three spatial axes, the
-paper's, or two.
+See section 2 and Fig. 1. Its two blocks are those of COVID-SegNet (reference 1): the FV block (section 2.1, Fig. 2),
+with an SE or a CE branch (section 3.3, Figs. 4 and 5), is in feature_variation.py, and PASPP (section 2.2, Fig. 3) in
+paspp.py. The deep supervision (section 2.3) is that of BRAVE-NET (reference 3). Feature maps are (batch, channels,
+*spatial) with three spatial axes, as in the paper, or two.
 """
 
 from __future__ import annotations
@@ -22,48 +22,48 @@ PYRAMID_ROWS = ("none", "PASPP")
 class FVPASPPUNet(nn.Module):
     """U-Net with feature variation, PASPP and deep supervision (sections 2 and 3.2, Fig. 1).
 
-    With 64 maps at first and an image of 128 x 128 x 8, the paper's patch (Table 1), the maps are
+    With 64 channels at the first level and a patch of 128 x 128 x 8, as in the paper (Table 1), the feature maps are
 
     - E1: two 3x3x3 convolutions; 64 x 128 x 128 x 8.
     - E2, E3: max pooling, FV block, two convolutions; 128 x 64 x 64 x 4 and 256 x 32 x 32 x 2.
     - E4: max pooling, FV block, two convolutions, PASPP; 512 x 16 x 16 x 1.
-    - D3, D2, D1: deconvolution, concatenation with E3, E2, E1, two convolutions; 256, 128 and 64 maps.
+    - D3, D2, D1: deconvolution, concatenation with E3, E2, E1, two convolutions; 256, 128 and 64 channels.
 
     Deep supervision (section 2.3): "feature maps from intermediate decoding levels", D3 and D2, "are first upsampled to
-    the output dimension and then fed into a 1x1x1 convolutional layer"; D1, of that dimension already, has one too.
-    The 1x1x1 convolution runs first here and its logits are upsampled, which is the same function, since interpolation
-    weighs voxels and the convolution channels, at 1 / 256 of the memory for D3. The interpolation is not named; linear
-    is taken (BRAVE-NET repeats voxels). The sigmoid belongs to the loss and the inference, which take logits; to the
-    loss alone the weights of section 3.2, 0.5 for the final map and 0.5 over the rest, 0.25 each, and what is weighted,
-    0.5 BCE + Dice (section 3.1).
+    the output dimension and then fed into a 1x1x1 convolutional layer". D1, which has that dimension already, also has
+    one. Here, the 1x1x1 convolution runs first and its logits are upsampled. This is the same function, since
+    interpolation weights voxels and the convolution weights channels, and needs 1 / 256 of the memory for D3. The paper
+    does not name the interpolation; it is linear here (BRAVE-NET repeats voxels). The sigmoid belongs to the loss and
+    the inference, which take logits. The loss applies the weights of section 3.2, 0.5 for the final map and 0.5 for the
+    others together, 0.25 each, to 0.5 BCE + Dice (section 3.1).
 
-    Section 3.6, lung-masked input, is preprocessing: the network is given a CT that is one value outside the lungs
-    ("lung only" of Table 5) or the whole CT ("original image"); the recipe says which.
+    Section 3.6, lung-masked input, is preprocessing: the network receives a CT with one value outside the lungs ("lung
+    only" in Table 5) or the whole CT ("original image"), depending on the recipe.
 
-    Where the paper leaves a choice:
+    Choices where the paper leaves details open:
 
     - "A UNet based model", into which the blocks are "inserted" (section 3.2), and whose baseline is "UNet" (Table 3):
-      U-Net's two convolutions a level, each with batch normalisation and ReLU, and max pooling, not COVID-SegNet's
-      residual blocks, of which the paper does not speak. No block takes another's place, so a row of Table 3 is the
-      row above with one thing more.
-    - Levels (4), maps (64 to 512) and deconvolutions (3x3x3, stride 1/2) are COVID-SegNet's, since "we implemented the
-      paper" (section 2). So is the FV block's place, after each downsampling (see CovidSegNet).
-    - PASPP adds up the inputs of the atrous convolutions (`merge="inputs"` of PASPP): the paper has no equations, only
+      each level has the two convolutions of U-Net, with batch normalisation and ReLU, and max pooling. It does not have
+      the residual blocks of COVID-SegNet, which the paper does not mention. No block replaces another, so that each row
+      of Table 3 is the row above with one addition.
+    - Levels (4), channels (64 to 512) and deconvolutions (3x3x3, stride 1/2) are those of COVID-SegNet, since "we
+      implemented the paper" (section 2). So is the position of the FV block, after each downsampling (see CovidSegNet).
+    - PASPP adds the inputs of the atrous convolutions (`merge="inputs"` of PASPP): the paper has no equations, only
       Fig. 3 and "residual branches in parallel" (section 2.2).
 
-    Rows of Table 2 are feature_variation "SE" and "CE" with pyramid "none" and no deep supervision. Rows of Table 3 are
-    (feature_variation, pyramid, deep_supervision): ("none", "none", False), ("SE", "none", False),
-    ("SE", "PASPP", False) and ("SE", "PASPP", True), the network itself. The rows of Table 5 are the same network on
-    two inputs. The paper states no number of parameters; the last has 39.9 million.
+    Rows of Table 2 are feature_variation "SE" and "CE" with pyramid "none" and without deep supervision. Rows of Table
+    3 are (feature_variation, pyramid, deep_supervision): ("none", "none", False), ("SE", "none", False), ("SE",
+    "PASPP", False) and ("SE", "PASPP", True), the network itself. The rows of Table 5 are the same network with two
+    inputs. The paper states no number of parameters; the last row of Table 3 has 39.9 million.
 
     Args:
-        spatial_dims: 3, the paper's, or 2.
-        in_channels: Input maps.
-        out_channels: One logit map a class; 1 for infection.
-        features: Maps of E1.
+        spatial_dims: 3, as in the paper, or 2.
+        in_channels: Number of input channels.
+        out_channels: Number of labels; 1 for infection.
+        features: Number of channels of E1.
         feature_variation: "none", "SE" or "CE".
         pyramid: "none" or "PASPP".
-        deep_supervision: Logits of D3 and D2 too, in training.
+        deep_supervision: Also return the logits of D3 and D2 in training.
     """
 
     levels = 4
@@ -87,7 +87,7 @@ class FVPASPPUNet(nn.Module):
         pool = nn.MaxPool2d if spatial_dims == 2 else nn.MaxPool3d
 
         def layer(above: int) -> nn.Sequential:
-            """What E2, E3, E4 begin with: downsampling and FV."""
+            """Build the start of E2, E3 and E4: downsampling and FV block."""
             down: list[nn.Module] = [pool(2)]
             if feature_variation != "none":
                 down.append(FeatureVariation(spatial_dims, above, feature_variation))
@@ -105,9 +105,9 @@ class FVPASPPUNet(nn.Module):
         self.heads = nn.ModuleList(CONV[spatial_dims](width, out_channels, 1) for width in heads)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
-        """Logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size.
+        """Return logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size.
 
-        In training with deep supervision a list of such: of D1, the final ones, then of D2 and D3.
+        In training with deep supervision, return a list: the final logits of D1, then those of D2 and D3.
         """
         maps = pad_to_multiple(image, 2 ** (self.levels - 1))
         sizes = maps.shape[2:]

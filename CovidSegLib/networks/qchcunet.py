@@ -1,10 +1,11 @@
 """QC-HC U-Net: a 3D U-Net with quick connections and hypercolumns (Zhang, Ren and Wei 2021, "Methods", Figs. 4 to 8).
 
-The quick connection is DRU-Net's (Jafari et al. 2020, the paper's reference 13), whose sentences the paper repeats, and
-hypercolumns are those of Hariharan et al. 2015 (reference 29). The plain 3D U-Net is the one that the paper compares
-with in Tables 1 to 3, "Dominik's 3D U-Net", and builds on (Müller et al. 2020, reference 11, the MIScnn pipeline).
-Where the paper is silent, these three decide, and the choice stands at the block. All blocks take maps (batch, channel,
-*spatial) with three spatial axes, the paper's, or two.
+The quick connection is that of DRU-Net (Jafari et al. 2020, reference 13 of the paper), whose sentences the paper
+repeats. Hypercolumns are those of Hariharan et al. 2015 (reference 29). The plain 3D U-Net is the one that the paper
+compares with in Tables 1 to 3, "Dominik's 3D U-Net", and builds on (Müller et al. 2020, reference 11, the MIScnn
+pipeline). Where the paper leaves details open, the network follows these three; the docstrings of the blocks state
+these choices. All blocks take feature maps (batch, channels, *spatial) with three spatial axes, as in the paper, or
+two.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ class QuickEncoderBlock(nn.Module):
 
         Y1 = BN(conv 3x3x3(X)), Y2 = BN(conv 3x3x3(ReLU(Y1))), Y = ReLU(Y2 + Y1 + X), output = concatenate(Y, X)
 
-    Y1 + Y2 is the connection "between the first Conv-BN and the last Conv-BN output", which the first convolution
-    learns through when the gradient of the second is close to zero. "+ X" is ResNet's skip (Fig. 5, "1:1 transmissions,
-    no additional parameters"): the text does not name it again for the encoder, DRU-Net's published code adds it. The
-    concatenation is "input and output combined in a cascading manner": 2c maps are what the next level, twice as wide,
-    takes, so that X needs no 1x1x1 convolution anywhere in the encoder.
+    Y1 + Y2 is the connection "between the first Conv-BN and the last Conv-BN output". Through it, the first convolution
+    learns when the gradient of the second is close to zero. "+ X" is ResNet's skip (Fig. 5, "1:1 transmissions, no
+    additional parameters"). The text does not mention it again for the encoder; the published code of DRU-Net adds it.
+    The concatenation is "input and output combined in a cascading manner". The next level is twice as wide and takes
+    these 2c channels, so that X needs no 1x1x1 convolution anywhere in the encoder.
     """
 
     def __init__(self, dims: int, channels: int) -> None:
@@ -46,12 +47,12 @@ class QuickEncoderBlock(nn.Module):
 class QuickDecoderBlock(nn.Module):
     """Quick connection of the decoder ("Quick connection", Fig. 7 decoder block).
 
-    From X (batch, in_channels, *spatial), the skip and the upsampled maps together, to (batch, out_channels, *spatial):
+    From X (batch, in_channels, *spatial), the concatenated skip and upsampled maps, to (batch, out_channels, *spatial):
 
         Y1 = BN(conv 3x3x3(X)), Y2 = BN(conv 3x3x3(ReLU(Y1))), output = ReLU(Y2 + Y1 + BN(conv 1x1x1(X)))
 
-    "Conv 1x1 and BN" bring X to the width of the output, and all is summed: the paper sets this "simple summation"
-    against DenseNet's concatenation (Fig. 6), though it calls this block a cascade block too.
+    "Conv 1x1 and BN" give X the width of the output, and the three terms are added. The paper contrasts this "simple
+    summation" with DenseNet's concatenation (Fig. 6), although it also calls this block a cascade block.
     """
 
     def __init__(self, dims: int, in_channels: int, out_channels: int) -> None:
@@ -66,19 +67,20 @@ class QuickDecoderBlock(nn.Module):
 
 
 class Hypercolumns(nn.Module):
-    """Scores of every voxel from the maps of several levels ("Hypercolumns", Eqs. 4 to 8, Fig. 8).
+    """Logits of every voxel from the feature maps of several levels ("Hypercolumns", Eqs. 4 to 8, Fig. 8).
 
-    Takes maps F(j) (batch, channels[j], *spatial / 2**j), finest first; returns (batch, out_channels, *spatial).
+    Takes feature maps F(j) (batch, channels[j], *spatial / 2**j), finest first, and returns (batch, out_channels,
+    *spatial).
 
-    Eq. 4: every F(j) is upsampled linearly, f_i(j) = sum_k alpha_ik F_k(j), and a voxel's hypercolumn f_i is all of
-    them in one vector. Eq. 7: a linear classifier w on it is a sum of one w(j) a level. Eq. 8: upsampling is linear, so
-    w(j) goes first, as a 1x1x1 convolution on the level's own small grid; the score maps are upsampled and summed. So
-    hundreds of maps need never be upsampled, and the result is the same number.
+    Eq. 4: every F(j) is upsampled linearly, f_i(j) = sum_k alpha_ik F_k(j), and the hypercolumn f_i of a voxel is the
+    vector of all of them. Eq. 7: a linear classifier w of the hypercolumn is a sum of one w(j) for each level. Eq. 8:
+    as upsampling is linear, w(j) can be applied first, as a 1x1x1 convolution on the smaller grid of the level; the
+    resulting scores are upsampled and added. Hundreds of maps need not be upsampled, and the result is the same.
 
-    Eq. 8 prints f_i(j) transposed and leaves w(j) out on its right-hand side; Hariharan's w(j)^T F_k(j) is meant.
-    The bias, of which the equations say nothing, is added once, by the finest level. Eqs. 5 and 6, a grid of
-    classifiers g_k across a detection box, are Hariharan's for boxes: a patch is no box around one object, so there is
-    one classifier for all positions, which is the paper's own way to Eqs. 7 and 8.
+    Eq. 8 prints f_i(j) transposed and omits w(j) on its right-hand side; Hariharan's w(j)^T F_k(j) is meant. The
+    equations do not mention the bias, which is added once, at the finest level. Eqs. 5 and 6, a grid of classifiers g_k
+    across a detection box, are meant for Hariharan's boxes. A patch is not a box around one object, so that one
+    classifier serves all positions, as in the paper's own derivation of Eqs. 7 and 8.
     """
 
     def __init__(self, dims: int, channels: Sequence[int], out_channels: int) -> None:
@@ -99,7 +101,7 @@ class QCHCUNet(nn.Module):
     """QC-HC U-Net ("Network structure", Fig. 4).
 
     Five levels; "the highest resolution uses 32 feature maps, and the lowest 512", "upsampled four times". With the
-    default switches and a patch of 160 x 160 x 80, each level l has w = 32 * 2**l maps:
+    default arguments and a patch of 160 x 160 x 80, each level l has w = 32 * 2**l channels:
 
     | level | grid | encoder in, out | decoder in (skip + up), out |
     | --- | --- | --- | --- |
@@ -109,25 +111,25 @@ class QCHCUNet(nn.Module):
     | 3 | 20 x 20 x 10 | 256, 512 | 512 + 256, 256 |
     | 4 | 10 x 10 x 5 | 512, 1024 | |
 
-    32 to 512 are taken as the maps that the convolutions of a level make, as in the 3D U-Net of Fig. 4; the cascade
-    doubles them. The paper gives no number of parameters; here it is 31.0 million, and 22.6 million in the plain 3D
-    U-Net. It hopes to "reduce the parameters", which DRU-Net does against DenseNet, not against U-Net; read as 32 to
-    512 maps after the cascade, which is `features=16`, the network has 7.7 million.
+    32 to 512 are understood as the channels that the convolutions of a level produce, as in the 3D U-Net of Fig. 4; the
+    cascade doubles them. The paper states no number of parameters. Here it is 31.0 million, and 22.6 million in the
+    plain 3D U-Net. The paper hopes to "reduce the parameters", which DRU-Net does compared with DenseNet, but not with
+    U-Net. If 32 to 512 were the channels after the cascade, which is `features=16`, the network would have 7.7 million.
 
-    The image comes to the first level through a 7x7x7 convolution to 32 maps, DRU-Net's, since the sum and the cascade
-    need an input as wide as the level; the plain blocks go without. Downsampling is max pooling ("Polling"), upsampling
-    a 2x2x2 transposed convolution of stride 2, as in MIScnn's U-Net. Hypercolumns gather the four decoder levels, the
-    "information between the different layers of the decoder part"; the lowest level belongs to the encoder.
-    A softmax over the labels (background, left lung, right lung, infection; background and tumour for the MSD data)
-    belongs to the loss and the inference, which take logits.
+    The image enters the first level through a 7x7x7 convolution to 32 channels, as in DRU-Net, since the sum and the
+    cascade need an input as wide as the level. The plain blocks do without it. Downsampling is max pooling ("Polling"),
+    upsampling a 2x2x2 transposed convolution with stride 2, as in MIScnn's U-Net. The hypercolumns combine the four
+    decoder levels, the "information between the different layers of the decoder part"; the lowest level belongs to the
+    encoder. The softmax over the labels (background, left lung, right lung, infection; background and tumour for the
+    MSD data) belongs to the loss and the inference, which take logits.
 
     Args:
-        spatial_dims: 3, the paper's, or 2.
-        in_channels: Input maps.
-        out_channels: One logit map a label: 4, or 2 for the MSD lung tumours.
-        features: Maps of the first level.
-        quick_connection: Quick connections (QC) in encoder and decoder; plain blocks if not.
-        hypercolumns: Hypercolumns (HC); a 1x1x1 convolution of the last decoder level alone if not.
+        spatial_dims: 3, as in the paper, or 2.
+        in_channels: Number of input channels.
+        out_channels: Number of labels: 4, or 2 for the MSD lung tumours.
+        features: Number of channels of the first level.
+        quick_connection: Use quick connections (QC) in encoder and decoder, otherwise plain blocks.
+        hypercolumns: Use hypercolumns (HC), otherwise a 1x1x1 convolution of the last decoder level alone.
     """
 
     levels = 5
@@ -167,7 +169,7 @@ class QCHCUNet(nn.Module):
         self.head = Hypercolumns(dims, widths[: self.gathered], out_channels)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size."""
+        """Return logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size."""
         maps = self.stem(pad_to_multiple(image, 2 ** (self.levels - 1)))
         skips = []
         for level, block in enumerate(self.encoder):

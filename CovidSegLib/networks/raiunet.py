@@ -1,7 +1,7 @@
 """RAIU-Net, the residual attention inception U-Net of CHS-Net (Punn and Agarwal, section 3, Figs. 5 to 11).
 
-Where the paper is silent, the choice and its reason stand at the block. All blocks take maps (batch, channel, *spatial)
-with two spatial axes, the paper's, or three.
+Where the paper leaves details open, the docstrings of the blocks state the choice and its reason. All blocks take
+feature maps (batch, channels, *spatial) with two spatial axes, as in the paper, or three.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def norm_relu(dims: int, channels: int) -> nn.Sequential:
 
 
 def separable_conv(dims: int, in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    """Depthwise separable convolution (Eqs. 5 and 6, Fig. 4): a `kernel`-wide filter a map, then a 1x1 convolution.
+    """Depthwise separable convolution (Eqs. 5 and 6, Fig. 4): a filter for each channel, then a 1x1 convolution.
 
-    (batch, in_channels, *spatial) to (batch, out_channels, *spatial / stride), by Eq. 7 with p = floor(f / 2) at stride
-    1 and p = 0 else. It has 1 / r + 1 / f**2 of a plain convolution's parameters (Eq. 1; 1 / r + 1 / f**3 on three
-    axes). No bias, since batch normalisation follows (Eq. 4).
+    From (batch, in_channels, *spatial) to (batch, out_channels, *spatial / stride), by Eq. 7 with p = floor(f / 2) at
+    stride 1 and p = 0 otherwise. It has 1 / r + 1 / f**2 of the parameters of a plain convolution (Eq. 1; 1 / r + 1 /
+    f**3 on three axes). It has no bias, since batch normalisation follows (Eq. 4).
     """
     padding = kernel // 2 if stride == 1 else 0
     depthwise = CONV[dims](in_channels, in_channels, kernel, stride, padding, groups=in_channels, bias=False)
@@ -33,15 +33,15 @@ def separable_conv(dims: int, in_channels: int, out_channels: int, kernel: int, 
 class InceptionConv(nn.Module):
     """Inception convolution (section 3.1.2, Eqs. 3 and 4, Fig. 9).
 
-    Depthwise separable convolutions of 1, 3 and 5 and hybrid pooling ("same") side by side, each with batch
-    normalisation and ReLU; their maps are concatenated and fused by a 1x1 convolution, batch normalisation and ReLU.
+    Depthwise separable convolutions of 1, 3 and 5 and hybrid pooling ("same") in parallel, each with batch
+    normalisation and ReLU. Their outputs are concatenated and fused by a 1x1 convolution, batch normalisation and ReLU.
 
-    (batch, in_channels, *spatial) to (batch, out_channels, *spatial).
+    From (batch, in_channels, *spatial) to (batch, out_channels, *spatial).
 
-    Section 1.4 lists filters of 2, 3 and 5 once; sections 3 and 3.1.2 and Eq. 3 say 1, 3 and 5. The paper does not say
-    how many of the r output filters each branch has. A quarter each, as GoogLeNet splits its branches, is what brings
-    the network to the 4.2 M parameters of Table 3; r each would give 9.6 M.
-    Without `hybrid_pooling` (rows of Tables 4 and 5) the branch pools by maximum alone.
+    Section 1.4 lists filters of 2, 3 and 5 once; sections 3 and 3.1.2 and Eq. 3 say 1, 3 and 5. The paper does not
+    state how many of the r output filters each branch has. A quarter each, as GoogLeNet divides its branches, gives the
+    network the 4.2 M parameters of Table 3; r each would give 9.6 M. Without `hybrid_pooling` (rows of Tables 4 and 5)
+    the branch has max pooling only.
     """
 
     def __init__(self, dims: int, in_channels: int, out_channels: int, hybrid_pooling: bool) -> None:
@@ -64,11 +64,11 @@ class InceptionConv(nn.Module):
 class ResidualInceptionBlock(nn.Module):
     """Two inception convolutions and a shortcut (section 3.1, Fig. 7).
 
-    (batch, in_channels, *spatial) to (batch, out_channels, *spatial), d' of Fig. 7; the pooling between two blocks is
-    RAIUNet's.
+    From (batch, in_channels, *spatial) to (batch, out_channels, *spatial), d' in Fig. 7. The pooling between two blocks
+    is part of RAIUNet.
 
-    The shortcut is a 3x3 depthwise separable convolution with batch normalisation; "merged" is read as the sum of
-    residual learning, with no activation after it, since both sides are normalised already.
+    The shortcut is a 3x3 depthwise separable convolution with batch normalisation. "Merged" is understood as the sum of
+    residual learning, without an activation after it, since both sides are normalised already.
     """
 
     def __init__(self, dims: int, in_channels: int, out_channels: int, hybrid_pooling: bool) -> None:
@@ -87,21 +87,20 @@ class ResidualInceptionBlock(nn.Module):
 class SpectralAttention(nn.Module):
     """Spectral spatial and depth attention (SSD) on a skip connection (section 3.2, Figs. 10 and 11, Eqs. 8 to 12).
 
-    Takes the skip's maps F(l-1) (batch, channels, 2m, 2n) and the encoder's next deeper maps F(l)
-    (batch, deeper_channels, m, n), and returns the refined skip, shaped as F(l-1).
+    Takes the maps of the skip connection F(l-1) (batch, channels, 2m, 2n) and the next deeper maps of the encoder F(l)
+    (batch, deeper_channels, m, n), and returns the refined skip connection in the shape of F(l-1).
 
-    Depth (Eqs. 8, 9): A_d, one number a channel, from global spectral pooling and two 1x1 convolutions with ReLU;
-    F_d = ReLU(BN(conv1x1(A_d * F(l-1)))). Spatial (Eqs. 10 to 12): gamma = ReLU(BN(strided conv(F_d) + conv1x1(F(l))));
-    A_s = upsampled ReLU(conv1x1(gamma)), one number a pixel; F_s = BN(conv1x1(A_s * F_d)).
+    Depth (Eqs. 8, 9): A_d, one number for each channel, from global spectral pooling and two 1x1 convolutions with
+    ReLU; F_d = ReLU(BN(conv1x1(A_d * F(l-1)))). Spatial (Eqs. 10 to 12): gamma = ReLU(BN(strided conv(F_d) +
+    conv1x1(F(l)))); A_s = upsampled ReLU(conv1x1(gamma)), one number for each pixel; F_s = BN(conv1x1(A_s * F_d)).
 
-    Where text and equations differ: the strided convolution takes F_d, as Eq. 10 has it, where section 3.2.2 once says
-    F(l-1); F_d ends in BN and ReLU and F_s in BN alone, as sections 3.2.1 and 3.2.2 say of each, where section 3.2 has
-    "ReLU activated 1x1 convolution and BN" of both. Strided and 1x1 convolution are also what Fig. 6 draws to match the
-    sizes and depths of two levels. Eq. 11's sigma is the ReLU that its text names. A descriptor that a ReLU has shut
-    everywhere could never open again, so the last convolution of each starts with bias one: attention begins as the
-    identity and learns to depart from it.
-    The strided convolution is 2x2, the subscript of K in Eq. 10, and depthwise separable, as section 3 says of both
-    phases; upsampling is bilinear.
+    Where text and equations differ: the strided convolution takes F_d, as in Eq. 10, although section 3.2.2 once says
+    F(l-1). F_d ends in BN and ReLU and F_s in BN alone, as sections 3.2.1 and 3.2.2 state, although section 3.2 has
+    "ReLU activated 1x1 convolution and BN" for both. Fig. 6 also draws a strided and a 1x1 convolution, to match the
+    sizes and depths of two levels. Sigma in Eq. 11 is the ReLU that its text names. A descriptor that its ReLU sets to
+    zero everywhere could never recover. The last convolution of each descriptor therefore starts with a bias of one:
+    attention starts as the identity and learns to depart from it. The strided convolution is 2x2, the subscript
+    of K in Eq. 10, and depthwise separable, as section 3 says of both phases. Upsampling is bilinear.
     """
 
     def __init__(self, dims: int, channels: int, deeper_channels: int) -> None:
@@ -135,30 +134,30 @@ class SpectralAttention(nn.Module):
 class RAIUNet(nn.Module):
     """Residual attention inception U-Net (sections 3 to 3.2, Figs. 5 and 6).
 
-    Four stages that halve the size and double the maps, a bottleneck, and four stages back: transposed convolution,
-    concatenation with the skip that SSD attention has refined, residual inception block. A 1x1 convolution ends it; its
-    sigmoid belongs to the loss and the inference, which take logits.
+    Four stages that halve the size and double the channels, a bottleneck, and four stages back: transposed convolution,
+    concatenation with the skip connection that SSD attention has refined, residual inception block. A 1x1 convolution
+    ends the network; its sigmoid belongs to the loss and the inference, which take logits.
 
-    With 32 maps at first and a slice of 256 x 256 (section 4.1) the maps are
+    With 32 channels in the first stage and a slice of 256 x 256 (section 4.1) the feature maps are
 
     - encoder: 32 x 256 x 256, 64 x 128 x 128, 128 x 64 x 64, 256 x 32 x 32 and, the bottleneck, 512 x 16 x 16;
     - decoder: 256 x 32 x 32, 128 x 64 x 64, 64 x 128 x 128 and 32 x 256 x 256.
 
     Rows of Table 4 are (inception, hybrid_pooling, attention): (False, False, False), the baseline U-Net BU (Fig. 3,
-    standard convolutions and max pooling); (True, False, False), BU+RIB; (True, True, False), BU+RIB+HP; and
-    (True, True, True), BU+RIB+HP+SSD, RAIU-Net. Table 5 has the same rows of CHSNet.
+    standard convolutions and max pooling); (True, False, False), BU+RIB; (True, True, False), BU+RIB+HP; and (True,
+    True, True), BU+RIB+HP+SSD, RAIU-Net. Table 5 has the same rows for CHSNet.
 
-    The paper writes both that depth grows "by 50 %" and, in section 3.2.2, from p/2 to p; the latter is meant. With 32
-    maps at first, the usual choice for 256 x 256 slices, the network has the 4.2 M parameters of Table 3.
+    The paper writes that the depth grows "by 50 %" and, in section 3.2.2, from p/2 to p; the latter is meant. With 32
+    channels in the first stage, the usual choice for 256 x 256 slices, the network has the 4.2 M parameters of Table 3.
 
     Args:
-        spatial_dims: 2, the paper's, or 3.
-        in_channels: Input maps; the paper's one slice, or several neighbouring slices.
-        out_channels: One logit map a class.
-        features: Maps of the first stage.
-        inception: Residual inception blocks (RIB in Tables 4 and 5); plain convolutions if not.
-        hybrid_pooling: Hybrid pooling (HP); max pooling if not.
-        attention: SSD attention on the skips; plain skips if not.
+        spatial_dims: 2, as in the paper, or 3.
+        in_channels: Number of input channels: one slice, as in the paper, or several neighbouring slices.
+        out_channels: Number of labels.
+        features: Number of channels of the first stage.
+        inception: Use residual inception blocks (RIB in Tables 4 and 5), otherwise plain convolutions.
+        hybrid_pooling: Use hybrid pooling (HP), otherwise max pooling.
+        attention: Use SSD attention on the skip connections, otherwise plain skip connections.
     """
 
     stages = 4
@@ -198,7 +197,7 @@ class RAIUNet(nn.Module):
         self.head = CONV[spatial_dims](features, out_channels, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size."""
+        """Return logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size."""
         maps = pad_to_multiple(image, 2**self.stages)
         encoded = []
         for stage, block in enumerate(self.encoder):

@@ -1,9 +1,9 @@
 """RA-UNet: a residual 3D U-Net with self-attention in its decoder (Zeng et al. 2023, section 3, Figs. 1 to 3).
 
-Residual blocks are ResNet's (He et al. 2016, the paper's reference 3), the attention is that of bottleneck
-transformers (BoTNet, Srinivas et al. 2021, reference 8) on three axes. Where the paper is silent, these two decide, and
-the choice stands at the block. All blocks take maps (batch, channel, *spatial) with three spatial axes, the paper's, or
-two.
+Residual blocks are those of ResNet (He et al. 2016, reference 3 of the paper). The attention is that of bottleneck
+transformers (BoTNet, Srinivas et al. 2021, reference 8) on three axes. Where the paper leaves details open, the network
+follows these two; the docstrings of the blocks state the choices. All blocks take feature maps (batch, channels,
+*spatial) with three spatial axes, as in the paper, or two.
 """
 
 from __future__ import annotations
@@ -20,30 +20,32 @@ from .blocks import BATCH_NORM, CONV, ResidualBlock, conv_norm, crop_to, pad_to_
 class SelfAttention(nn.Module):
     """Self-attention with three-dimensional positions (section 3.3, Eq. 2, Fig. 3): X to Z, both (batch, c, *spatial).
 
-    Q, K and V are 1x1x1 convolutions of X (no bias, as in BoTNet; one of K would cancel in the softmax). P = w_d + w_h
-    + w_w is the sum, element by element, of learnable w_d (c, D, 1, 1), w_h (c, 1, H, 1) and w_w (c, 1, 1, W), and
+    Q, K and V are 1x1x1 convolutions of X (without bias, as in BoTNet; a bias of K would cancel in the softmax). P =
+    w_d + w_h + w_w is the elementwise sum of the learnable w_d (c, D, 1, 1), w_h (c, 1, H, 1) and w_w (c, 1, 1, W), and
 
         Z_i = sum_j softmax_j(k(q_i, k_j)) V_j with k(q_i, k_j) = exp(q_i . (k_j + P_j) / sqrt(c))
 
-    that is Eq. 2 on the logits Q K^T + Q P^T of BoTNet, which scales both by the root of the width, d in Eq. 2.
+    which is Eq. 2 with the logits Q K^T + Q P^T of BoTNet. BoTNet scales both by the root of the width, d in Eq. 2.
 
-    One head: Eq. 2 and Fig. 3 show one. The paper calls P the relative position code and gives one value a position,
-    as Fig. 4 of BoTNet draws it; so it is done here (BoTNet's released code has one value a difference of positions).
-    w_* begin normally distributed with deviation 1 / sqrt(c), as BoTNet's.
+    There is one head, as in Eq. 2 and Fig. 3. The paper calls P the relative position code and has one value for each
+    position, as drawn in Fig. 4 of BoTNet; this is implemented here (the released code of BoTNet has one value for each
+    difference of positions). w_* are initialised with a normal distribution of standard deviation 1 / sqrt(c), as in
+    BoTNet.
 
-    Any size: w_* are made for `sizes`, the grid that the recipe's patch gives, and interpolated linearly along their
-    axis for other grids, so that a patch of another size, or a whole scan, finds the code of the same relative place
-    in its field of view; on the recipe's own patches it is Fig. 3 to the letter.
+    Any size: w_* are made for `sizes`, the grid of the recipe's patches, and interpolated linearly along their axis for
+    other grids. A patch of another size, or a whole scan, thus receives the code of the same relative position in its
+    field of view. For the recipe's own patches the code is exactly that of Fig. 3.
 
-    Memory: t = D * H * W tokens have t * t weights. A row of the softmax needs no other row, so when batch * t * t
-    passes `max_weights`, the queries go in pieces: the same result with at most max_weights weights at a time, 256 MiB
-    in 32 bits. (torch's fused kernels keep no weights at all; this bounds the devices without them. In training without
-    a fused kernel the pieces' weights are kept for the gradient: train on patches.)
+    Memory: t = D * H * W tokens have t * t weights. A row of the softmax does not depend on other rows. If batch * t *
+    t exceeds `max_weights`, the queries are therefore processed in parts, with the same result and at most max_weights
+    weights at a time, 256 MiB in float32. (torch's fused kernels store no weights at all; this limits the memory on
+    devices without them. In training without a fused kernel, the weights of all parts are kept for the gradient: train
+    on patches.)
 
     Args:
         channels: c.
         sizes: D, H, W, or H, W, of the grid that w_* are made for.
-        positions: Add P; attention without positions if not.
+        positions: Add P, otherwise attention without positions.
     """
 
     max_weights = 2**26
@@ -62,7 +64,7 @@ class SelfAttention(nn.Module):
         )
 
     def add_positions(self, keys: torch.Tensor) -> torch.Tensor:
-        """K + P for K (batch, c, *spatial)."""
+        """Return K + P for K (batch, c, *spatial)."""
         for axis, code in enumerate(self.w.values(), start=2):
             size = keys.shape[axis]
             if code.shape[2] != size:
@@ -87,10 +89,11 @@ class SelfAttention(nn.Module):
 class RABlock(nn.Module):
     """Residual attention block (section 3.2, Eq. 1, Fig. 2 right): H(X) = ReLU(F(X) + X), both (batch, c, *spatial).
 
-    F is ResNet50's bottleneck of three layers whose second is attention: 1x1x1 convolution to c / 4 maps, attention,
-    1x1x1 convolution to c maps, "the output dimension of the last layer the same as the input dimension", each followed
-    by batch normalisation and the first two by ReLU, as in BoTNet. c / 4 is ResNet50's ratio. Eq. 1 shows no last
-    ReLU; ResNet writes the same equation and has one. X comes out of a ReLU, so with F(X) = 0 the block passes it on.
+    F is the bottleneck of ResNet50 with attention as the second of its three layers: 1x1x1 convolution to c / 4
+    channels, attention, 1x1x1 convolution to c channels, "the output dimension of the last layer the same as the input
+    dimension". Batch normalisation follows each, and ReLU the first two, as in BoTNet. c / 4 is the ratio of ResNet50.
+    Eq. 1 shows no final ReLU; ResNet writes the same equation and has one. X is the output of a ReLU, so that the block
+    passes it on unchanged if F(X) = 0.
     """
 
     def __init__(self, channels: int, sizes: Sequence[int], positions: bool = True) -> None:
@@ -112,39 +115,39 @@ class RABlock(nn.Module):
 class RAUNet(nn.Module):
     """RA-UNet (section 3.1, Fig. 1).
 
-    Five levels of w = 16, 32, 64, 128, 256 maps. With the patch of 192 x 192 x 32 (section 4.3):
+    Five levels with w = 16, 32, 64, 128, 256 channels. With the patch of 192 x 192 x 32 (section 4.3):
 
     | level | grid | encoder | decoder |
     | --- | --- | --- | --- |
-    | 1 | 192 x 192 x 32 | 2 residual blocks, 16 maps | 32 + 16 in, residual block, 16 maps |
-    | 2 | 96 x 96 x 16 | 2 residual blocks, 32 maps | 64 + 32 in, residual block, 32 maps |
-    | 3 | 48 x 48 x 8 | 2 residual blocks, 64 maps | 128 + 64 in, residual block, 64 maps |
-    | 4 | 24 x 24 x 4 | 2 residual blocks, 128 maps | 256 + 128 in, residual block, RA block, 128 maps |
-    | 5 | 12 x 12 x 2 | 2 residual blocks, 256 maps | |
+    | 1 | 192 x 192 x 32 | 2 residual blocks, 16 channels | 32 + 16 in, residual block, 16 channels |
+    | 2 | 96 x 96 x 16 | 2 residual blocks, 32 channels | 64 + 32 in, residual block, 32 channels |
+    | 3 | 48 x 48 x 8 | 2 residual blocks, 64 channels | 128 + 64 in, residual block, 64 channels |
+    | 4 | 24 x 24 x 4 | 2 residual blocks, 128 channels | 256 + 128 in, residual block, RA block, 128 channels |
+    | 5 | 12 x 12 x 2 | 2 residual blocks, 256 channels | |
 
-    "The penultimate layer" is level 4, counted from the first layer, of 16 channels, as the paper counts its
-    channels: 24 * 24 * 4 = 2304 tokens, whose 2304 * 2304 weights take 21 MB a patch in 32 bits. The other reading, the
-    last but one to be computed, is level 2: 147456 tokens and 87 GB a patch, which the paper's one V100 cannot hold.
-    The block follows the level's residual block: it keeps its input's width, which a block that takes in the skip
-    connection cannot, and so the decoder still has its one residual block a level. Level 5 is shared by encoder and
-    decoder, as in U-Net; "combines" is U-Net's concatenation.
+    "The penultimate layer" is level 4, counted from the first layer with 16 channels, as the paper counts its channels:
+    24 * 24 * 4 = 2304 tokens, whose 2304 * 2304 weights take 21 MB for each patch in float32. The other reading, the
+    last but one to be computed, is level 2: 147456 tokens and 87 GB for each patch, more than the memory of the paper's
+    single V100. The RA block follows the residual block of the level. It keeps the width of its input, which a block
+    that takes in the skip connection cannot, so that the decoder still has its one residual block for each level. Level
+    5 is shared by encoder and decoder, as in U-Net; "combines" is the concatenation of U-Net.
 
-    Between levels: down, a 3x3x3 convolution of stride 2 that doubles the maps, with batch normalisation and ReLU; up,
-    linear interpolation ("bilinear" in the paper, trilinear on three axes). "The number of input channels for the first
-    layer is 16": a 3x3x3 convolution with batch normalisation and ReLU makes them of the image. A 1x1x1 convolution
-    ends the network; its sigmoid belongs to the loss and the inference, which take logits. The paper gives no number of
-    parameters; here it is 13.0 million.
+    Downsampling is a 3x3x3 convolution with stride 2 that doubles the channels, with batch normalisation and ReLU.
+    Upsampling is linear interpolation ("bilinear" in the paper, trilinear on three axes). "The number of input channels
+    for the first layer is 16": a 3x3x3 convolution with batch normalisation and ReLU produces them from the image. A
+    1x1x1 convolution ends the network; its sigmoid belongs to the loss and the inference, which take logits. The paper
+    states no number of parameters; here it is 13.0 million.
 
     Args:
-        spatial_dims: 3, the paper's, or 2.
-        in_channels: Input maps.
-        out_channels: Logit maps; the paper's one, infection.
-        features: Maps of the first level.
-        residual: Residual blocks; the same convolutions without shortcuts if not.
-        attention: The RA block; with neither it nor `residual` the network is the U-Net of Table 1.
-        positions: The position code of Fig. 3 in the RA block; attention without it if not.
-        patch_size: Size of the patches that the network is trained on, along its spatial axes: the position code has
-            their size. The paper's (32, 192, 192) if not given. Other sizes work too, see SelfAttention.
+        spatial_dims: 3, as in the paper, or 2.
+        in_channels: Number of input channels.
+        out_channels: Number of labels; 1 in the paper, infection.
+        features: Number of channels of the first level.
+        residual: Use residual blocks, otherwise the same convolutions without shortcuts.
+        attention: Use the RA block. Without it and `residual` the network is the U-Net of Table 1.
+        positions: Use the position code of Fig. 3 in the RA block, otherwise attention without positions.
+        patch_size: Size of the training patches along the spatial axes, which the position code is made for; (32, 192,
+            192) as in the paper if None. Other sizes work too, see SelfAttention.
     """
 
     levels = 5
@@ -184,7 +187,7 @@ class RAUNet(nn.Module):
         self.head = CONV[dims](features, out_channels, 1)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size."""
+        """Return logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size."""
         maps = self.stem(pad_to_multiple(image, 2 ** (self.levels - 1)))
         skips = []
         for level, blocks in enumerate(self.encoder):

@@ -1,6 +1,7 @@
-"""A network's weights under one name each, for safetensors, which stores no tensor twice.
+"""The weights of a network with one name each, for safetensors, which does not store a tensor twice.
 
-Some networks register a module under two names (MONAI's DynUNet does), so that a state dict holds its tensors twice.
+Some networks register a module under two names (MONAI's DynUNet does), so that their state dict contains its tensors
+twice.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from torch import nn
 
 
 def unique_state(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Parameters and buffers of a network, each once, by its first name."""
+    """Return the parameters and buffers of a network, each once under its first name."""
     return {name: tensor.detach() for name, tensor in (*network.named_parameters(), *network.named_buffers())}
 
 
 def load_unique_state(network: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
-    """Put what `unique_state` gave, in any floating type, into a network of the same kind.
+    """Copy a state from `unique_state`, in any floating-point type, into a network of the same kind.
 
     Raises:
-        ValueError: Names or shapes are not the network's.
+        ValueError: Names or shapes differ from those of the network.
     """
     own = unique_state(network)
     if own.keys() != state.keys():
@@ -33,11 +34,15 @@ def load_unique_state(network: nn.Module, state: Mapping[str, torch.Tensor]) -> 
 
 
 def load_fitting_state(network: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:
-    """Put what fits of the weights of a similar network into a network, as a start for its training.
+    """Copy the tensors that fit from the weights of a similar network, as a start for training.
+
+    Args:
+        network: The network whose weights are set.
+        state: Weights of the other network, from `unique_state`.
 
     Returns:
-        Names of the network's own tensors that stay as they were, since the other has none of that name and shape: the
-        last layer, where the labels are others.
+        Names of the network's tensors that are not changed, as `state` has none with that name and shape: typically the
+        last layer, if the labels differ.
     """
     own = unique_state(network)
     fitting = {name for name, tensor in own.items() if name in state and state[name].shape == tensor.shape}

@@ -1,1 +1,1 @@
-"""Figures and tables of the networks for the documentation, made from a run of each."""
+"""Figures and tables of the networks for the documentation, made by running each network."""

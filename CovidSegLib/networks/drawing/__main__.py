@@ -1,4 +1,4 @@
-"""Writes the documentation of the published networks: `python -m CovidSegLib.networks.drawing docs`."""
+"""Write the documentation of the published networks: `python -m CovidSegLib.networks.drawing docs`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHS_NET = (
     "N. S. Punn, S. Agarwal. CHS-Net: A Deep learning approach for hierarchical segmentation of COVID-19 infected "
     "CT images. 2021. https://arxiv.org/abs/2012.07079"
 )
-#: The patch that each paper trains on, as the arrays have it, and the paper.
+#: The patch (z, y, x) or (y, x) that each paper trains on, and the citation of the paper.
 PAPERS: dict[str, tuple[tuple[int, ...], str]] = {
     "QCHCUNet": (
         (80, 160, 160),
@@ -40,25 +40,25 @@ PAPERS: dict[str, tuple[tuple[int, ...], str]] = {
 }
 INTRODUCTION = """# The published networks
 
-Each network with the switches of its paper, on the patch that the paper trains on, as the code builds it: figures and
-tables are made by `python -m CovidSegLib.networks.drawing docs` from a run of the network, and a test keeps them so.
+Each network with the settings of its paper, for the patch that the paper trains on. The figures and tables are made
+by `python -m CovidSegLib.networks.drawing docs`, which runs the networks. A test checks that they match the code.
 
-A row of a figure is a grid, x × y × z (x × y in the 2D networks). *Reads* names the blocks whose maps a block takes:
-several are concatenated, or go in side by side; "~" stands before what is interpolated to the block's grid. The
-networks run as in training, which returns the maps of deep supervision too.
+Each row of a figure is a grid, x × y × z (x × y for 2D networks). The column *reads* lists the blocks whose output a
+block takes. Several outputs are concatenated or are separate inputs; "~" marks outputs that are interpolated to the
+grid of the block. The networks run in training mode, in which they also return the outputs of deep supervision.
 """
 
 
 @cache
 def traced(name: str) -> Layers:
-    """The layers of one of `PAPERS`, in training mode, which shows deep supervision."""
+    """Return the layers of one of `PAPERS`, in training mode, which includes deep supervision."""
     with torch.device("meta"):
         network = build(name, {})
     return trace(network, PAPERS[name][0])
 
 
 def titles(name: str) -> tuple[str, str]:
-    """The network's name in its paper and what it is, from its file's docstring."""
+    """Return the network's name in its paper and a short description, from the docstring of its file."""
     text = " ".join((sys.modules[type_of(name).__module__].__doc__ or "").split())
     sentence = text.partition(" (")[0]
     cut = min(place for place in (sentence.find(":"), sentence.find(",")) if place > 0)
@@ -67,19 +67,19 @@ def titles(name: str) -> tuple[str, str]:
 
 
 def type_of(name: str) -> type:
-    """The class of a network."""
+    """Return the class of a network."""
     network = PUBLISHED[name]
     assert isinstance(network, type)
     return network
 
 
 def document() -> str:
-    """The whole of docs/networks.md."""
+    """Return the text of docs/networks.md."""
     return "\n".join([INTRODUCTION, *map(section, PAPERS)])
 
 
 def section(name: str) -> str:
-    """One network: what it is, its paper, its figure, its own blocks and its layers."""
+    """Return the section of one network: description, paper, figure, own blocks and table of layers."""
     layers, (title, about), (patch, paper) = traced(name), titles(name), PAPERS[name]
     file = f"{type_of(name).__module__.rpartition('.')[2]}.py"
     nested = any(block.part for block in layers.blocks)
@@ -113,7 +113,7 @@ def _table(layers: Layers) -> list[str]:
 
 
 def _parts(layers: Layers) -> list[str]:
-    """A row for every network within the network, which has a table of its own."""
+    """Return a table with a row for every network within the network, which has its own table."""
     rows = ["| network | reads | output | parameters |", "| --- | --- | --- | ---: |"]
     parts: dict[str, list[Block]] = {}
     for block in layers.blocks:
@@ -125,7 +125,7 @@ def _parts(layers: Layers) -> list[str]:
 
 
 def _reads(block: Block, layers: Layers) -> str:
-    """The names of what a block reads, in the order they ran."""
+    """Return the names of the blocks whose output a block takes, in the order in which they run."""
 
     def name(source: int, interpolated: bool) -> str:
         if source == IMAGE:
@@ -150,9 +150,9 @@ def write(folder: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The command line."""
+    """Run the command line."""
     parser = ArgumentParser(prog="python -m CovidSegLib.networks", description="Document the published networks.")
-    parser.add_argument("folder", type=Path, help="where networks.md and the figures go: docs in the repository")
+    parser.add_argument("folder", type=Path, help="folder for networks.md and the figures: docs in the repository")
     write(parser.parse_args(arguments).folder)
 
 

@@ -1,4 +1,4 @@
-"""A picture of a network, drawn from its traced blocks: nothing in it is placed or labelled by hand."""
+"""The figure of a network, drawn from its traced blocks. Nothing in it is placed or labelled by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from PIL import Image
 from .layers import IMAGE, Block, Layers
 from .layout import WIDTH, Rect, arrange
 
-#: Pixels: the height of the title and of a line of the legend.
+#: Height in pixels of the title and of a line of the legend.
 TITLE, LINE = 60, 38
 INK, FAINT, SKIP, ROWS = "#1d232a", "#5b6670", "#2f6fb5", ("#f1f4f7", "#f8fafb")
 PLAIN, DOWN, UP = "#dfe4e9", "#c6e6bb", "#ffd0a1"
@@ -27,7 +27,7 @@ KINDS = ("#b9d6f6", "#ffe28c", "#f7b6bf", "#cdc4f3")
 
 
 def network_figure(title: str, layers: Layers) -> Figure:
-    """The picture of a network, 1600 pixels wide; networks within the network stand side by side."""
+    """Draw a network, 1600 pixels wide. Networks within the network are drawn side by side."""
     blocks = layers.blocks
     parts = list(dict.fromkeys(block.part for block in blocks))
     scale = 1 / len(parts)
@@ -49,7 +49,7 @@ def network_figure(title: str, layers: Layers) -> Figure:
         for number, (grid, row) in enumerate(layout.rows.items()):
             band = row.moved(scale, x, top)
             _box(axes, Rect(band.left + 8, band.top, band.right - 8, band.bottom), ROWS[number % 2], 0)
-            # The same rows need no second label, and an arrow comes in there.
+            # The same rows need no second label, whose place an arrow takes.
             if not place or layout.rows != layouts[0].rows:
                 y = (band.top + band.bottom) / 2
                 axes.text(band.left + 12 + 4 * scale, y, grid_label(grid), color=FAINT, fontsize=small, va="center")
@@ -64,7 +64,7 @@ def network_figure(title: str, layers: Layers) -> Figure:
                 _arrow(axes, (x, y - 46 * scale), (x, y), INK)
                 axes.text(x + 12, y - 44 * scale, "image", color=INK, fontsize=large, va="center")
             else:
-                # What another part has made does not skip anything.
+                # Connections between parts are not skip connections.
                 skip = (source, i) in skips and blocks[source].part == block.part
                 _arrow(axes, *_between(boxes[source], boxes[i]), SKIP if skip else INK, interpolated)
     for number, sources in enumerate(layers.outputs):
@@ -84,7 +84,7 @@ def network_figure(title: str, layers: Layers) -> Figure:
 
 
 def draw_network(path: Path, title: str, layers: Layers) -> None:
-    """Write the picture as a PNG of few colours, a fraction of the size of one of all colours."""
+    """Write the figure as a PNG with a palette of few colours, which is much smaller than one with full colours."""
     picture = BytesIO()
     FigureCanvasAgg(network_figure(title, layers)).print_png(picture)
     few = Image.open(picture).convert("RGB").quantize(64, dither=Image.Dither.NONE)
@@ -92,12 +92,12 @@ def draw_network(path: Path, title: str, layers: Layers) -> None:
 
 
 def grid_label(grid: tuple[int, ...]) -> str:
-    """A grid (z, y, x) or (y, x) as x × y × z, the way the papers name it."""
+    """Return a grid (z, y, x) or (y, x) as x × y × z, as in the papers."""
     return "×".join(str(size) for size in reversed(grid))
 
 
 def name_of(kind: str) -> str:
-    """A block's kind in words: "RABlock" as "RA block", layers of torch by the first of them."""
+    """Return the kind of a block in words: "RABlock" as "RA block"; layers of torch by the first of them."""
     if not re.fullmatch(r"\w+", kind):
         return re.sub(r"(, stride \d+)?(,.*)?$", r"\1", kind)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", kind).split()
@@ -105,7 +105,7 @@ def name_of(kind: str) -> str:
 
 
 def _colours(blocks: Iterable[Block]) -> dict[str, str]:
-    """A colour for every kind, in the order they run."""
+    """Return a colour for every kind of block, in the order in which they run."""
     colours: dict[str, str] = {}
     own = iter(KINDS)
     for block in blocks:
@@ -119,7 +119,7 @@ def _colours(blocks: Iterable[Block]) -> dict[str, str]:
 
 
 def _box(axes: Axes, box: Rect, colour: str, order: int) -> None:
-    """A block if `order` is 1, a row behind the arrows if 0."""
+    """Draw a block if `order` is 1, or a row behind the arrows if 0."""
     size = box.right - box.left, box.bottom - box.top
     style = "round,pad=0,rounding_size=8" if order else "square,pad=0"
     edge = INK if order else "none"
@@ -129,7 +129,7 @@ def _box(axes: Axes, box: Rect, colour: str, order: int) -> None:
 
 
 def _label(axes: Axes, box: Rect, block: Block, scale: float) -> None:
-    """Name and channels; in a small box the channels of its first maps alone, the colour tells its name."""
+    """Write name and channels into a box. Small boxes only show the channels of the first input."""
     x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
     inputs = [str(shape[0]) for shape in block.inputs]
     lines = [(0, 16, f"{inputs[0]} → {block.output[0]}")]
@@ -140,7 +140,7 @@ def _label(axes: Axes, box: Rect, block: Block, scale: float) -> None:
 
 
 def _between(start: Rect, stop: Rect) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Tail and tip of an arrow from box to box, straight where they overlap."""
+    """Return the ends of an arrow from box to box, straight if they overlap."""
     left, right = max(start.left, stop.left), min(start.right, stop.right)
     top, bottom = max(start.top, stop.top), min(start.bottom, stop.bottom)
     if top < bottom:
@@ -164,7 +164,7 @@ def _arrow(
 
 
 def _legend(axes: Axes, colours: Mapping[str, str], interpolated: bool, top: float) -> float:
-    """Colours and arrows in lines from the left; returns where the last line ends."""
+    """Draw the legend of colours and arrows from the left; return where its last line ends."""
     renderer = FigureCanvasAgg(axes.figure).get_renderer()  # type: ignore[arg-type]
     arrows = {"skip connection": (SKIP, False)}
     if interpolated:

@@ -1,6 +1,6 @@
-"""What a network is made of: its blocks in the order they run, with shapes, parameters and what each one reads.
+"""The blocks of a network in the order in which they run, with shapes, parameters and inputs.
 
-Nothing is typed in per network. The network runs once on torch's `meta` device, where tensors have shapes and no
+Nothing is specified by hand for a network. It runs once on torch's `meta` device, where tensors have shapes but no
 values, so that the papers' 3D patches cost neither memory nor time.
 """
 
@@ -19,11 +19,11 @@ from torch.overrides import TorchFunctionMode
 
 from .. import NETWORKS
 
-#: Where the networks and their blocks are defined.
+#: Package that defines the networks and their blocks.
 PACKAGE = __package__.rpartition(".")[0]
-#: Stands for the network's input where a block's index is expected.
+#: Index that stands for the network's input.
 IMAGE = -1
-#: What a block reads: the index of another block (or IMAGE), and whether the maps were interpolated on the way.
+#: Sources of an input: the index of a block (or IMAGE), and whether its output was interpolated on the way.
 Sources = dict[int, bool]
 
 
@@ -32,14 +32,15 @@ class Block:
     """One call of one block.
 
     Attributes:
-        name: As in the network's state dict, "encoder.0".
-        part: The network within the network that it belongs to, "lungs" in CHS-Net, or "".
-        kind: The block's class, or the layers that it is made of, "Conv 3×3×3, stride 2, BN, ReLU".
-        about: The first paragraph of the class's docstring; "" for layers of torch.
-        inputs: Shapes (channels, *spatial) of the maps that it takes.
-        output: Shape (channels, *spatial) of the maps that it returns.
-        parameters: Learnable numbers; 0 when the block has run before, so that they sum up to the network's.
-        sources: The blocks that it reads.
+        name: Name in the network's state dict, such as "encoder.0".
+        part: The network within the network that contains the block, such as "lungs" in CHS-Net, or "".
+        kind: Class of the block, or its layers, such as "Conv 3×3×3, stride 2, BN, ReLU".
+        about: First paragraph of the docstring of the class; "" for layers of torch.
+        inputs: Shapes (channels, *spatial) of the inputs.
+        output: Shape (channels, *spatial) of the output.
+        parameters: Number of trainable parameters; 0 if the block has run before, so that the numbers add up to those
+            of the network.
+        sources: The blocks whose output it takes.
     """
 
     name: str
@@ -53,18 +54,18 @@ class Block:
 
     @property
     def grid(self) -> tuple[int, ...]:
-        """Spatial sizes of the output, as the arrays have them: (z, y, x) or (y, x)."""
+        """Spatial sizes of the output in the order of arrays: (z, y, x) or (y, x)."""
         return self.output[1:]
 
     @property
     def resamples(self) -> bool:
-        """Whether it leads from one grid to another."""
+        """Whether the block changes the grid."""
         return all(shape[1:] != self.grid for shape in self.inputs)
 
 
 @dataclass(frozen=True)
 class Layers:
-    """A network's blocks in the order they run; `outputs` is what each of the returned maps comes from."""
+    """The blocks of a network in the order in which they run, and the sources of each of its outputs."""
 
     blocks: list[Block]
     outputs: list[Sources]
@@ -72,14 +73,14 @@ class Layers:
 
 
 class _Flow(TorchFunctionMode):
-    """Knows of every tensor which blocks it comes from, through concatenation, sums, padding and interpolation."""
+    """Tracks which blocks every tensor comes from, through concatenation, sums, padding and interpolation."""
 
     def __init__(self) -> None:
         super().__init__()
         self._known: dict[int, tuple[torch.Tensor, Sources]] = {}
 
     def mark(self, tensor: torch.Tensor, sources: Sources) -> None:
-        # The tensor is kept: the id of one that is gone could come back as another's.
+        # The tensor is kept alive, as its id could otherwise be reused by another tensor.
         self._known[id(tensor)] = tensor, sources
 
     def sources(self, value: Any) -> Sources:
@@ -101,9 +102,9 @@ class _Flow(TorchFunctionMode):
 
 
 def trace(network: nn.Module, sizes: Sequence[int]) -> Layers:
-    """Run a network that lies on the meta device on one image (1, 1, *sizes) and note its blocks.
+    """Run a network on the meta device on one image (1, 1, *sizes) and record its blocks.
 
-    It runs as in training if it is in that mode: deep supervision shows there alone.
+    The network keeps its mode. Deep supervision only shows in training mode.
     """
     flow, blocks, taken = _Flow(), list[Block](), set[str]()
     pending: dict[str, tuple[tuple[tuple[int, ...], ...], Sources]] = {}
@@ -138,12 +139,12 @@ def trace(network: nn.Module, sizes: Sequence[int]) -> Layers:
 
 
 def purpose(kind: type) -> str:
-    """What a class is: the first paragraph of its docstring, as one line without its full stop."""
+    """Return the first paragraph of a class's docstring, as one line without its full stop."""
     return " ".join((kind.__doc__ or "").partition("\n\n")[0].split()).rstrip(".:")
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in nested lists and tuples."""
+    """Yield the tensors in nested lists and tuples."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, list | tuple):
@@ -152,12 +153,12 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 
 
 def _own(module: nn.Module) -> bool:
-    """Whether this package, not torch, says what the module is."""
+    """Whether the module is defined in this package, not in torch."""
     return type(module).__module__.startswith(f"{PACKAGE}.")
 
 
 def _runs(module: nn.Module, name: str, part: str) -> Iterator[tuple[str, str, list[nn.Module]]]:
-    """Name, part and modules of every block: a class of this package, or layers of torch that follow each other."""
+    """Yield name, part and modules of every block: a class of this package, or consecutive layers of torch."""
     nested = type(module) in NETWORKS.values()
     if nested or type(module) is nn.ModuleList:
         for child, each in module.named_children():
@@ -175,7 +176,7 @@ def _runs(module: nn.Module, name: str, part: str) -> Iterator[tuple[str, str, l
 
 
 def _kind(modules: Iterable[nn.Module]) -> str:
-    """Class of a block of this package, or the layers that it is made of, in order."""
+    """Return the class of a block of this package, or its layers in order."""
     first, *_ = modules = list(modules)
     if _own(first):
         return type(first).__name__
@@ -184,7 +185,7 @@ def _kind(modules: Iterable[nn.Module]) -> str:
 
 
 def _layer(layer: nn.Module) -> str:
-    """A layer of torch in the papers' words, with its kernel, and its stride where there is one to name."""
+    """Return the name of a torch layer in the terms of the papers, with its kernel and its stride if above 1."""
     name = type(layer).__name__.rstrip("d").rstrip("123")
     names = {"BatchNorm": "BN", "ConvTranspose": "Deconv", "MaxPool": "Max pool"}
     if not hasattr(layer, "kernel_size"):
@@ -193,6 +194,6 @@ def _layer(layer: nn.Module) -> str:
     kernel, stride = (
         value if isinstance(value, tuple) else (value,) * dims for value in (layer.kernel_size, layer.stride)
     )
-    # A pooling's stride is its kernel, if nothing else is said.
+    # The stride of a pooling layer is its kernel by default.
     strided = prod(stride) > 1 and name != "MaxPool"
     return f"{names.get(name, name)} {'×'.join(map(str, kernel))}" + (f", stride {stride[0]}" if strided else "")

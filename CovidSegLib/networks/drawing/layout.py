@@ -1,7 +1,8 @@
-"""Where the blocks of a network stand in its picture: a U, made from their grids, their order and what they read.
+"""Positions of the blocks in the figure of a network: a U, derived from their grids, order and inputs.
 
-A row is a grid, the finest at the top. What keeps the grid stands in its row, what changes it between two rows; what
-runs before the deepest row is at the left, what runs after it at the right, what only returns maps at the far right.
+A row is a grid, the finest at the top. Blocks that keep the grid lie in its row, blocks that change it between two
+rows. Blocks that run before the deepest row are at the left, blocks that run after it at the right, and blocks that
+only produce outputs at the far right.
 """
 
 from __future__ import annotations
@@ -12,15 +13,15 @@ from math import prod
 
 from .layers import Block
 
-#: Pixels: the picture's width, a box, and what lies between boxes.
+#: Width of the figure, size of a box and gap between boxes, in pixels.
 WIDTH, BOX, GAP = 1600, (270, 60), 20
-#: Pixels: left of the boxes are the rows' labels; right of them is the column of what only returns maps.
+#: Widths in pixels of the row labels at the left, and of the column of output blocks at the right.
 LABELS, HEADS = 172, 310
 
 
 @dataclass(frozen=True)
 class Rect:
-    """A box in pixels, y downwards."""
+    """A box in pixels, with y downwards."""
 
     left: float
     top: float
@@ -33,9 +34,9 @@ class Rect:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the blocks of one U stand, by their index, and its rows by their grid.
+    """Positions of the blocks of one U by their index, and its rows by their grid.
 
-    `skips` are the arrows (from, to) of skip connections; `height` is the whole U's.
+    `skips` are the arrows (from, to) of skip connections; `height` is that of the whole U.
     """
 
     boxes: dict[int, Rect]
@@ -45,7 +46,7 @@ class Layout:
 
 
 def arrange(blocks: Mapping[int, Block]) -> Layout:
-    """The places of the blocks of one U, from their grids, their order and what they read."""
+    """Return the positions of the blocks of one U."""
     grids = sorted({block.grid for block in blocks.values()}, key=prod, reverse=True)
     deepest = len(grids) - 1
     level = {i: grids.index(block.grid) for i, block in blocks.items()}
@@ -54,7 +55,7 @@ def arrange(blocks: Mapping[int, Block]) -> Layout:
     heads = [i for i in blocks if i not in read]
     before = [i for i in blocks if i < bottom[0]]
     after = [i for i in blocks if i > bottom[-1] and i in read]
-    # On a skip connection is what reads the encoder alone and on its own grid, so that nothing has come up to it yet.
+    # Blocks on a skip connection only take outputs of the encoder on their own grid.
     middle = [
         i
         for i in after
@@ -69,7 +70,7 @@ def arrange(blocks: Mapping[int, Block]) -> Layout:
     across = {i: centre + (place - (len(bottom) - 1) / 2) * (BOX[0] + 44) for place, i in enumerate(bottom)}
 
     def slope(depth: float) -> float:
-        """How far the centre of a box of the encoder lies from the middle of the U."""
+        """Return the distance of an encoder box's centre from the middle of the U."""
         return centre - LABELS - BOX[0] / 2 - depth * shift
 
     boxes: dict[int, Rect] = {}
@@ -110,7 +111,7 @@ def arrange(blocks: Mapping[int, Block]) -> Layout:
         sources = [boxes[source] for source in blocks[i].sources]
         right_edge = WIDTH - 16
         boxes[i] = Rect(right_edge - BOX[0], min(s.top for s in sources), right_edge, max(s.bottom for s in sources))
-    # The maps that were made last come along the U, the others past what lies below; to a head all come from the U.
+    # The latest input comes along the U, the others are skip connections. All inputs of a head come along the U.
     skips = {
         (s, i) for i in blocks if i not in heads for s in blocks[i].sources if i in middle or s < max(blocks[i].sources)
     }
