@@ -33,7 +33,8 @@ def volume(array: np.ndarray, **grid: object) -> Volume:
         (Grid((9, 9, 512), (20.0, 1.0, 1.0)), "cannot be right"),
         (Grid((9, 9, 9), (float("nan"), 1.0, 1.0)), "cannot be right"),
         (Grid((9, 9, 9), direction=TILTED), "not at right angles"),
-        (Grid((9, 9, 9), direction=(float("nan"),) * 9), "not at right angles"),
+        (Grid((9, 9, 9), direction=(float("nan"),) * 9), "is not a number"),
+        (Grid((9, 9, 9), origin=(float("nan"), 0.0, 0.0)), "is not a number"),
     ],
 )
 def test_impossible_grids_are_rejected(grid: Grid, words: str) -> None:
