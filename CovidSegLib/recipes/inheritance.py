@@ -22,7 +22,7 @@ from ..errors import InputError
 OWN = ("name", "title", "reported")
 #: Keys that name a component, and the keys beside them that hold its arguments; None if all of them do.
 NAMING = {"network": ("arguments",), "name": None}
-#: Keys of which a stage has only one.
+#: Keys that exclude each other in a stage.
 ALTERNATIVES = (("slices", "patches"),)
 
 Table = dict[str, Any]

@@ -144,7 +144,7 @@ class Learner:
             )
 
     def end_epoch(self, value: float) -> None:
-        """Pass the monitored value of an epoch, of which lower is better, to the schedule and early stopping."""
+        """Pass the monitored value of an epoch (lower is better) to the schedule and early stopping."""
         self.schedule.end_epoch(value)
         self.early_stopping.end_epoch(value)
 

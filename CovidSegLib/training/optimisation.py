@@ -65,7 +65,7 @@ class Schedule:
         """Update the learning rate after an epoch.
 
         Args:
-            value: The monitored value, of which lower is better: the training loss, or 1 - validation Dice.
+            value: The monitored value (lower is better): the training loss, or 1 - validation Dice.
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -155,7 +155,7 @@ class EarlyStopping:
         self.lowest, self.waited = float("inf"), 0
 
     def end_epoch(self, value: float) -> None:
-        """Take the monitored value of an epoch, of which lower is better."""
+        """Take the monitored value of an epoch; lower is better."""
         self.waited = 0 if value < self.lowest else self.waited + 1
         self.lowest = min(self.lowest, value)
 

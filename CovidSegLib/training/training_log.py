@@ -13,7 +13,7 @@ from ..storage.atomic import write_atomically
 from ..storage.disk_errors import explain_disk_errors
 from .checkpoint import FREE_SPACE_AND_RESUME
 
-#: Number of validation cases of which pictures are saved.
+#: Number of validation cases with pictures.
 MAX_PICTURES = 4
 
 

@@ -49,7 +49,7 @@ def network_figure(title: str, layers: Layers) -> Figure:
         for number, (grid, row) in enumerate(layout.rows.items()):
             band = row.moved(scale, x, top)
             _box(axes, Rect(band.left + 8, band.top, band.right - 8, band.bottom), ROWS[number % 2], 0)
-            # The same rows need no second label, whose place an arrow takes.
+            # The same rows need no second label. An arrow takes its place.
             if not place or layout.rows != layouts[0].rows:
                 y = (band.top + band.bottom) / 2
                 axes.text(band.left + 12 + 4 * scale, y, grid_label(grid), color=FAINT, fontsize=small, va="center")

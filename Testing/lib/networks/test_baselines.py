@@ -1,4 +1,4 @@
-"""The networks of MONAI that the papers compare with: any size, every parameter, batches, half precision, export."""
+"""MONAI's networks that the papers compare with: input sizes, gradients, batches, half precision, export."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ def build(name: str, dims: int, **more: Any) -> torch.nn.Module:
     return networks.build(name, arguments)
 
 
-def test_all_are_narrowed_here() -> None:
+def test_every_baseline_is_tested() -> None:
     assert NARROW.keys() == BASELINES.keys()
 
 
 @pytest.mark.parametrize("name", NARROW)
 @pytest.mark.parametrize("dims", [2, 3])
-def test_any_size_comes_back_and_every_parameter_learns(name: str, dims: int) -> None:
-    deep = {"deep_supervision": True} if name == "UNetPlusPlus" else {}  # without it, three of its heads are idle
+def test_any_size_is_kept_and_every_parameter_has_a_gradient(name: str, dims: int) -> None:
+    deep = {"deep_supervision": True} if name == "UNetPlusPlus" else {}  # otherwise three of its heads are not used
     network, sizes = build(name, dims, **deep), (17, 18, 21)[:dims]
-    found = network(torch.rand(2, 1, *sizes))
-    levels = found if deep else [found]
+    output = network(torch.rand(2, 1, *sizes))
+    levels = output if deep else [output]
     assert {tuple(logits.shape) for logits in levels} == {(2, 3, *sizes)}
     sum(logits.square().mean() for logits in levels).backward()
-    # A bias before a normalisation is taken away again by it.
+    # A normalisation removes the bias of the layer before it.
     assert not [key for key in idle_parameters(network) if not key.endswith("bias")]
 
 
 @pytest.mark.parametrize("name", NARROW)
 @pytest.mark.parametrize("dims", [2, 3])
-def test_batches_do_not_mix_and_half_precision_has_no_nan(name: str, dims: int) -> None:
+def test_samples_are_independent_and_half_precision_is_finite(name: str, dims: int) -> None:
     network, image = settle(build(name, dims)), torch.rand(2, 1, *[20] * dims)
     with torch.no_grad():
         torch.testing.assert_close(network(image)[1:], network(image[1:]), atol=1e-5, rtol=1e-4)
@@ -70,21 +70,21 @@ def test_exports(name: str) -> None:
     torch.testing.assert_close(torch.export.export(network, (image,)).module()(image), network(image))
 
 
-def test_what_needs_no_padding_is_monai_s_own_network() -> None:
-    """With the same weights, under the same names."""
+def test_without_padding_the_output_equals_that_of_monai() -> None:
+    """The weights and their names are the same."""
     arguments = {"spatial_dims": 2, "in_channels": 1, "out_channels": 3, **NARROW["DynUNet"]}
-    own, theirs = build("DynUNet", 2).eval(), nets.DynUNet(**arguments).eval()
-    theirs.load_state_dict(own.state_dict())
+    own, original = build("DynUNet", 2).eval(), nets.DynUNet(**arguments).eval()
+    original.load_state_dict(own.state_dict())
     image = torch.rand(1, 1, 32, 32)
     with torch.no_grad():
-        torch.testing.assert_close(own(image), theirs(image), rtol=0, atol=0)
+        torch.testing.assert_close(own(image), original(image), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("name", ["DynUNet", "UNetPlusPlus"])
-def test_deep_supervision_gives_the_final_logits_first(name: str) -> None:
-    """In training a list; the first of it is what the network gives in eval."""
+def test_deep_supervision_returns_the_final_logits_first(name: str) -> None:
+    """In training a list is returned. Its first element is the output in evaluation mode."""
     network, image = build(name, 2, deep_supervision=True), torch.rand(2, 1, 36, 36)
-    for module in network.modules():  # so that training and eval do the same
+    for module in network.modules():  # so that both modes compute the same
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm | torch.nn.modules.dropout._DropoutNd):
             module.eval()
     levels = network(image)

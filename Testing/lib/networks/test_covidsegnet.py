@@ -1,4 +1,4 @@
-"""COVID-SegNet: every size and number that the paper names; what holds of every network is in test_every_network."""
+"""COVID-SegNet: the sizes and numbers of the paper; checks of all networks are in test_every_network."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from CovidSegLib.networks.covidsegnet import CovidSegNet
 
 
 def counted(feature_variation: str, pyramid: str, merge: str = "outputs") -> int:
-    """Parameters by hand, from the paper's widths and blocks; batch normalisation has 2 a map, `merge` none."""
+    """Parameters counted by hand from the paper's widths and blocks. `merge` adds no parameters."""
 
     def conv(ins: int, outs: int, kernel: int = 3) -> int:
         return kernel**3 * ins * outs + 2 * outs
@@ -41,14 +41,14 @@ def counted(feature_variation: str, pyramid: str, merge: str = "outputs") -> int
 
 
 @pytest.mark.parametrize("row", ROWS["CovidSegNet"])
-def test_parameters_are_those_of_the_widths(row: dict[str, str]) -> None:
-    """The paper gives no number."""
+def test_the_number_of_parameters_follows_from_the_widths(row: dict[str, str]) -> None:
+    """The paper states no number."""
     with torch.device("meta"):
         network = CovidSegNet(**row)
     assert parameters(network) == counted(**row)
 
 
-def test_shapes_of_the_papers_patch() -> None:
+def test_shapes_for_the_patch_of_the_paper() -> None:
     with torch.device("meta"):
         network, image = CovidSegNet(), torch.rand(1, 1, 128, 128, 64)
     assert parameters(network) == counted("FV", "PASPP") == pytest.approx(70.4e6, rel=0.001)
@@ -61,11 +61,11 @@ def test_shapes_of_the_papers_patch() -> None:
 
 
 @pytest.mark.parametrize("row", [("SE", "PASPP"), ("FV", "PSP")])
-def test_an_unknown_row_is_refused(row: tuple[str, str]) -> None:
+def test_an_unknown_row_is_rejected(row: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="allowed"):
         CovidSegNet(feature_variation=row[0], pyramid=row[1])
 
 
-def test_pyramid_is_equation_7_to_the_letter_or_its_text() -> None:
+def test_the_pyramid_follows_equation_7_or_its_text() -> None:
     assert CovidSegNet(features=4).encoder[-1].merge == "outputs"
     assert CovidSegNet(features=4, merge="inputs").encoder[-1].merge == "inputs"

@@ -1,4 +1,4 @@
-"""Every published network, with the switches of every row of its paper's tables, on two and three spatial axes."""
+"""Every published network with the arguments of every row of its paper's tables, in two and three dimensions."""
 
 from itertools import product
 from typing import Any
@@ -19,7 +19,7 @@ LOSS = {
     "CHSNet": SegmentationLoss(),
 }
 CHANNELS = {"QCHCUNet": 4, "RAUNet": 1, "CovidSegNet": 3, "FVPASPPUNet": 1, "RAIUNet": 1, "CHSNet": 2}
-# CHS-Net is RAIUNet twice: on three axes, where it takes longest, its last row alone.
+# CHS-Net is RAIUNet twice. In three dimensions, which take the longest, only its last row is tested.
 CASES = [
     (name, row, dims)
     for name, rows in ROWS.items()
@@ -30,7 +30,7 @@ CASES = [
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
     pytest.mark.filterwarnings("ignore:.*torch.jit.trace.* is deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),  # a trace is for one size, as the warnings say
+    pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning"),  # the warnings say that a trace is for one size
 ]
 
 
@@ -40,7 +40,7 @@ def cases(chosen: list[tuple[str, dict[str, Any], int]]) -> pytest.MarkDecorator
 
 
 every_case = cases(CASES)
-# What takes longest: a trace of every row on the axes of its paper, learning a patch on three axes with the last row.
+# Slow tests: rows are traced in the dimensions of their paper, and only last rows are trained in three dimensions.
 PAPERS_DIMS = dict.fromkeys(ROWS, 3) | {"RAIUNet": 2, "CHSNet": 2}
 traced_cases = cases(
     [
@@ -59,52 +59,52 @@ def small(name: str, row: dict[str, Any], dims: int, **arguments: Any) -> torch.
     return build(name, {"spatial_dims": dims, "features": 4, **row, **arguments})
 
 
-def maps_of(answer: torch.Tensor | list[torch.Tensor]) -> list[torch.Tensor]:
-    """All logits: with deep supervision there are several in training."""
-    return answer if isinstance(answer, list) else [answer]
+def logits_of(output: torch.Tensor | list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return all logits: several in training with deep supervision."""
+    return output if isinstance(output, list) else [output]
 
 
 @every_case
-def test_odd_sizes_come_back_and_every_parameter_learns(name: str, row: dict[str, Any], dims: int) -> None:
-    # A ReLU is shut half of the time; the depth descriptor of spectral attention needs one of its features / 2 open.
+def test_odd_sizes_are_kept_and_every_parameter_has_a_gradient(name: str, row: dict[str, Any], dims: int) -> None:
+    # A ReLU is zero half of the time, but the depth descriptor of spectral attention needs a positive one.
     network = small(name, row, dims, features=16 if row.get("inception") and row["attention"] else 4, in_channels=2)
-    answer = maps_of(network(torch.rand(2, 2, *(17, 7, 5)[:dims])))
-    assert len(answer) == (3 if row.get("deep_supervision") else 1)
-    assert {tuple(logits.shape) for logits in answer} == {(2, CHANNELS[name], *(17, 7, 5)[:dims])}
-    sum(logits.square().mean() for logits in answer).backward()
+    outputs = logits_of(network(torch.rand(2, 2, *(17, 7, 5)[:dims])))
+    assert len(outputs) == (3 if row.get("deep_supervision") else 1)
+    assert {tuple(logits.shape) for logits in outputs} == {(2, CHANNELS[name], *(17, 7, 5)[:dims])}
+    sum(logits.square().mean() for logits in outputs).backward()
     assert not idle_parameters(network)
 
 
 @every_case
-def test_the_smallest_sizes_come_back_and_train_alone(name: str, row: dict[str, Any], dims: int) -> None:
-    """A single voxel, where batch normalisation would have one value a map, and an axis of one."""
+def test_the_smallest_sizes_are_kept_and_can_be_trained(name: str, row: dict[str, Any], dims: int) -> None:
+    """A single voxel, with one value for each channel in batch normalisation, and an axis of one voxel."""
     network = small(name, row, dims)
     for sizes in ((1, 1, 1)[:dims], (1, 37, 2)[:dims]):
         image = torch.rand(1, 1, *sizes)
-        answer = maps_of(network.train()(image))
-        sum(logits.square().mean() for logits in answer).backward()
+        outputs = logits_of(network.train()(image))
+        sum(logits.square().mean() for logits in outputs).backward()
         assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
         with torch.no_grad():
-            for logits in [*answer, network.eval()(image)]:
+            for logits in [*outputs, network.eval()(image)]:
                 assert logits.shape == (1, CHANNELS[name], *sizes) and logits.isfinite().all()
 
 
 @every_case
-def test_batches_do_not_mix_and_half_precision_is_finite(name: str, row: dict[str, Any], dims: int) -> None:
+def test_samples_are_independent_and_half_precision_is_finite(name: str, row: dict[str, Any], dims: int) -> None:
     network, image = settle(small(name, row, dims)), torch.rand(2, 1, *(7, 20, 9)[:dims])
     with torch.no_grad():
         both = network(image)
         torch.testing.assert_close(both[1:], network(image[1:]), atol=1e-5, rtol=1e-4)
-        assert not torch.allclose(both[1:], both[:1], atol=1e-3)  # the network does look at the image
+        assert not torch.allclose(both[1:], both[:1], atol=1e-3)  # the output depends on the image
         with torch.autocast("cpu", torch.bfloat16):
-            assert all(logits.isfinite().all() for logits in maps_of(network.train()(image)))
+            assert all(logits.isfinite().all() for logits in logits_of(network.train()(image)))
             assert network.eval()(image).isfinite().all()
         logits = network.half()(image.half())
         assert logits.dtype == torch.float16 and logits.isfinite().all()
 
 
 @traced_cases
-def test_torchscript_gives_the_same(name: str, row: dict[str, Any], dims: int) -> None:
+def test_torchscript_computes_the_same(name: str, row: dict[str, Any], dims: int) -> None:
     network, image = settle(small(name, row, dims)), torch.rand(1, 1, *(7, 20, 9)[:dims])
     with torch.no_grad():
         traced = torch.jit.trace(network, image, check_trace=False)
@@ -112,8 +112,8 @@ def test_torchscript_gives_the_same(name: str, row: dict[str, Any], dims: int) -
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name != "CHSNet"])
-def test_exports_and_runs_on_unharmed(name: str) -> None:
-    """The size is no other test's: what the export computes first must not stay behind in the network."""
+def test_export_leaves_the_network_usable(name: str) -> None:
+    """No other test uses this size: values that the export computes must not remain in a cache of the network."""
     dims = PAPERS_DIMS[name]
     network, image = settle(small(name, ROWS[name][-1], dims)), torch.rand(1, 1, *(50, 20, 7)[:dims])
     with torch.no_grad():
@@ -124,8 +124,8 @@ def test_exports_and_runs_on_unharmed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in ROWS if name != "CHSNet"])
-def test_every_decoder_level_takes_the_maps_of_its_encoder_level(name: str) -> None:
-    """By the skip connections of all the papers' figures; RAIU-Net's go through its attention."""
+def test_every_decoder_level_takes_the_output_of_its_encoder_level(name: str) -> None:
+    """These are the skip connections of the papers' figures. Those of RAIU-Net pass through its attention."""
     network = small(name, ROWS[name][-1], 2)
     encoded: dict[int, torch.Tensor] = {}
     taken: dict[int, torch.Tensor] = {}
@@ -145,7 +145,7 @@ def test_every_decoder_level_takes_the_maps_of_its_encoder_level(name: str) -> N
         skip = skips[level]
         width = skip.shape[1]
         assert torch.equal(maps[:, :width], skip) or torch.equal(maps[:, -width:], skip)
-        if name == "RAIUNet":  # Eq. 10: the skip and the encoder's next deeper maps
+        if name == "RAIUNet":  # Eq. 10: the skip connection and the next deeper output of the encoder
             assert torch.equal(given[level][0], encoded[level]) and torch.equal(given[level][1], encoded[level + 1])
 
 

@@ -1,4 +1,4 @@
-"""The FV block and its branches against a plain reading of their equations (Yan et al. 2020, Eqs. 1 to 4)."""
+"""The FV block and its branches against their equations in numpy (Yan et al. 2020, Eqs. 1 to 4)."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def sample(dims: int, channels: int) -> torch.Tensor:
 
 
 def contrast(block: nn.Module, maps: np.ndarray) -> np.ndarray:
-    """Eqs. 2 and 3, and the two fully connected layers of Lin and Huang's Fig. 4."""
+    """Eqs. 2 and 3, with the two fully connected layers of Fig. 4 by Lin and Huang."""
     first, _, last, _ = block.weights
     average = maps.mean(axis=tuple(range(1, maps.ndim)), keepdims=True)  # GAP
     weight = sigmoid(conv(last, relu(conv(first, average))))
@@ -32,7 +32,7 @@ def contrast(block: nn.Module, maps: np.ndarray) -> np.ndarray:
 
 
 def excitation(block: nn.Module, maps: np.ndarray) -> np.ndarray:
-    """Squeeze and excitation (Hu et al. 2018, Eqs. 2 to 4; Lin and Huang's Fig. 5)."""
+    """Squeeze and excitation (Hu et al. 2018, Eqs. 2 to 4; Fig. 5 by Lin and Huang)."""
     w1, w2 = (block.weights[i].weight.detach().numpy().reshape(-1, n) for i, n in ((0, len(maps)), (2, len(maps) // 2)))
     b1, b2 = (block.weights[i].bias.detach().numpy() for i in (0, 2))
     z = maps.reshape(len(maps), -1).mean(axis=1)
@@ -41,14 +41,14 @@ def excitation(block: nn.Module, maps: np.ndarray) -> np.ndarray:
 
 
 def position(block: nn.Module, maps: np.ndarray) -> np.ndarray:
-    """Eq. 4: two convolutions, with ReLU and sigmoid, and the product."""
+    """Eq. 4: two convolutions with ReLU and sigmoid, and the product."""
     first, last, last_norm, _ = block.attention
     attention = sigmoid(norm(last_norm, conv(last, conv_norm_relu(first, maps))))
     assert attention.shape == maps.shape
     return attention * maps
 
 
-READINGS = {ContrastEnhancement: contrast, ChannelAttention: excitation, PositionSensitive: position}
+REFERENCES = {ContrastEnhancement: contrast, ChannelAttention: excitation, PositionSensitive: position}
 KINDS = {
     "CAB": [excitation],
     "CEB": [contrast],
@@ -60,30 +60,30 @@ KINDS = {
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-@pytest.mark.parametrize("branch", READINGS)
-def test_branches_are_their_equations(dims: int, branch: type[nn.Module]) -> None:
+@pytest.mark.parametrize("branch", REFERENCES)
+def test_branches_follow_their_equations(dims: int, branch: type[nn.Module]) -> None:
     torch.manual_seed(0)
     block, maps = settle(branch(dims, 8)), sample(dims, 8)
-    found = block(maps).detach().numpy()
+    output = block(maps).detach().numpy()
     for each in range(2):
-        np.testing.assert_allclose(found[each], READINGS[branch](block, maps[each].numpy()), atol=1e-5)
+        np.testing.assert_allclose(output[each], REFERENCES[branch](block, maps[each].numpy()), atol=1e-5)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_feature_variation_is_equation_1(dims: int, kind: str) -> None:
+def test_feature_variation_follows_equation_1(dims: int, kind: str) -> None:
     torch.manual_seed(0)
     block, maps = settle(FeatureVariation(dims, 8, kind)), sample(dims, 8)
-    found = block(maps).detach().numpy()
+    output = block(maps).detach().numpy()
     for each in range(2):
-        given = maps[each].numpy()
-        reduced = conv_norm_relu(block.reduce, given)  # Fv_1
-        branches = [read(branch, reduced) for read, branch in zip(KINDS[kind], block.branches, strict=True)]
-        expected = given + conv_norm_relu(block.fuse, np.concatenate([*branches, reduced]))
-        np.testing.assert_allclose(found[each], expected, atol=1e-4)
+        sample_maps = maps[each].numpy()
+        reduced = conv_norm_relu(block.reduce, sample_maps)  # Fv_1
+        branches = [reference(branch, reduced) for reference, branch in zip(KINDS[kind], block.branches, strict=True)]
+        expected = sample_maps + conv_norm_relu(block.fuse, np.concatenate([*branches, reduced]))
+        np.testing.assert_allclose(output[each], expected, atol=1e-4)
 
 
-def test_cov_3_of_one_voxel_is_the_fully_connected_layer() -> None:
+def test_cov_3_on_one_voxel_equals_the_fully_connected_layer() -> None:
     torch.manual_seed(0)
     layer = ContrastEnhancement(3, 8).weights[0]
     cov3 = nn.Conv3d(8, 4, 3, padding=1)

@@ -1,4 +1,4 @@
-"""FV-PASPP-DS-UNet: deep supervision, sizes and numbers; what holds of every network is in test_every_network."""
+"""FV-PASPP-DS-UNet: deep supervision, sizes and numbers; checks of all networks are in test_every_network."""
 
 from itertools import pairwise
 from typing import Any
@@ -18,7 +18,7 @@ def small(dims: int = 3) -> FVPASPPUNet:
 
 
 def counted(feature_variation: str, pyramid: str, deep_supervision: bool) -> int:
-    """Parameters by hand, from the widths and blocks; batch normalisation has 2 a map."""
+    """Parameters counted by hand, from the widths and blocks; batch normalisation has 2 for each channel."""
 
     def conv(ins: int, outs: int, kernel: int = 3) -> int:
         return kernel**3 * ins * outs + 2 * outs
@@ -42,14 +42,14 @@ def counted(feature_variation: str, pyramid: str, deep_supervision: bool) -> int
 
 
 @pytest.mark.parametrize("row", ROWS["FVPASPPUNet"])
-def test_parameters_are_those_of_the_widths(row: dict[str, Any]) -> None:
-    """The paper gives no number."""
+def test_the_number_of_parameters_follows_from_the_widths(row: dict[str, Any]) -> None:
+    """The paper states no number."""
     with torch.device("meta"):
         network = FVPASPPUNet(**row)
     assert parameters(network) == counted(**row)
 
 
-def test_shapes_of_the_papers_patch() -> None:
+def test_shapes_for_the_patch_of_the_paper() -> None:
     with torch.device("meta"):
         network, image = FVPASPPUNet(), torch.rand(1, 1, 128, 128, 8)
     assert parameters(network) == counted("SE", "PASPP", True) == pytest.approx(39.9e6, rel=0.001)
@@ -62,24 +62,26 @@ def test_shapes_of_the_papers_patch() -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_deep_supervision_upsamples_the_decoder_maps_and_then_convolves(dims: int) -> None:
+def test_deep_supervision_equals_upsampling_before_the_convolution(dims: int) -> None:
     network = small(dims)
     decoded = []
     for block in reversed(network.decoder):
         block.register_forward_hook(lambda module, inputs, output: decoded.insert(0, output))
     image = torch.rand(2, 1, *(16, 24, 8)[:dims])
-    found = network(image)
+    outputs = network(image)
     assert [tuple(maps.shape[1:3]) for maps in decoded] == [(4, 16), (8, 8), (16, 4)]  # D1, D2, D3
     mode = "bilinear" if dims == 2 else "trilinear"
-    for maps, head, logits in zip(decoded, network.heads, found, strict=True):
-        whole = functional.interpolate(maps, image.shape[2:], mode=mode, align_corners=False)  # section 2.3's order
-        torch.testing.assert_close(logits, head(whole))
+    for maps, head, logits in zip(decoded, network.heads, outputs, strict=True):
+        upsampled = functional.interpolate(
+            maps, image.shape[2:], mode=mode, align_corners=False
+        )  # the order in section 2.3
+        torch.testing.assert_close(logits, head(upsampled))
 
 
-def test_eval_gives_the_final_map_alone() -> None:
+def test_evaluation_mode_returns_only_the_final_logits() -> None:
     network = small()
     image = torch.rand(2, 1, 17, 16, 8)
-    for layer in network.modules():  # so that training and eval normalise alike
+    for layer in network.modules():  # so that both modes normalise in the same way
         if isinstance(layer, torch.nn.BatchNorm3d):
             layer.track_running_stats, layer.running_mean, layer.running_var = False, None, None
     training, evaluated = network(image), network.eval()(image)
@@ -88,29 +90,29 @@ def test_eval_gives_the_final_map_alone() -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_all_supervised_maps_overfit_one_patch(dims: int) -> None:
-    """The final map does, and so do those of D2 and D3, up to the corners that a quarter of the voxels cannot draw."""
+def test_all_supervised_outputs_overfit_one_patch(dims: int) -> None:
+    """The outputs of D2 and D3 have fewer voxels and cannot resolve all corners."""
     network, loss = small(dims), DeepSupervisionLoss(BCEDiceLoss())
     image, mask = boxes([16] * dims, labels=2)
     optimiser = torch.optim.Adam(network.parameters(), 0.01)
     for _ in range(100):
-        answer = network(image)
-        found = torch.cat(answer) > 0
-        dice = [float(2 * (each & mask[0].bool()).sum() / (each.sum() + mask.sum())) for each in found]
+        outputs = network(image)
+        predictions = torch.cat(outputs) > 0
+        dice = [float(2 * (each & mask[0].bool()).sum() / (each.sum() + mask.sum())) for each in predictions]
         if dice[0] > 0.95 and min(dice) > 0.85:
             break
         optimiser.zero_grad()
-        loss(answer, mask).backward()
+        loss(outputs, mask).backward()
         optimiser.step()
     assert len(dice) == 3 and dice[0] > 0.95 and min(dice) > 0.85
 
 
 @pytest.mark.parametrize("row", [("FV", "PASPP"), ("SE", "ASPP")])
-def test_an_unknown_row_is_refused(row: tuple[str, str]) -> None:
+def test_an_unknown_row_is_rejected(row: tuple[str, str]) -> None:
     with pytest.raises(ValueError, match="allowed"):
         FVPASPPUNet(feature_variation=row[0], pyramid=row[1])
 
 
-def test_pyramid_adds_the_inputs_of_its_atrous_convolutions() -> None:
-    """Fig. 3's "residual branches"; see PASPP for COVID-SegNet's other reading."""
+def test_the_pyramid_adds_the_inputs_of_its_atrous_convolutions() -> None:
+    """The "residual branches" of Fig. 3; see PASPP for the other interpretation in COVID-SegNet."""
     assert FVPASPPUNet(features=4).pyramid.merge == "inputs"

@@ -1,4 +1,4 @@
-"""The documentation of the networks: it is what the code says now, and its figures can be read."""
+"""The documentation of the networks matches the code, and its figures are legible."""
 
 from itertools import combinations
 from pathlib import Path
@@ -17,44 +17,44 @@ from CovidSegLib.networks.drawing.layers import IMAGE, trace
 from CovidSegLib.networks.drawing.layout import arrange
 
 DOCS = Path(__file__).parents[3] / "docs"
-AGAIN = "run: python -m CovidSegLib.networks.drawing docs"
+HINT = "run: python -m CovidSegLib.networks.drawing docs"
 
 
 def outputs(name: str, start: str) -> list[tuple[int, ...]]:
-    """Shapes that the blocks return whose names begin with `start`, in the order they run."""
+    """Return the output shapes of the blocks whose names begin with `start`, in the order in which they run."""
     return [block.output for block in traced(name).blocks if block.name.startswith(start)]
 
 
 def reads(name: str, block: str) -> dict[str, bool]:
-    """What a block reads by name, and whether it is interpolated."""
+    """Return the names of the blocks whose output a block takes, and whether it is interpolated."""
     blocks = traced(name).blocks
-    (found,) = (each for each in blocks if each.name == block)
-    return {"image" if s == IMAGE else blocks[s].name: up for s, up in found.sources.items()}
+    (wanted,) = (each for each in blocks if each.name == block)
+    return {"image" if s == IMAGE else blocks[s].name: up for s, up in wanted.sources.items()}
 
 
 def test_every_published_network_is_documented() -> None:
     assert PAPERS.keys() == PUBLISHED.keys()
 
 
-def test_the_committed_document_is_what_the_code_says() -> None:
-    assert (DOCS / "networks.md").read_text(encoding="utf-8") == document(), AGAIN
+def test_the_committed_document_matches_the_code() -> None:
+    assert (DOCS / "networks.md").read_text(encoding="utf-8") == document(), HINT
 
 
 @pytest.mark.parametrize("name", PAPERS)
-def test_the_committed_figure_is_what_the_code_draws(name: str, tmp_path: Path) -> None:
-    """Up to a thousandth of its pixels, which another version of matplotlib may shade otherwise."""
+def test_the_committed_figure_matches_the_code(name: str, tmp_path: Path) -> None:
+    """Versions of matplotlib may differ in a thousandth of the pixels."""
     draw_network(tmp_path / "now.png", titles(name)[0], traced(name))
     committed = DOCS / "networks" / f"{name}.png"
     then, now = (np.asarray(Image.open(path).convert("L"), int) for path in (committed, tmp_path / "now.png"))
-    assert then.shape == now.shape, AGAIN
-    assert (abs(then - now) > 64).mean() < 0.001, AGAIN
+    assert then.shape == now.shape, HINT
+    assert (abs(then - now) > 64).mean() < 0.001, HINT
     assert now.shape[1] == 1600
     assert (now < 128).mean() > 0.005
     assert committed.stat().st_size < 120_000
 
 
 @pytest.mark.parametrize("name", PAPERS)
-def test_no_text_is_cut_or_covered(name: str) -> None:
+def test_no_text_is_clipped_or_overlaps(name: str) -> None:
     figure = network_figure(titles(name)[0], traced(name))
     renderer = FigureCanvasAgg(figure).get_renderer()
     places = {text: text.get_window_extent(renderer) for text in figure.axes[0].texts if text.get_text()}
@@ -66,7 +66,7 @@ def test_no_text_is_cut_or_covered(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PAPERS if name != "CHSNet"])
-def test_boxes_lie_apart_in_rows_by_grid(name: str) -> None:
+def test_boxes_do_not_overlap_and_lie_in_the_rows_of_their_grids(name: str) -> None:
     blocks = dict(enumerate(traced(name).blocks))
     layout = arrange(blocks)
     assert layout.boxes.keys() == blocks.keys()
@@ -93,7 +93,7 @@ def test_parameters_add_up(name: str) -> None:
 
 
 def test_levels_and_widths_of_qc_hc() -> None:
-    """The table of QCHCUNet: 160 to 10, 32 to 512 maps in the convolutions, 64 to 1024 after the cascade."""
+    """The table of QCHCUNet: grids 160 to 10, 32 to 512 channels in the convolutions, 64 to 1024 after the cascade."""
     grids = [(80 >> level, 160 >> level, 160 >> level) for level in range(5)]
     assert outputs("QCHCUNet", "encoder") == [(64 << level, *grid) for level, grid in enumerate(grids)]
     assert outputs("QCHCUNet", "decoder") == [(32 << level, *grids[level]) for level in (3, 2, 1, 0)]
@@ -110,7 +110,7 @@ def test_levels_of_the_other_networks() -> None:
     assert outputs("RAIUNet", "encoder") == [(32 << n, 256 >> n, 256 >> n) for n in range(5)]
 
 
-def test_what_the_special_blocks_read() -> None:
+def test_sources_of_the_special_blocks() -> None:
     assert reads("RAUNet", "attention") == {"decoder.3": False}
     assert reads("RAUNet", "decoder.3") == {"encoder.4.1": True, "encoder.3.1": False}
     assert reads("RAIUNet", "attention.1") == {"encoder.1": False, "encoder.2": False}
@@ -121,7 +121,7 @@ def test_what_the_special_blocks_read() -> None:
     assert supervised == [{"heads.0": False}, {"heads.1": True}, {"heads.2": True}]
 
 
-def test_a_network_that_was_traced_is_left_as_it_was() -> None:
+def test_tracing_does_not_change_the_network() -> None:
     with torch.device("meta"):
         network = build("RAUNet", {"features": 4, "patch_size": (16, 32, 32)})
     first, second = trace(network, (16, 32, 32)), trace(network, (16, 32, 32))
@@ -130,21 +130,21 @@ def test_a_network_that_was_traced_is_left_as_it_was() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "switches"),
+    ("name", "arguments"),
     [
         ("RAUNet", {"residual": False, "attention": False}),
         ("QCHCUNet", {"quick_connection": False, "hypercolumns": False}),
         ("CovidSegNet", {"feature_variation": "none", "pyramid": "none"}),
     ],
 )
-def test_the_rows_of_a_papers_tables_can_be_drawn_too(name: str, switches: dict[str, bool], tmp_path: Path) -> None:
+def test_rows_of_the_papers_tables_can_be_drawn(name: str, arguments: dict[str, bool], tmp_path: Path) -> None:
     with torch.device("meta"):
-        network = build(name, {"spatial_dims": 2, **switches})
+        network = build(name, {"spatial_dims": 2, **arguments})
     draw_network(tmp_path / "row.png", "row", trace(network, (64, 64)))
     assert (tmp_path / "row.png").stat().st_size > 10_000
 
 
-def test_words() -> None:
+def test_labels_and_names() -> None:
     assert grid_label((80, 160, 120)) == "120×160×80"
     assert [name_of(kind) for kind in ("RABlock", "PASPP", "QuickEncoderBlock")] == [
         "RA block",

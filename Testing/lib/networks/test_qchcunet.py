@@ -1,4 +1,4 @@
-"""QC-HC U-Net: every block and number that the paper names; what holds of every network is in test_every_network."""
+"""QC-HC U-Net: the blocks and numbers of the paper; checks of all networks are in test_every_network."""
 
 from itertools import product
 
@@ -12,7 +12,7 @@ from CovidSegLib.networks.qchcunet import Hypercolumns, QCHCUNet, QuickDecoderBl
 
 
 def counted(quick: bool, hypercolumns: bool, labels: int) -> int:
-    """Parameters by hand, from the paper's widths; a convolution with batch normalisation has 2 more a map."""
+    """Parameters counted by hand, from the paper's widths; batch normalisation adds 2 for each channel."""
     widths = [32, 64, 128, 256, 512]
     total = 7**3 * 32 + 32 if quick else 0
     for width, below in zip(widths, [1, *widths], strict=False):
@@ -25,15 +25,15 @@ def counted(quick: bool, hypercolumns: bool, labels: int) -> int:
     return total + labels * (sum(widths[:4]) if hypercolumns else 32) + labels
 
 
-@pytest.mark.parametrize(("switches", "labels"), list(product(ROWS["QCHCUNet"], [2, 4])))
-def test_parameters_are_those_of_the_widths(switches: dict[str, bool], labels: int) -> None:
-    """The paper gives no number: 31.0 million, and 22.6 million for the 3D U-Net, follow from its 32 to 512 maps."""
+@pytest.mark.parametrize(("arguments", "labels"), list(product(ROWS["QCHCUNet"], [2, 4])))
+def test_the_number_of_parameters_follows_from_the_widths(arguments: dict[str, bool], labels: int) -> None:
+    """The paper states no number. 31.0 million, and 22.6 million in the 3D U-Net, follow from its widths."""
     with torch.device("meta"):
-        network = QCHCUNet(out_channels=labels, **switches)
-    assert parameters(network) == counted(switches["quick_connection"], switches["hypercolumns"], labels)
+        network = QCHCUNet(out_channels=labels, **arguments)
+    assert parameters(network) == counted(arguments["quick_connection"], arguments["hypercolumns"], labels)
 
 
-def test_shapes_of_the_papers_patch() -> None:
+def test_shapes_for_the_patch_of_the_paper() -> None:
     with torch.device("meta"):
         network, image = QCHCUNet(), torch.rand(1, 1, 160, 160, 80)
     seen = []
@@ -46,7 +46,7 @@ def test_shapes_of_the_papers_patch() -> None:
     assert seen == down + up
 
 
-def test_quick_connection_of_the_encoder_is_its_figure() -> None:
+def test_quick_connection_of_the_encoder_follows_the_figure() -> None:
     torch.manual_seed(0)
     block, maps = settle(QuickEncoderBlock(3, 3)), torch.randn(1, 3, 4, 5, 6)
     x = maps[0].numpy()
@@ -56,7 +56,7 @@ def test_quick_connection_of_the_encoder_is_its_figure() -> None:
     np.testing.assert_allclose(block(maps)[0].detach().numpy(), expected, atol=1e-5)
 
 
-def test_quick_connection_of_the_decoder_is_its_figure() -> None:
+def test_quick_connection_of_the_decoder_follows_the_figure() -> None:
     torch.manual_seed(0)
     block, maps = settle(QuickDecoderBlock(3, 5, 2)), torch.randn(1, 5, 4, 5, 6)
     x = maps[0].numpy()
@@ -66,8 +66,8 @@ def test_quick_connection_of_the_decoder_is_its_figure() -> None:
     np.testing.assert_allclose(block(maps)[0].detach().numpy(), expected, atol=1e-5)
 
 
-def test_first_convolution_learns_when_the_last_passes_nothing_on() -> None:
-    """What the quick connection is for: "if the gradient of the subsequent Conv is close to zero"."""
+def test_the_first_convolution_learns_if_the_last_has_no_gradient() -> None:
+    """The purpose of the quick connection: "if the gradient of the subsequent Conv is close to zero"."""
     block = QuickEncoderBlock(2, 3)
     torch.nn.init.zeros_(block.last[0].weight)
     block(torch.randn(2, 3, 6, 6)).square().mean().backward()
@@ -75,8 +75,8 @@ def test_first_convolution_learns_when_the_last_passes_nothing_on() -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_hypercolumns_are_their_equations(dims: int) -> None:
-    """Eqs. 4 and 7 in their own order: upsample all maps, one vector a voxel, one linear classifier on it."""
+def test_hypercolumns_follow_their_equations(dims: int) -> None:
+    """Eqs. 4 and 7 in their order: all maps are upsampled to one vector for each voxel, which is classified."""
     torch.manual_seed(0)
     widths, sizes = (2, 3, 5), (8, 12, 4)[:dims]
     head = Hypercolumns(dims, widths, out_channels=4)

@@ -1,4 +1,4 @@
-"""RAIU-Net and CHS-Net: every block and number of the paper; what holds of every network is in test_every_network."""
+"""RAIU-Net and CHS-Net: the blocks and numbers of the paper; checks of all networks are in test_every_network."""
 
 from itertools import product
 
@@ -15,7 +15,7 @@ from CovidSegLib.networks.spectral import HybridPool
 
 
 def counted(inception: bool, hybrid_pooling: bool, attention: bool) -> int:
-    """Parameters by hand, from the widths and blocks; batch normalisation has 2 a map."""
+    """Parameters counted by hand, from the widths and blocks; batch normalisation has 2 for each channel."""
 
     def separable(ins: int, outs: int, kernel: int) -> int:
         return kernel**2 * ins + ins * outs
@@ -44,8 +44,8 @@ def counted(inception: bool, hybrid_pooling: bool, attention: bool) -> int:
 
 
 @pytest.mark.parametrize("row", ROWS["RAIUNet"])
-def test_parameters_are_those_of_the_widths(row: dict[str, bool]) -> None:
-    """Of the rows of Tables 4 and 5; the last has those of Table 3."""
+def test_the_number_of_parameters_follows_from_the_widths(row: dict[str, bool]) -> None:
+    """The rows of Tables 4 and 5; the last row has the parameters of Table 3."""
     with torch.device("meta"):
         assert parameters(RAIUNet(**row)) == counted(**row)
         assert parameters(CHSNet(**row)) == 2 * counted(**row)
@@ -57,7 +57,7 @@ def test_parameters_of_table_3() -> None:
         assert parameters(CHSNet()) == pytest.approx(8.4e6, rel=0.05)
 
 
-def test_shapes_of_the_papers_slice() -> None:
+def test_shapes_for_the_slice_of_the_paper() -> None:
     with torch.device("meta"):
         network, image = RAIUNet(), torch.rand(1, 1, 256, 256)
     seen = []
@@ -65,25 +65,25 @@ def test_shapes_of_the_papers_slice() -> None:
         block.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape[1:])))
     assert network(image).shape == image.shape
     stages = [(32 * 2**stage, 256 // 2**stage, 256 // 2**stage) for stage in range(5)]
-    back = [shape for shape in stages[3::-1] for _ in range(2)]  # a refined skip, then its decoder block
+    back = [shape for shape in stages[3::-1] for _ in range(2)]  # a refined skip connection, then its decoder block
     assert seen == [*stages, *back]
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("kernel", [3, 5])
-def test_separable_convolutions_save_by_equation_1(dims: int, kernel: int) -> None:
+def test_separable_convolutions_save_parameters_by_equation_1(dims: int, kernel: int) -> None:
     separable, standard = separable_conv(dims, 8, 16, kernel), (nn.Conv2d if dims == 2 else nn.Conv3d)(8, 16, kernel)
     ratio = parameters(separable) / standard.weight.numel()
     assert ratio == pytest.approx(1 / 16 + 1 / kernel**dims)
 
 
 def depthwise(layer: nn.Module, maps: np.ndarray) -> np.ndarray:
-    """Every map with its own filter."""
+    """Filter every channel with its own kernel."""
     return np.concatenate([conv(one, maps[i : i + 1]) for i, one in enumerate(split(layer))])
 
 
 def split(layer: nn.Module) -> list[nn.Module]:
-    """A depthwise convolution as one convolution a map."""
+    """Split a depthwise convolution into one convolution for each channel."""
     singles = []
     for weight in layer.weight.detach():
         single = type(layer)(1, 1, layer.kernel_size, bias=False)
@@ -93,7 +93,7 @@ def split(layer: nn.Module) -> list[nn.Module]:
 
 
 def inception(block: InceptionConv, maps: np.ndarray) -> np.ndarray:
-    """Eqs. 3 and 4; the pooling itself is tested with the spectral pooling."""
+    """Eqs. 3 and 4. The tests of spectral pooling cover the pooling itself."""
     branches = []
     for kernel, (layers, normalise) in zip((1, 3, 5), block.branches, strict=False):
         assert set(layers[0].kernel_size) == {kernel}
@@ -107,7 +107,7 @@ def inception(block: InceptionConv, maps: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("hybrid", [True, False])
-def test_residual_inception_block_is_its_figure(dims: int, hybrid: bool) -> None:
+def test_residual_inception_block_follows_the_figure(dims: int, hybrid: bool) -> None:
     torch.manual_seed(0)
     block, maps = settle(ResidualInceptionBlock(dims, 3, 8, hybrid)), torch.randn(1, 3, *(6, 8, 5)[:dims])
     first, second = block.inception
@@ -120,7 +120,7 @@ def test_residual_inception_block_is_its_figure(dims: int, hybrid: bool) -> None
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_attention_is_its_equations(dims: int) -> None:
+def test_attention_follows_its_equations(dims: int) -> None:
     torch.manual_seed(0)
     block, small = settle(SpectralAttention(dims, 4, 8)), (3, 2, 4)[:dims]
     sizes = tuple(2 * size for size in small)
@@ -141,8 +141,8 @@ def test_attention_is_its_equations(dims: int) -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_attention_begins_open(dims: int) -> None:
-    """A descriptor that its ReLU has shut everywhere could not learn."""
+def test_attention_starts_with_positive_descriptors(dims: int) -> None:
+    """A descriptor that its ReLU sets to zero everywhere could not learn."""
     torch.manual_seed(0)
     block = SpectralAttention(dims, 16, 32).eval()
     assert (block.depth_descriptor(torch.zeros(1, 16, *[1] * dims)) > 0).all()
@@ -150,11 +150,11 @@ def test_attention_begins_open(dims: int) -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_cascade_shows_the_second_network_the_lungs_alone(dims: int) -> None:
+def test_the_second_network_of_the_cascade_only_sees_the_lungs(dims: int) -> None:
     torch.manual_seed(0)
     cascade = CHSNet(dims, features=4).eval()
     image = torch.rand(1, 1, *(32, 32, 16)[:dims])
-    with torch.no_grad():  # an untrained network sees lungs everywhere or nowhere
+    with torch.no_grad():  # an untrained network predicts lungs everywhere or nowhere
         cascade.lungs.head.bias -= cascade.lungs(image).median()
     lungs = cascade.lungs(image) > 0
     assert 0 < lungs.float().mean() < 1

@@ -1,4 +1,4 @@
-"""RA-UNet: every block and number that the paper names; what holds of every network is in test_every_network."""
+"""RA-UNet: the blocks and numbers of the paper; checks of all networks are in test_every_network."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from CovidSegLib.networks.raunet import RABlock, RAUNet, SelfAttention
 
 
 def counted(residual: bool = True, attention: bool = True, positions: bool = True) -> int:
-    """Parameters by hand, from the paper's widths; a convolution with batch normalisation has 2 more a map."""
+    """Parameters counted by hand, from the paper's widths; batch normalisation adds 2 for each channel."""
     widths = [16, 32, 64, 128, 256]
     total = 27 * 16 + 2 * 16
     for width in widths:
@@ -26,15 +26,15 @@ def counted(residual: bool = True, attention: bool = True, positions: bool = Tru
     return total + 16 + 1
 
 
-@pytest.mark.parametrize("switches", ROWS["RAUNet"])
-def test_parameters_are_those_of_the_widths(switches: dict[str, bool]) -> None:
-    """The paper gives no number: 13.0 million follows from its 16 to 256 maps and its blocks."""
+@pytest.mark.parametrize("arguments", ROWS["RAUNet"])
+def test_the_number_of_parameters_follows_from_the_widths(arguments: dict[str, bool]) -> None:
+    """The paper states no number. 13.0 million follows from its 16 to 256 channels and its blocks."""
     with torch.device("meta"):
-        network = RAUNet(**switches)
-    assert parameters(network) == counted(**switches)
+        network = RAUNet(**arguments)
+    assert parameters(network) == counted(**arguments)
 
 
-def test_shapes_of_the_papers_patch() -> None:
+def test_shapes_for_the_patch_of_the_paper() -> None:
     with torch.device("meta"):
         network, image = RAUNet(), torch.rand(1, 1, 32, 192, 192)
     seen = []
@@ -49,13 +49,13 @@ def test_shapes_of_the_papers_patch() -> None:
 @pytest.mark.parametrize(
     ("made_for", "sizes", "positions"),
     [
-        ((2, 3, 4), (2, 3, 4), True),  # the recipe's patch: Fig. 3 to the letter
-        ((2, 3, 4), (3, 3, 6), True),  # another size: the position code interpolated
+        ((2, 3, 4), (2, 3, 4), True),  # the patch of the recipe: exactly Fig. 3
+        ((2, 3, 4), (3, 3, 6), True),  # another size: interpolated position code
         ((3, 4), (5, 4), True),
         ((2, 3, 4), (2, 3, 4), False),
     ],
 )
-def test_attention_is_its_equation(made_for: tuple[int, ...], sizes: tuple[int, ...], positions: bool) -> None:
+def test_attention_follows_its_equation(made_for: tuple[int, ...], sizes: tuple[int, ...], positions: bool) -> None:
     """Eq. 2 and Fig. 3 as a double loop over queries and keys."""
     torch.manual_seed(0)
     channels = 4
@@ -78,38 +78,38 @@ def test_attention_is_its_equation(made_for: tuple[int, ...], sizes: tuple[int, 
     np.testing.assert_allclose(attention(maps)[0].detach().numpy(), z.reshape(channels, *sizes), atol=1e-5)
 
 
-def test_attention_in_pieces_is_the_same_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attention_in_parts_is_the_same_with_limited_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     attention, maps = SelfAttention(4, (3, 4, 5)), torch.randn(2, 4, 3, 4, 5)
     whole = attention(maps)
-    asked, plain = [], torch.nn.functional.scaled_dot_product_attention
+    sizes, original = [], torch.nn.functional.scaled_dot_product_attention
 
-    def noting(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        asked.append(queries.shape[0] * queries.shape[2] * keys.shape[2])
-        return plain(queries, keys, values)
+    def record_size(queries: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        sizes.append(queries.shape[0] * queries.shape[2] * keys.shape[2])
+        return original(queries, keys, values)
 
-    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", noting)
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", record_size)
     attention.max_weights = 1000
     torch.testing.assert_close(attention(maps), whole)
-    assert len(asked) > 1 and sum(asked) == 2 * 60 * 60 and max(asked) <= 1000
+    assert len(sizes) > 1 and sum(sizes) == 2 * 60 * 60 and max(sizes) <= 1000
 
 
 @pytest.mark.parametrize("dims", [2, 3])
-def test_ra_block_is_its_equation(dims: int) -> None:
+def test_ra_block_follows_its_equation(dims: int) -> None:
     torch.manual_seed(0)
     sizes = (4, 3, 2)[:dims]
     block, maps = settle(RABlock(8, sizes)), torch.randn(1, 8, *sizes)
     reduce, _, attention, normalise, _, expand = block.bottleneck
     x = maps[0].numpy()
     narrow = relu(norm(reduce[1], conv(reduce[0], x)))
-    assert narrow.shape[0] == 2  # a quarter, ResNet50's
+    assert narrow.shape[0] == 2  # a quarter, as in ResNet50
     mixed = attention(torch.from_numpy(narrow).float()[None])[0].detach().numpy()
     f = norm(expand[1], conv(expand[0], relu(norm(normalise, mixed))))
     np.testing.assert_allclose(block(maps)[0].detach().numpy(), relu(f + x), atol=1e-5)
 
 
 @pytest.mark.parametrize(("outs", "residual"), [(4, True), (6, True), (4, False)])
-def test_residual_block_is_its_figure(outs: int, residual: bool) -> None:
+def test_residual_block_follows_the_figure(outs: int, residual: bool) -> None:
     torch.manual_seed(0)
     block, maps = settle(ResidualBlock(3, 4, outs, residual)), torch.randn(1, 4, 5, 4, 6)
     x = maps[0].numpy()

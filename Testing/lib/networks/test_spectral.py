@@ -1,4 +1,4 @@
-"""Spectral and hybrid pooling against a plain numpy reading of the paper."""
+"""Spectral and hybrid pooling against the equations of the paper in numpy."""
 
 import numpy as np
 import pytest
@@ -8,21 +8,21 @@ from CovidSegLib.networks.spectral import HybridPool, global_spectral_pool, low_
 
 
 def truncated_fft(image: np.ndarray, kept: tuple[int, int]) -> np.ndarray:
-    """Eq. 2 as it is read: transform, centre, cut out the low frequencies, transform back; amplitude kept."""
+    """Eq. 2: transform, centre, crop to the low frequencies, transform back, with the amplitude kept."""
     spectrum = np.fft.fftshift(np.fft.fft2(image))
     low = [size // 2 - k // 2 for size, k in zip(image.shape, kept, strict=True)]
     cut = spectrum[low[0] : low[0] + kept[0], low[1] : low[1] + kept[1]]
     return np.fft.ifft2(np.fft.ifftshift(cut)).real * np.prod(kept) / image.size
 
 
-def test_odd_sizes_are_the_truncated_fft(rng: np.random.Generator) -> None:
+def test_odd_sizes_equal_the_truncated_fft(rng: np.random.Generator) -> None:
     image = rng.normal(size=(18, 22))
     pooled = spectral_pool(torch.from_numpy(image)[None, None].float())[0, 0].numpy()
     np.testing.assert_allclose(pooled, truncated_fft(image, (9, 11)), atol=1e-5)
 
 
-def test_even_sizes_are_the_truncated_fft_without_its_highest_frequency(rng: np.random.Generator) -> None:
-    # The highest of an even number of frequencies is shared by both signs: there the readings may differ.
+def test_even_sizes_equal_the_truncated_fft_except_for_the_highest_frequency(rng: np.random.Generator) -> None:
+    # Both signs share the highest of an even number of frequencies, which the two may treat differently.
     image = rng.normal(size=(16, 24))
     pooled = spectral_pool(torch.from_numpy(image)[None, None].float())[0, 0].numpy()
     difference = np.fft.fft2(pooled - truncated_fft(image, (8, 12)))
@@ -30,7 +30,7 @@ def test_even_sizes_are_the_truncated_fft_without_its_highest_frequency(rng: np.
     np.testing.assert_allclose(difference, 0, atol=1e-4)
 
 
-def test_three_odd_axes_are_the_truncated_fft(rng: np.random.Generator) -> None:
+def test_three_odd_axes_equal_the_truncated_fft(rng: np.random.Generator) -> None:
     image = rng.normal(size=(18, 7, 11))
     spectrum = np.fft.fftshift(np.fft.fftn(image))
     cut = spectrum[5:14, 2:5, 3:8]  # 9, 3 and 5 around the middle
@@ -40,7 +40,7 @@ def test_three_odd_axes_are_the_truncated_fft(rng: np.random.Generator) -> None:
 
 
 @pytest.mark.parametrize("sizes", [(18, 22), (18, 7, 11)])
-def test_same_pooling_is_the_fft_without_its_upper_half(sizes: tuple[int, ...], rng: np.random.Generator) -> None:
+def test_same_pooling_removes_the_upper_half_of_the_fft(sizes: tuple[int, ...], rng: np.random.Generator) -> None:
     image = rng.normal(size=sizes)
     spectrum = np.fft.fftn(image)
     for axis, size in enumerate(sizes):
@@ -52,7 +52,7 @@ def test_same_pooling_is_the_fft_without_its_upper_half(sizes: tuple[int, ...], 
 
 
 @pytest.mark.parametrize("same", [False, True])
-def test_hybrid_pooling_mixes_both_poolings(same: bool) -> None:
+def test_hybrid_pooling_combines_both_poolings(same: bool) -> None:
     torch.manual_seed(0)
     pool, maps = HybridPool(2, 2, 3, same), torch.randn(1, 2, 6, 8)
     x = maps[0].numpy()
@@ -64,7 +64,7 @@ def test_hybrid_pooling_mixes_both_poolings(same: bool) -> None:
     np.testing.assert_allclose(pool(maps)[0].detach().numpy(), expected, atol=1e-5)
 
 
-def test_a_slow_wave_passes_and_a_fast_one_is_removed() -> None:
+def test_low_frequencies_pass_and_high_ones_are_removed() -> None:
     x = torch.arange(32.0)
     slow, fast = torch.cos(2 * torch.pi * 3 * x / 32), torch.cos(2 * torch.pi * 12 * x / 32)
     maps = (slow + fast).expand(1, 1, 32, 32)
@@ -72,7 +72,7 @@ def test_a_slow_wave_passes_and_a_fast_one_is_removed() -> None:
     torch.testing.assert_close(spectral_pool(maps, same=True), slow.expand(1, 1, 32, 32), atol=1e-4, rtol=0)
 
 
-def test_of_the_highest_of_an_even_number_of_frequencies_half_is_kept() -> None:
+def test_half_of_the_highest_even_frequency_is_kept() -> None:
     highest = torch.cos(2 * torch.pi * 4 * torch.arange(16.0) / 16)  # 8 of 16 are kept: -3 to 3, and 4 as both signs
     maps = highest.expand(1, 1, 16, 16)
     torch.testing.assert_close(spectral_pool(maps), maps[..., ::2, ::2] / 2, atol=1e-5, rtol=0)
@@ -80,11 +80,11 @@ def test_of_the_highest_of_an_even_number_of_frequencies_half_is_kept() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 16, 31])
-def test_nothing_removed_is_the_identity(size: int) -> None:
+def test_keeping_all_frequencies_is_the_identity(size: int) -> None:
     np.testing.assert_allclose(low_pass_matrix(size, size, size), np.eye(size), atol=1e-5)
 
 
-def test_global_pooling_is_pooling_to_one_point(rng: np.random.Generator) -> None:
+def test_global_pooling_equals_pooling_to_one_point(rng: np.random.Generator) -> None:
     maps = torch.from_numpy(rng.normal(size=(2, 3, 8, 8))).float()
     torch.testing.assert_close(global_spectral_pool(maps), spectral_pool(maps, stride=8), atol=1e-5, rtol=0)
 
@@ -96,7 +96,7 @@ def test_hybrid_pool_sizes(dims: int, same: bool) -> None:
     assert maps.shape == (2, 5, *[8 if same else 4] * dims)
 
 
-def test_what_was_pooled_at_inference_can_be_pooled_in_training() -> None:
+def test_pooling_in_training_works_after_inference() -> None:
     with torch.inference_mode():
         spectral_pool(torch.rand(1, 1, 22, 26))
     maps = torch.rand(1, 1, 22, 26, requires_grad=True)
