@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from vtkmodules.vtkCommonDataModel import vtkPolyData
 
+from ..programs import absolute_folders
 from . import palette
 
 
@@ -115,7 +116,10 @@ class Rendering:
             return None
         window = self._window_classes.pop(0)
         root = str(Path(__file__).resolve().parents[2])
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([root, *absolute_folders(os.environ.get("PYTHONPATH", ""))]),
+        }
         if window:
             environment[WINDOW_VARIABLE] = window
         try:
@@ -132,8 +136,8 @@ class Rendering:
 
 
 def render_command(size: tuple[int, int]) -> list[str]:
-    """Return the command that renders the surfaces in its working folder."""
-    return [sys.executable, "-m", "CovidSegLib.figures.rendering", *map(str, size)]
+    """Return the command that renders the surfaces in its working folder, where it does not look for modules."""
+    return [sys.executable, "-P", "-m", "CovidSegLib.figures.rendering", *map(str, size)]
 
 
 def _window_classes() -> list[str | None]:

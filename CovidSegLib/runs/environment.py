@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ..programs import find_program
 from ..storage.atomic import write_json_atomically
 from ..versions import package_versions
 
@@ -58,9 +59,10 @@ def record(run: Path, environment: Mapping[str, Any]) -> None:
 
 def _commit() -> str | None:
     """Return the commit of the sources; None if they are installed, or git is missing or refuses access."""
-    if not (REPOSITORY / ".git").exists():
+    git = find_program("git")
+    if git is None or not (REPOSITORY / ".git").exists():
         return None
-    command = ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"]
+    command = [git, "-C", str(REPOSITORY), "rev-parse", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):

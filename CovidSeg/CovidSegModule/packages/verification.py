@@ -46,6 +46,7 @@ def import_problems(modules: list[str], idle: Callable[[], None]) -> dict[str, s
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.DEVNULL,
+            cwd=folder,
             env=environment(Path(folder)),
             **process_group_options(),
         )

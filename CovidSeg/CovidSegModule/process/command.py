@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import slicer
 
 import CovidSegLib
+from CovidSegLib.programs import absolute_folders, find_program
 
 
 def python_executable() -> str:
-    """Return the path of PythonSlicer, or of the running interpreter outside Slicer."""
-    name = "PythonSlicer.exe" if sys.platform == "win32" else "PythonSlicer"
+    """Return the path of Slicer's own PythonSlicer, or of the running interpreter outside Slicer.
+
+    A PythonSlicer in a folder on PATH may belong to another version of Slicer, so it is the last choice.
+    """
     home = getattr(getattr(slicer, "app", None), "slicerHome", "")
-    folders = [Path(sys.executable).parent, Path(home) / "bin"] if home else [Path(sys.executable).parent]
-    candidates = (str(folder / name) for folder in folders if (folder / name).is_file())
-    return shutil.which("PythonSlicer") or next(candidates, sys.executable)
+    own = [Path(home) / "bin"] if home else []
+    return find_program("PythonSlicer", [*own, Path(sys.executable).parent]) or sys.executable
 
 
 def segment_command(program: list[str], ct: str, output: str, model: str, device: str) -> list[str]:
@@ -44,12 +45,15 @@ def segment_command(program: list[str], ct: str, output: str, model: str, device
 def environment(folder: Path) -> dict[str, str]:
     """Return environment variables with which a child process finds CovidSegLib and writes UTF-8.
 
+    Python does not look for modules in the working directory, nor beside a script that it runs: a file `argparse.py`
+    there would be run in place of Python's own.
+
     Args:
         folder: Folder for temporary files of the child process.
     """
     variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONSTARTUP", "PYTHONINSPECT")}
     library = str(Path(CovidSegLib.__file__).parents[1])
-    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (library, variables.get("PYTHONPATH"))))
-    variables.update(PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONNOUSERSITE="1")
+    variables["PYTHONPATH"] = os.pathsep.join((library, *absolute_folders(variables.get("PYTHONPATH", ""))))
+    variables.update(PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONNOUSERSITE="1", PYTHONSAFEPATH="1")
     variables.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)))
     return variables

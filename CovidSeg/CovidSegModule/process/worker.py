@@ -141,8 +141,10 @@ def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """
     if process.poll() is None:
         if sys.platform == "win32":
+            # By its full path, because Windows looks for programs in the working directory too.
+            taskkill = Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "taskkill.exe"
             subprocess.run(
-                ["taskkill", "/F", "/T", "/PID", str(process.pid)],
+                [taskkill, "/F", "/T", "/PID", str(process.pid)],
                 capture_output=True,
                 check=False,
                 creationflags=subprocess.CREATE_NO_WINDOW,

@@ -173,6 +173,17 @@ def test_without_a_child_process_there_are_no_pictures(monkeypatch: pytest.Monke
     assert rendering.Rendering({"lungs": sphere(0)}, (80, 60)).pictures() is None
 
 
+def test_modules_in_the_folder_of_the_surfaces_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = rendering.Rendering({}, (80, 60))
+    child.close()
+    monkeypatch.setenv("PYTHONPATH", ".")
+    monkeypatch.setattr(rendering.subprocess, "Popen", lambda command, **options: (command, options))
+    monkeypatch.setattr(child, "_window_classes", [None])
+    command, options = child._start()  # type: ignore[misc]
+    assert "-P" in command
+    assert options["env"]["PYTHONPATH"] == str(Path(rendering.__file__).parents[2])
+
+
 def test_rendered_views_have_the_correct_orientation() -> None:
     surfaces = {"right_lung": sphere(-50), "left_lung": sphere(50), "infection": sphere(50, -60)}
     child = rendering.Rendering(surfaces, (200, 120))

@@ -16,3 +16,10 @@ def test_packages_are_imported_in_a_child_process(tmp_path, monkeypatch):
     assert "WinError 126" in problems["half_installed"]
     assert "exit code 3" in problems["crashes"]
     assert "half_installed" not in sys.modules
+
+
+def test_modules_in_the_working_folder_are_not_run(tmp_path, monkeypatch):
+    (tmp_path / "json.py").write_text("import os; os._exit(99)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", ".")
+    assert import_problems(["email"], lambda: None) == {}
