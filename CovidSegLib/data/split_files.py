@@ -82,7 +82,7 @@ def _read_object(path: Path, subject: str) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f'The split "{path}" is not valid JSON. Make it with `covidseg data split`.') from error
     if not isinstance(content, dict):
-        raise InputError(f"{subject} there is no object of lists. {REMEDY}")
+        raise InputError(f"{subject} there must be a JSON object with lists of patients. {REMEDY}")
     if missing := [key for key in (*PARTS, "seed") if key not in content]:
         raise InputError(f'{subject} "{missing[0]}" is missing. {REMEDY}')
     if not isinstance(content["seed"], int):

@@ -147,7 +147,7 @@ def good(**changed: Any) -> dict[str, Any]:
         (good(train="coronacases_001"), '"train" is not a list of names'),
         (good(train=[1]), '"train" is not a list of names'),
         (good(train=[]), "there are no patients for training"),
-        ([], "there is no object of lists"),
+        ([], "there must be a JSON object with lists of patients"),
     ],
 )
 def test_wrong_splits_are_reported(tmp_path: Path, content: Any, message: str) -> None:
