@@ -127,8 +127,7 @@ class _StageTrainer:
             self.learner.end_epoch(loss)
         dice = self._validate(epoch, subprogress(progress, 0.9, 0.99)) if self._is_validated(epoch) else None
         if self.monitored == "validation-dice" and dice is not None:
-            # Not -dice: below zero, the relative threshold of the schedule "plateau" takes an equal value for a lower
-            # one.
+            # Not -dice: the relative threshold of "plateau" takes an equal negative value for an improvement.
             self.learner.end_epoch(1.0 - dice)
         best = self.log.best
         is_best = dice is not None and (best is None or dice > (best.validation_dice or 0.0))

@@ -81,7 +81,7 @@ def test_a_card_of_the_same_weights_is_kept(run: Path) -> None:
         ("training.json", "{", '"training.json" of the run "tiny-run" cannot be read. Train it again'),
         ("training.json", "[]", "is not a JSON object. Train it again"),
         ("training.json", '{"recipe": "tiny"}', 'lacks "never_trained_on", "trained_on". Train it again'),
-        ("recipe.toml", 'like = "chs-net"\ntraining.batch = 0', r"recipe\.toml \(like chs-net\.toml\).*“batch”"),
+        ("recipe.toml", 'like = "chs-net"\ntraining.batch = 0', r'recipe\.toml \(like chs-net\.toml\).*"batch"'),
     ],
 )
 def test_an_unfinished_or_damaged_run_is_reported(run: Path, file: str, text: str | None, message: str) -> None:

@@ -22,7 +22,7 @@ from CovidSegLib.models import Model, store
 from CovidSegLib.models.loading import recipe_of
 from CovidSegLib.progress import Progress, silent
 from CovidSegLib.runs import cross_validation as folds
-from CovidSegLib.runs import fold as fold_training
+from CovidSegLib.runs import fold
 from CovidSegLib.runs.card import write_card
 from CovidSegLib.runs.cross_validation import TrainedFold
 from CovidSegLib.segmentation import Segmentation
@@ -71,7 +71,7 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def training(monkeypatch: pytest.MonkeyPatch) -> FakeTraining:
     fake = FakeTraining()
-    monkeypatch.setattr(fold_training, "make_fold_trainer", fake)
+    monkeypatch.setattr(fold, "make_fold_trainer", fake)
     return fake
 
 
@@ -302,7 +302,7 @@ def test_a_fold_is_trained_without_its_held_out_patients(recipe: Path, tmp_path:
     recipe.write_text(text)
     cases = [chest_case(name) for name in ("p1", "p2", "p3")]
     run = tmp_path / "run"
-    fold_training.make_fold_trainer(cases, {"licence": "Weights: ours."})(recipe, ["p2"], run, seed=1, progress=silent)
+    fold.make_fold_trainer(cases, {"licence": "Weights: ours."})(recipe, ["p2"], run, seed=1, progress=silent)
     model = models.find_model(run)
     assert (model.card["trained_on"], model.card["validation"]) == (["p3"], ["p1"])
     assert model.card["never_trained_on"] == ["p1", "p2"]
@@ -318,7 +318,7 @@ def test_a_fold_starts_from_the_weights_that_its_recipe_names(
 ) -> None:
     start = 'starts_from = "raiu-net"\nepochs = { lungs = 1, infection = 1 }\nbatch = 4\n'
     recipe.write_text(f"{recipe.read_text()}\n[training]\n{start}")
-    train = fold_training.make_fold_trainer([chest_case(name) for name in ("p1", "p2", "p3")], {})
+    train = fold.make_fold_trainer([chest_case(name) for name in ("p1", "p2", "p3")], {})
     with pytest.raises(
         InputError, match=r'"tiny" starts from trained weights of "raiu-net", which is not installed\. Install a'
     ):
