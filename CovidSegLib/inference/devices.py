@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 
 import torch
@@ -32,9 +33,21 @@ def choose_device(name: str) -> torch.device:
 
 
 def choose_precision(device: torch.device) -> torch.dtype:
-    """Return float16 for a GPU, bfloat16 for a CPU that supports it in hardware, and float32 otherwise."""
+    """Return float16 for a GPU, bfloat16 for a CPU that has instructions for it, and float32 otherwise."""
     if device.type == "cuda":
         return torch.float16
-    if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if device.type == "cpu" and has_bfloat16_instructions():
         return torch.bfloat16
     return torch.float32
+
+
+def has_bfloat16_instructions() -> bool:
+    """Return whether the CPU multiplies bfloat16 in hardware.
+
+    oneDNN also supports bfloat16 on CPUs with AVX-512 alone, but emulates it there: twice as slow as float32.
+    """
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return True
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -13,7 +13,7 @@ from support.stages import patch_stage, slice_stage
 from torch import nn
 
 from CovidSegLib.errors import InputError
-from CovidSegLib.inference import choose_device, choose_precision, predict, slices
+from CovidSegLib.inference import choose_device, choose_precision, devices, predict, slices
 from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.inference.patches import count_windows
 from CovidSegLib.inference.structures import structure_maps
@@ -251,6 +251,21 @@ def test_an_unknown_device_is_an_error(name: str) -> None:
         choose_device(name)
 
 
-def test_half_precision_if_the_hardware_supports_it() -> None:
+@pytest.mark.parametrize(
+    ("emulated", "avx512_bf16", "amx", "precision"),
+    [
+        (True, True, False, torch.bfloat16),
+        (True, False, True, torch.bfloat16),
+        (True, False, False, torch.float32),  # AVX-512 alone emulates bfloat16, which is slower than float32
+        (False, False, False, torch.float32),
+    ],
+)
+def test_a_cpu_uses_bfloat16_only_if_it_has_instructions_for_it(
+    monkeypatch: pytest.MonkeyPatch, emulated: bool, avx512_bf16: bool, amx: bool, precision: torch.dtype
+) -> None:
+    monkeypatch.setattr(devices.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: emulated)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    assert choose_precision(torch.device("cpu")) == precision
     assert choose_precision(torch.device("cuda")) == torch.float16
-    assert choose_precision(torch.device("cpu")) in (torch.bfloat16, torch.float32)
