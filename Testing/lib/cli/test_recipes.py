@@ -17,7 +17,7 @@ def test_recipes_are_listed_one_line_each(capsys: pytest.CaptureFixture[str]) ->
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split() == ["NAME", "NETWORKS", "INPUT", "DESCRIPTION"]
     assert [row.split()[0] for row in rows] == recipes.names()
-    assert re.search(r"^ra-unet +RAUNet +3D +RA-UNet\. A residual 3D U-Net ", "\n".join(rows), re.M)
+    assert re.search(r"^ra-unet +RAUNet +3D +RA-UNet\. Residual 3D U-Net ", "\n".join(rows), re.M)
     assert re.search(r"^qc-hc-cascade +DynUNet, QCHCUNet +2D +QC-HC cascade\. ", "\n".join(rows), re.M)
 
 
