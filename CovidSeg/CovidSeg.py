@@ -24,6 +24,7 @@ from CovidSegModule import self_test
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.logic.results import ResultsLogic
 from CovidSegModule.parameters import Parameters
+from CovidSegModule.scene.review import Reviews
 from CovidSegModule.widgets.panel import Panel
 
 HOMEPAGE = "https://github.com/covidseg/SlicerCovidSeg"
@@ -106,6 +107,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         ScriptedLoadableModuleLogic.__init__(self)
         self.input = input_logic or InputLogic()
         self.results = results_logic or ResultsLogic()
+        self.reviews = Reviews()
 
     def parameters(self):
         """Return the parameters of the current scene, as selected in the panel."""

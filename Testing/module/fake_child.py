@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 
 def emit(event, **fields):
     """Print an event as one line of JSON."""
@@ -30,12 +32,29 @@ def done(ct, output):
     infection = volume.array == -500
     lungs = (volume.array == -850) * 1 + (volume.array == -851) * 2 + infection * 1
     provenance = {"model": {"name": "fake", "sha256": "ab" * 32}, "versions": {"covidseg": "1.2.3"}}
-    segmentation = Segmentation(lungs.astype("uint8"), infection, infection.astype("uint8"), volume.grid, provenance)
+    lungs = lungs.astype("uint8")
+    segmentation = Segmentation(lungs, infection, probability_of(infection, lungs), volume.grid, provenance)
     output.mkdir(parents=True)
+    probability = volume.grid.to_image(segmentation.probability)
+    sitk.WriteImage(probability, str(output / "infection_probability.nii.gz"))
     write_seg_nrrd(output / "segmentation.seg.nrrd", segmentation)
     (output / "report.json").write_text(json.dumps(report(volume, segmentation)), encoding="utf-8")
     emit("progress", stage="Measuring", fraction=0.99, seconds_left=None)
     emit("done", output=str(output), files=["segmentation.seg.nrrd", "report.json"])
+
+
+def probability_of(infection, lungs):
+    """Return the probability of infection, 0 to 255: 200 in the infection, 100 and 60 in the two layers around it."""
+    probability = infection.astype("uint8") * 200
+    inside = infection
+    for value in (100, 60):
+        grown = inside.copy()
+        for axis in range(3):
+            for step in (-1, 1):
+                grown |= np.roll(inside, step, axis)
+        probability[grown & ~inside & (lungs > 0)] = value
+        inside = grown
+    return probability
 
 
 def report(volume, segmentation):

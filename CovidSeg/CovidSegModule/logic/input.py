@@ -42,6 +42,10 @@ class InputLogic:
         """Return the volume that the user most likely wants to segment, or None."""
         return volumes.likely_ct()
 
+    def result_volumes(self) -> list[slicer.vtkMRMLScalarVolumeNode]:
+        """Return the volumes that are part of a result, so that they are not offered as CTs."""
+        return volumes.result_volumes()
+
     def models(self) -> list[Model]:
         """Return the installed models, the default model first; empty if they cannot be read."""
         try:

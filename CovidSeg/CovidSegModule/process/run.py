@@ -15,6 +15,7 @@ from CovidSegLib.volume import Grid
 from .. import messages
 from ..scene.nodes import removed_on_failure
 from ..scene.provenance import set_provenance
+from ..scene.review import add_original, add_probability, read_probability
 from ..scene.segmentations import load_segmentation
 from ..scene.tables import add_table, rows_of_report
 from ..scene.volumes import grid_of, write_ct
@@ -172,6 +173,8 @@ class Run:
         report = json.loads((output / "report.json").read_text(encoding="utf-8"))
         with removed_on_failure():
             segmentation = load_segmentation(output / "segmentation.seg.nrrd", ct)
+            add_original(segmentation, ct)
+            add_probability(segmentation, ct, read_probability(output / "infection_probability.nii.gz"))
             table = add_table(rows_of_report(report), segmentation, ct)
             for node in (segmentation, table):
                 set_provenance(node, report.get("provenance", {}))

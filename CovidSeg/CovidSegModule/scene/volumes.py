@@ -12,6 +12,9 @@ import vtk
 from CovidSegLib.errors import InputError
 from CovidSegLib.volume import LPS_RAS, Grid, GridSpacing
 
+#: Attribute of volumes that belong to a result, so that they are not CTs. It is stored in scenes.
+ROLE_ATTRIBUTE = "CovidSeg.Role"
+
 
 def likely_ct() -> slicer.vtkMRMLScalarVolumeNode | None:
     """Return the volume that the user most likely wants to segment: the active one, otherwise the first one."""
@@ -20,8 +23,12 @@ def likely_ct() -> slicer.vtkMRMLScalarVolumeNode | None:
     volumes = slicer.mrmlScene.GetNodesByClass("vtkMRMLScalarVolumeNode")
     volumes.UnRegister(None)  # GetNodesByClass passes ownership to the caller
     candidates = [active, *(volumes.GetItemAsObject(index) for index in range(volumes.GetNumberOfItems()))]
-    # Label maps and colour images are subclasses.
-    return next((node for node in candidates if node and node.GetClassName() == "vtkMRMLScalarVolumeNode"), None)
+    return next((node for node in candidates if node and _may_be_ct(node)), None)
+
+
+def _may_be_ct(node: slicer.vtkMRMLNode) -> bool:
+    """Return False for label maps and colour images, which are subclasses, and for probabilities of a result."""
+    return node.GetClassName() == "vtkMRMLScalarVolumeNode" and not node.GetAttribute(ROLE_ATTRIBUTE)
 
 
 def grid_of(ct: slicer.vtkMRMLScalarVolumeNode) -> Grid:
@@ -62,3 +69,9 @@ def write_ct(ct: slicer.vtkMRMLScalarVolumeNode, path: Path) -> Grid:
     grid = grid_of(ct)
     sitk.WriteImage(grid.to_image(slicer.util.arrayFromVolume(ct)), str(path), useCompression=False)
     return grid
+
+
+def result_volumes() -> list[slicer.vtkMRMLScalarVolumeNode]:
+    """Return the scalar volumes in the scene that belong to a result. Selectors of CTs leave them out."""
+    nodes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    return [node for node in nodes if node.GetAttribute(ROLE_ATTRIBUTE)]

@@ -234,6 +234,8 @@ class InputSection(Section):
         self.ui.statusLabel.setStyleSheet("color: #e03131;" if problem else "")
 
     def _show_selection(self, ct: Any) -> None:
+        hidden = [node.GetID() for node in self.logic.result_volumes()]
+        self.ui.inputSelector.sortFilterProxyModel().hiddenNodeIDs = hidden
         for selector in self._selectors:
             selector.blockSignals(True)
         models = self.ui.modelSelector

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import qt
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
@@ -12,9 +13,13 @@ from slicer.util import VTKObservationMixin
 from ..logic.input import InputLogic
 from ..logic.results import ResultsLogic
 from ..parameters import Parameters
+from ..scene.review import Review, Reviews
 from .input import InputSection
 from .results import ResultsSection
 from .section import Section
+
+#: Shortest time between two calls of `Section.masks_changed`, in milliseconds.
+MASKS_MILLISECONDS = 50
 
 
 class ModuleLogic(Protocol):
@@ -22,6 +27,7 @@ class ModuleLogic(Protocol):
 
     input: InputLogic
     results: ResultsLogic
+    reviews: Reviews
 
     def parameters(self) -> Parameters:
         """Return the parameters of the current scene."""
@@ -56,6 +62,8 @@ class Panel(VTKObservationMixin):
         self.resource_path = resource_path
         self._logic = logic
         self._is_entered = is_entered
+        self._review: Review | None = None
+        self._masks_timer = qt.QTimer()
         self.widget: Any = slicer.util.loadUI(resource_path("UI/CovidSeg.ui"))
         self.sections = {section.name: section for section in create_sections(self, logic)}
         layout = slicer.util.childWidgetVariables(self.widget).sectionsPanel.layout()
@@ -67,6 +75,9 @@ class Panel(VTKObservationMixin):
         """Connect the sections and start to observe the scene."""
         for section in self.sections.values():
             section.setup()
+        self._masks_timer.setSingleShot(True)
+        self._masks_timer.setInterval(MASKS_MILLISECONDS)
+        self._masks_timer.timeout.connect(self._on_masks_timer)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_scene_start_close)
         self.addObserver(scene, scene.EndCloseEvent, self._on_scene_end_close)
@@ -79,6 +90,8 @@ class Panel(VTKObservationMixin):
         for section in self.sections.values():
             section.cleanup()
         self.parameters = None
+        self._masks_timer.stop()
+        self._logic.reviews.clear()
         self.removeObservers()
 
     def enter(self) -> None:
@@ -94,6 +107,7 @@ class Panel(VTKObservationMixin):
 
     def update(self, _caller: Any = None, _event: Any = None) -> None:
         """Make all sections show the current parameters."""
+        self._follow_masks()
         for section in self.sections.values():
             section.update()
 
@@ -108,6 +122,9 @@ class Panel(VTKObservationMixin):
     def _on_scene_start_close(self, _caller: Any, _event: Any) -> None:
         for section in self.sections.values():
             section.scene_closing()
+        self._masks_timer.stop()
+        self._logic.reviews.clear()
+        self._review = None
         if self.parameters is not None:
             self.removeObserver(self.parameters.node, vtk.vtkCommand.ModifiedEvent, self.update)
             self.parameters = None
@@ -129,3 +146,22 @@ class Panel(VTKObservationMixin):
             self.update()
         for section in self.sections.values():
             section.nodes_changed()
+
+    def _follow_masks(self) -> None:
+        """Observe the masks of the current result."""
+        result = self.parameters.result if self.parameters else None
+        review = self._logic.reviews.of(result) if result else None
+        if review is not self._review:
+            self._review = review
+            if review:
+                review.observe(lambda: self._on_masks_event(review))
+
+    def _on_masks_event(self, review: Review) -> None:
+        # One change sends several events, and a slider makes many changes.
+        if review is self._review and not self._masks_timer.active:
+            self._masks_timer.start()
+
+    def _on_masks_timer(self) -> None:
+        if self.parameters and self.parameters.result:
+            for section in self.sections.values():
+                section.masks_changed()

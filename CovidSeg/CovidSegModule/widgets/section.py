@@ -79,5 +79,8 @@ class Section:
     def nodes_changed(self) -> None:
         """Handle that nodes were added to the scene or removed from it. The panel is updated before."""
 
+    def masks_changed(self) -> None:
+        """Handle that masks of the current result were changed, by whatever. Called once after a series of changes."""
+
     def cleanup(self) -> None:
         """Stop everything, because the module is being reloaded or the application quits."""

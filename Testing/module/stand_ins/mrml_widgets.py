@@ -36,6 +36,23 @@ def _listing_property(kind, attribute):
     return QtCore.Property(kind, lambda widget: getattr(widget, attribute), write)
 
 
+class SortFilterProxyModel:
+    """What decides which nodes a combo box lists."""
+
+    def __init__(self, widget):
+        self._widget, self._hidden = widget, []
+
+    @property
+    def hiddenNodeIDs(self):
+        return self._hidden
+
+    @hiddenNodeIDs.setter
+    def hiddenNodeIDs(self, node_ids):
+        if list(node_ids) != self._hidden:
+            self._hidden = list(node_ids)
+            self._widget._list()
+
+
 @custom_widget
 class qMRMLNodeComboBox(QtWidgets.QComboBox):
     """Lists the nodes of given classes, and updates the list when the scene changes."""
@@ -52,6 +69,7 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         self._types, self._subclasses, self._none, self._display = [], True, False, "None"
         self._add = self._remove = True  # entries of a menu that this widget does not have
         self._scene, self._ids, self._last = None, [], ""
+        self._proxy = SortFilterProxyModel(self)
         super().__init__(parent)
         self.currentIndexChanged.connect(self._notify)
 
@@ -71,7 +89,7 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         self._list()
 
     def _shows(self, node):
-        if node.GetHideFromEditors():
+        if node.GetHideFromEditors() or node.GetID() in self._proxy.hiddenNodeIDs:
             return False
         return any(node.IsA(name) if self._subclasses else node.GetClassName() == name for name in self._types)
 
@@ -99,6 +117,9 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
     def currentNodeID(self):
         index = self.currentIndex
         return self._ids[index] if 0 <= index < len(self._ids) else ""
+
+    def sortFilterProxyModel(self):
+        return self._proxy
 
     def currentNode(self):
         return self._scene.GetNodeByID(self.currentNodeID) if self.currentNodeID else None

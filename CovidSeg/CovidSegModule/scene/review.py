@@ -1,0 +1,291 @@
+"""What a result is in the scene, and how sections read and change it.
+
+A result is a segmentation node that refers to other nodes by role:
+
+- the CT (Slicer's own role for the reference geometry),
+- `CovidSeg.Table`: the table of its numbers (see `tables`),
+- `CovidSeg.Probability`: a scalar volume, the model's probability of infection from 0 to 255 for 0 to 1,
+- `CovidSeg.Original`: a label map with the model's masks as they were computed. Nothing writes to it, and Slicer's
+  Segment Editor cannot: it edits segmentations only.
+
+Both volumes are cropped to the lungs. They are not hidden from editors, because Slicer's dialog "Save" skips hidden
+nodes. Results of earlier versions have neither; everything else works with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import SimpleITK as sitk
+import slicer
+
+from CovidSegLib.masks import Box, bounding_box
+from CovidSegLib.volume import Grid
+
+from .nodes import place_beside
+from .segmentations import INFECTION, LUNGS
+from .volumes import ROLE_ATTRIBUTE, grid_of
+from .voxels import (
+    BoxArray,
+    join,
+    make_volume,
+    segment_voxels,
+    set_segment_voxels,
+    update_surface,
+    volume_voxels,
+)
+
+#: Roles of the references from a segmentation node. They are stored in scenes.
+PROBABILITY_ROLE, ORIGINAL_ROLE = "CovidSeg.Probability", "CovidSeg.Original"
+#: Values in the label map with the original masks: the lung, plus this value for infection.
+ORIGINAL_LUNGS, ORIGINAL_INFECTION = {"right_lung": 1, "left_lung": 2}, 4
+#: The box of an empty image, because an image cannot be without voxels.
+SMALLEST_BOX: Box = (slice(0, 1), slice(0, 1), slice(0, 1))
+#: Events of a segmentation after which its masks may have changed.
+MASK_EVENTS = (
+    "SourceRepresentationModified",
+    "RepresentationModified",
+    "SegmentModified",
+    "SegmentAdded",
+    "SegmentRemoved",
+)
+
+
+def add_probability(
+    segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode, probability: BoxArray
+) -> slicer.vtkMRMLScalarVolumeNode:
+    """Add the probability of infection to the scene, beside the CT, and refer to it from the segmentation."""
+    return _add(segmentation, ct, probability, "vtkMRMLScalarVolumeNode", PROBABILITY_ROLE, "probability")
+
+
+def add_original(
+    segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode
+) -> slicer.vtkMRMLLabelMapVolumeNode:
+    """Keep the present masks of a newly loaded segmentation as the model's original."""
+    masks = {name: segment_voxels(segmentation, name, ct) for name in (*LUNGS, INFECTION)}
+    box = join(*(mask.box for mask in masks.values() if mask)) or SMALLEST_BOX
+    codes = np.zeros([part.stop - part.start for part in box], np.uint8)
+    for name, mask in masks.items():
+        if mask is None:
+            continue
+        if name in ORIGINAL_LUNGS:
+            codes[mask.crop(box)] = ORIGINAL_LUNGS[name]
+        else:
+            codes |= np.uint8(ORIGINAL_INFECTION) * mask.crop(box)
+    return _add(segmentation, ct, BoxArray(codes, box), "vtkMRMLLabelMapVolumeNode", ORIGINAL_ROLE, "AI original")
+
+
+def read_probability(path: Path) -> BoxArray:
+    """Read the probability that the child process wrote, cropped to its non-zero part."""
+    array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    box = bounding_box(array) or SMALLEST_BOX
+    return BoxArray(np.ascontiguousarray(array[box]), box)
+
+
+class Editor(Protocol):
+    """What saves states for undo: Slicer's Segment Editor widget has these methods."""
+
+    def saveStateForUndo(self) -> None:
+        """Save the present state of the segmentation. Call this before a change."""
+
+    def undo(self) -> None:
+        """Go back to the last saved state."""
+
+    def redo(self) -> None:
+        """Undo an undo."""
+
+
+class History:
+    """An `Editor` that needs no widget.
+
+    Args:
+        segmentation: The segmentation node.
+    """
+
+    def __init__(self, segmentation: slicer.vtkMRMLSegmentationNode):
+        self._history = slicer.vtkSegmentationHistory()
+        self._history.SetSegmentation(segmentation.GetSegmentation())
+
+    def saveStateForUndo(self) -> None:
+        """Save the present state of the segmentation."""
+        self._history.SaveState()
+
+    def undo(self) -> None:
+        """Go back to the last saved state."""
+        if self._history.IsRestorePreviousStateAvailable():
+            self._history.RestorePreviousState()
+
+    def redo(self) -> None:
+        """Undo an undo."""
+        if self._history.IsRestoreNextStateAvailable():
+            self._history.RestoreNextState()
+
+
+class Review:
+    """Reads and changes the masks of one result. Get it from `Reviews.of`, which keeps one for each result.
+
+    Arrays are on the grid of the CT, as `BoxArray`: within a bounding box, zero outside. Treat them as read-only.
+
+    Args:
+        segmentation: The segmentation node of the result.
+
+    Attributes:
+        segmentation: The segmentation node.
+        editor: Saves states for undo. The section with the Segment Editor sets it to its widget, so that there is one
+            history for everything.
+        version: Grows with each change of the masks. Compare it to find out whether to compute again.
+
+    Example:
+        >>> review = reviews.of(parameters.result)  # doctest: +SKIP
+        >>> infection = review.mask("infection")  # doctest: +SKIP
+        >>> review.write_infection(BoxArray(infection.array & keep, infection.box))  # doctest: +SKIP
+        >>> review.editor.undo()  # doctest: +SKIP
+    """
+
+    def __init__(self, segmentation: slicer.vtkMRMLSegmentationNode):
+        self.segmentation = segmentation
+        self.editor: Editor = History(segmentation)
+        self.version = 0
+        self._observed = segmentation.GetSegmentation()
+        self._observers = [
+            self._observed.AddObserver(getattr(self._observed, name), self._on_change) for name in MASK_EVENTS
+        ]
+        self._callbacks: list[Callable[[], None]] = []
+        self._masks: dict[str, tuple[int, BoxArray | None]] = {}
+
+    # --- nodes ---
+
+    @property
+    def ct(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The CT that was segmented, or None if it is no longer in the scene."""
+        return self.segmentation.GetNodeReference(self.segmentation.GetReferenceImageGeometryReferenceRole())
+
+    @property
+    def probability_node(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The volume with the probabilities, or None."""
+        return self.segmentation.GetNodeReference(PROBABILITY_ROLE)
+
+    @property
+    def original_node(self) -> slicer.vtkMRMLLabelMapVolumeNode | None:
+        """The label map with the model's masks, or None."""
+        return self.segmentation.GetNodeReference(ORIGINAL_ROLE)
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the CT."""
+        assert self.ct is not None
+        return grid_of(self.ct)
+
+    # --- reading ---
+
+    def hu(self) -> np.ndarray:
+        """Return the voxels of the CT (z, y, x): a view of the node's data."""
+        assert self.ct is not None
+        return slicer.util.arrayFromVolume(self.ct)
+
+    def probability(self) -> BoxArray | None:
+        """Return the probability of infection, uint8, 0 to 255 for 0 to 1; None if the scene does not have it."""
+        return volume_voxels(self.probability_node, self.ct) if self.probability_node and self.ct else None
+
+    def mask(self, segment_id: str) -> BoxArray | None:
+        """Return the present mask of "right_lung", "left_lung" or "infection"; None if it is empty."""
+        version, mask = self._masks.get(segment_id, (-1, None))
+        if version != self.version:
+            mask = segment_voxels(self.segmentation, segment_id, self.ct) if self.ct else None
+            self._masks[segment_id] = (self.version, mask)
+        return mask
+
+    def original(self, segment_id: str) -> BoxArray | None:
+        """Return a mask as the model made it; None if the scene does not have it."""
+        codes = volume_voxels(self.original_node, self.ct) if self.original_node and self.ct else None
+        if codes is None:
+            return None
+        if segment_id == INFECTION:
+            return BoxArray(codes.array >= ORIGINAL_INFECTION, codes.box)
+        return BoxArray(codes.array % ORIGINAL_INFECTION == ORIGINAL_LUNGS[segment_id], codes.box)
+
+    # --- changing ---
+
+    def save_state(self) -> None:
+        """Save the masks for undo. Call this before a change, or before the first of a series of changes."""
+        self.editor.saveStateForUndo()
+
+    def write(self, segment_id: str, mask: BoxArray, *, undo: bool = True) -> None:
+        """Replace a mask. Its surface stays as it was until `update_surface` is called.
+
+        Args:
+            segment_id: "right_lung", "left_lung" or "infection".
+            mask: The new mask. It is empty outside the box.
+            undo: Save the state before. False within a series of changes, such as the movement of a slider.
+        """
+        if undo:
+            self.save_state()
+        set_segment_voxels(self.segmentation, segment_id, mask, self.ct)
+
+    def write_infection(self, mask: BoxArray, *, undo: bool = True) -> None:
+        """Replace the infection mask. See `write`."""
+        self.write(INFECTION, mask, undo=undo)
+
+    def update_surface(self) -> None:
+        """Make the surface of the infection anew, if there are surfaces."""
+        update_surface(self.segmentation, INFECTION)
+
+    # --- following ---
+
+    def observe(self, callback: Callable[[], None]) -> None:
+        """Call a function after each event that may have changed a mask. There may be several events for one change."""
+        self._callbacks.append(callback)
+
+    def close(self) -> None:
+        """Stop to observe the segmentation."""
+        for observer in self._observers:
+            self._observed.RemoveObserver(observer)
+        self._observers, self._callbacks = [], []
+
+    def _on_change(self, _caller: object, _event: str) -> None:
+        self.version += 1
+        for callback in self._callbacks:
+            callback()
+
+
+class Reviews:
+    """Keeps one `Review` for each result, so that sections share what it has read."""
+
+    def __init__(self) -> None:
+        self._reviews: dict[str, Review] = {}
+
+    def of(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Review:
+        """Return the review of a result."""
+        review = self._reviews.get(segmentation.GetID())
+        if review is None or review.segmentation is not segmentation:
+            if review is not None:
+                review.close()
+            review = self._reviews[segmentation.GetID()] = Review(segmentation)
+        return review
+
+    def clear(self) -> None:
+        """Forget all results, for example because the scene is being closed."""
+        for review in self._reviews.values():
+            review.close()
+        self._reviews.clear()
+
+
+def _add(
+    segmentation: slicer.vtkMRMLSegmentationNode,
+    ct: slicer.vtkMRMLScalarVolumeNode,
+    voxels: BoxArray,
+    class_name: str,
+    role: str,
+    name: str,
+) -> slicer.vtkMRMLVolumeNode:
+    node = make_volume(class_name, voxels, ct)
+    node.SetAttribute(ROLE_ATTRIBUTE, name)
+    node.SetName(slicer.mrmlScene.GenerateUniqueName(f"{segmentation.GetName()} {name}"))
+    node = slicer.mrmlScene.AddNode(node)
+    node.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
+    segmentation.SetNodeReferenceID(role, node.GetID())
+    place_beside(node, ct)
+    return node
