@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import fake_child
 import numpy as np
 import qt
 import slicer
@@ -14,6 +15,8 @@ from PySide6.QtTest import QTest
 import CovidSeg
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.process.run import Run
+from CovidSegModule.scene.review import add_original, add_probability
+from CovidSegModule.scene.voxels import BoxArray, set_segment_voxels, whole
 
 FAKE_CHILD = Path(__file__).with_name("fake_child.py")
 MODELS = [
@@ -80,6 +83,27 @@ def put_in_study(node):
 def subject_hierarchy():
     """Return the subject hierarchy node."""
     return slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+
+
+def make_result(ct):
+    """Return a result as a run of the fake child process adds it to the scene, but at once and without a table.
+
+    The segmentation holds the masks that `painted` marks. Its other nodes are in the scene as well.
+    """
+    array = slicer.util.arrayFromVolume(ct)
+    infection = array == -500
+    right, left = (array == -850) | infection, array == -851
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{ct.GetName()} infection")
+    node.CreateDefaultDisplayNodes()
+    node.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
+    node.SetReferenceImageGeometryParameterFromVolumeNode(ct)
+    for name, mask in (("right_lung", right), ("left_lung", left), ("infection", infection)):
+        set_segment_voxels(node, name, BoxArray(mask, whole(mask.shape)), ct)
+    node.CreateClosedSurfaceRepresentation()
+    probability = fake_child.probability_of(infection, (right | left).astype(np.uint8))
+    add_original(node, ct)
+    add_probability(node, ct, BoxArray(probability, whole(probability.shape)))
+    return node
 
 
 # --- logic and runs ---

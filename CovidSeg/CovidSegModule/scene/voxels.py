@@ -126,8 +126,7 @@ def set_segment_voxels(
     contents = segmentation.GetSegmentation()
     if contents.GetSegment(segment_id) is None:
         contents.AddEmptySegment(segment_id, segment_id)
-    if contents.IsSharedBinaryLabelmap(segment_id):
-        contents.SeparateSegmentLabelmap(segment_id)
+    contents.SeparateSegmentLabelmap(segment_id)  # does nothing if no other segment shares its labelmap
     segment = contents.GetSegment(segment_id)
     segment.SetLabelValue(1)
     segment.AddRepresentation(BINARY_LABELMAP, labelmap_of(mask, ct))
