@@ -221,7 +221,8 @@ class Recipe:
         training: How the stages are trained.
         lungs: The stage before it that segments the lungs, if there is one.
         lungs_from: Name of an installed model that segments the lungs, if no stage does.
-        reported: Results in the publication, by structure and metric; `ablation` lists the rows of an ablation table.
+        reported: Results in the publication, by structure and key of `metrics.measurement.OVERLAP_METRICS`; `ablation`
+            lists the rows of an ablation table.
     """
 
     name: str

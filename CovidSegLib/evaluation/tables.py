@@ -14,7 +14,8 @@ from ..models import Model, find_model
 from ..models.loading import recipe_of
 from .patients import PatientResult
 
-#: Columns of the table of cases.
+#: Metrics of the lungs and of the infection in the table of cases, in this order.
+LUNG_CASE_METRICS = ("dice",)
 CASE_METRICS = (
     "dice",
     "sensitivity",
@@ -88,15 +89,17 @@ def _summary_parts(models: Sequence[Model], by_model: ByModel) -> list[str]:
 def _case_table(results: Sequence[PatientResult]) -> str:
     """Return a row for each case and model."""
     runs = any(result.run for result in results)
-    head = [*(["model", "run"] if runs else ["model"]), "patient", "seen in training", "lungs, Dice"]
+    head = [*(["model", "run"] if runs else ["model"]), "patient", "seen in training"]
+    head += [f"lungs, {METRICS[key].title}" for key in LUNG_CASE_METRICS]
     head += [METRICS[key].title for key in CASE_METRICS]
     rows = []
     for result in sorted(results, key=lambda result: result.patient):
         row = [result.model, *([result.run or "-"] if runs else []), result.patient]
         row += ["yes" if result.seen_in_training else "no"]
-        row += [_number(result.measurements["lungs"].values()["dice"], METRICS["dice"].decimals)]
-        infection = result.infection.values()
-        rows.append(row + [_number(infection[key], METRICS[key].decimals) for key in CASE_METRICS])
+        for structure, keys in (("lungs", LUNG_CASE_METRICS), ("infection", CASE_METRICS)):
+            values = result.measurements[structure].values()
+            row += [_number(values[key], METRICS[key].decimals) for key in keys]
+        rows.append(row)
     return table(head, rows)
 
 

@@ -30,7 +30,8 @@ class Metric:
     for_lungs: bool = True
 
 
-#: Metrics computed from the voxels' confusion matrix, by the names of its properties.
+#: Metrics computed from the voxels' confusion matrix, by the names of its properties. `Recipe.reported` may hold these,
+#: and the table of what the papers report has a column for each.
 OVERLAP_METRICS = {
     "dice": Metric("Dice"),
     "iou": Metric("IoU"),
@@ -39,7 +40,7 @@ OVERLAP_METRICS = {
     "precision": Metric("precision"),
     "accuracy": Metric("accuracy", 4),
 }
-#: All metrics by key. `Recipe.reported` has the same keys.
+#: All metrics by key, in the order of the tables.
 METRICS = {
     **OVERLAP_METRICS,
     "nsd_1mm": Metric("surface Dice at 1 mm"),

@@ -1,4 +1,4 @@
-"""Overlap metrics from a confusion matrix: Dice, IoU, sensitivity, specificity, precision and accuracy."""
+"""Confusion matrices of masks, and the overlap metrics that follow from them, such as Dice."""
 
 from __future__ import annotations
 

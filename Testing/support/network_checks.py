@@ -5,7 +5,10 @@ from typing import Any
 
 import torch
 
-ROWS: dict[str, list[dict[str, Any]]] = {  # every network with the switches of every row of its paper's tables
+#: The switches of every row of the papers' ablation tables, by network; the last row is the paper's network. Recipes
+#: list the rows with their results in `[[reported.ablation]]`. Rows without results, and variants for which text and
+#: figures of a paper differ, are listed here too.
+ROWS: dict[str, list[dict[str, Any]]] = {
     "QCHCUNet": [
         {"quick_connection": False, "hypercolumns": False},  # 3D U-Net of Tables 1 to 3
         {"quick_connection": False, "hypercolumns": True},

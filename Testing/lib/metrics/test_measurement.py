@@ -14,6 +14,25 @@ from support.mask_pairs import BLOCK, EMPTY, SPACING, random_pair
 from CovidSegLib.metrics.measurement import METRICS, Measurement, metrics_for
 from CovidSegLib.volume import AxialSpacing
 
+NAN = math.nan
+#: Value of each metric if both masks are empty, if only the prediction is, and if only the target is.
+EMPTY_MASK_VALUES = {
+    "dice": (1, 0, 0),
+    "iou": (1, 0, 0),
+    "sensitivity": (NAN, 0, NAN),
+    "specificity": (1, 1, 0.9),
+    "precision": (NAN, NAN, 0),
+    "accuracy": (1, 0.9, 0.9),
+    "nsd_1mm": (1, 0, 0),
+    "nsd_3mm": (1, 0, 0),
+    "hd95_mm": (0, NAN, NAN),
+    "volume_error_percent": (0, 100, NAN),
+    "lesion_f1": (1, 0, 0),
+    "slice_sensitivity": (NAN, 0, NAN),
+    "slice_specificity": (1, 1, 2 / 3),
+    "calibration_error": (NAN, NAN, NAN),
+}
+
 
 def values(prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
     with warnings.catch_warnings():
@@ -22,21 +41,11 @@ def values(prediction: np.ndarray, target: np.ndarray) -> dict[str, float]:
 
 
 def test_empty_masks_have_the_documented_values() -> None:
-    nan = math.nan
-    keys = list(METRICS)
-    both = values(EMPTY, EMPTY)
-    assert list(both) == keys
-    assert both == pytest.approx(
-        dict(zip(keys, (1, 1, nan, 1, nan, 1, 1, 1, 0, 0, 1, nan, 1, nan), strict=True)), nan_ok=True
-    )
-    missed = values(EMPTY, BLOCK)
-    assert missed == pytest.approx(
-        dict(zip(keys, (0, 0, 0, 1, nan, 0.9, 0, 0, nan, 100, 0, 0, 1, nan), strict=True)), nan_ok=True
-    )
-    false = values(BLOCK, EMPTY)
-    assert false == pytest.approx(
-        dict(zip(keys, (0, 0, nan, 0.9, 0, 0.9, 0, 0, nan, nan, 0, nan, 2 / 3, nan), strict=True)), nan_ok=True
-    )
+    both, missed, false = values(EMPTY, EMPTY), values(EMPTY, BLOCK), values(BLOCK, EMPTY)
+    assert list(both) == list(METRICS)
+    assert EMPTY_MASK_VALUES.keys() == METRICS.keys()
+    for key, expected in EMPTY_MASK_VALUES.items():
+        assert (both[key], missed[key], false[key]) == pytest.approx(expected, nan_ok=True), key
     assert math.isnan(values(~EMPTY, ~EMPTY)["specificity"])
 
 

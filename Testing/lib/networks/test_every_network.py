@@ -8,8 +8,10 @@ import torch
 from support.network_checks import ROWS, boxes, idle_parameters, overfit, settle
 
 from CovidSegLib.networks import build
+from CovidSegLib.networks.drawing.__main__ import PAPERS
 from CovidSegLib.training.losses import BCEDiceLoss, DeepSupervisionLoss, DiceCELoss, SegmentationLoss, TverskyCELoss
 
+#: The loss of each network's paper, and its default number of output channels.
 LOSS = {
     "QCHCUNet": TverskyCELoss(),
     "RAUNet": BCEDiceLoss(),
@@ -41,7 +43,7 @@ def cases(chosen: list[tuple[str, dict[str, Any], int]]) -> pytest.MarkDecorator
 
 every_case = cases(CASES)
 # Slow tests: rows are traced in the dimensions of their paper, and only last rows are trained in three dimensions.
-PAPERS_DIMS = dict.fromkeys(ROWS, 3) | {"RAIUNet": 2, "CHSNet": 2}
+PAPERS_DIMS = {name: len(PAPERS[name][0]) for name in ROWS}
 traced_cases = cases(
     [
         case

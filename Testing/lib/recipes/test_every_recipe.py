@@ -35,13 +35,6 @@ NARROW: dict[str, dict[str, Any]] = {
     "SegResNet": {"init_filters": 8},
     "DynUNet": {"filters": [4, 4, 4, 4, 4, 4]},
 }
-#: Recipes without a network for the lungs.
-WITHOUT_LUNGS = {
-    "raiu-net",
-    "ra-unet",
-    "fv-paspp-ds-unet",
-    *(name for name in recipes.names() if name.endswith("-small")),
-}
 
 
 def small(stage: Stage) -> Stage:
@@ -68,14 +61,15 @@ def test_the_pipeline_runs_every_recipe(name: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         recipes, "load", lambda wanted, row=None: small_recipe(load(name)) if wanted == name else load(wanted, row)
     )
+    lungs_from = load(name).lungs_from
     phantom = phantom_on(COARSE)
     result = segment(phantom.volume, untrained_model(name))
     assert result.grid == COARSE
     assert any("are untrained. Their masks are meaningless" in warning for warning in result.warnings)
     assert result.provenance["model"]["trained"] is False
     assert result.provenance["model"]["sha256"] is None
-    assert ("lungs_model" in result.provenance) == (name in WITHOUT_LUNGS)
-    if name in WITHOUT_LUNGS:  # a trained model finds the lungs, and nothing is predicted outside them
+    assert ("lungs_model" in result.provenance) == (lungs_from is not None)
+    if lungs_from is not None:  # a trained model finds the lungs, and nothing is predicted outside them
         assert result.provenance["lungs_model"]["sha256"]
         assert dice(result.lungs > 0, phantom.lungs > 0) > 0.9
     assert not result.probability[result.lungs == 0].any()
