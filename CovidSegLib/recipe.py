@@ -103,7 +103,7 @@ class Stage:
     Attributes:
         network: Name in `networks.NETWORKS`.
         arguments: Arguments of the network.
-        labels: Labels of the logits, one a channel. With "background" the labels are mutually exclusive (softmax);
+        labels: Labels of the logits, one per channel. With "background" the labels are mutually exclusive (softmax);
             without it each label is a separate binary decision (sigmoid).
         intensity: Conversion of HU to grey values.
         region: Region that the scan is cropped to: "whole", "body" or "lungs".

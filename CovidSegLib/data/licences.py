@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _SLICES = "Ma et al. 2020, CT slices with lung and infection masks, CC BY-NC-SA"
-_SLICES_LICENCE = "Weights: CC BY-NC-SA 4.0, for research, not for commercial use (the training data's licence)."
+_SLICES_LICENCE = "CC BY-NC-SA 4.0 (that of the training data). Research use only; no commercial use."
 _EIGHT_BIT = "Trained on 8-bit images converted back to HU: it may fail on other scanners and kernels."
 _CLEAN = "Afshar et al. 2021, clean slices of whole scans, lungs outlined by thresholding"
 #: By layout. Cards of models trained on other data state that the licence is not known.

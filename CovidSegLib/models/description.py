@@ -41,7 +41,8 @@ def describe(model: Model) -> str:
     parts += _list_section("Intended use", card.get("use", ()))
     parts += _list_section("Not intended for", card.get("not_for", ()))
     parts += _list_section("Training data", [f"{name}: {what}" for name, what in card.get("data", {}).items()])
-    parts += [f"Licence: {card['licence']}", *card.get("training", ())]
+    # The licence of cards of earlier versions begins with "Weights: ".
+    parts += [f"Licence of the weights: {card['licence'].removeprefix('Weights: ')}", *card.get("training", ())]
     if patients := card.get("trained_on"):
         parts.append(f"Trained on: {', '.join(patients)}.")
     if results.get("masks"):

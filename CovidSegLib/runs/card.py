@@ -107,4 +107,4 @@ def _unfinished(run: Path, missing: str) -> InputError:
 def _unknown_licence(facts: Mapping[str, Any]) -> str:
     """Return the licence of weights that were trained on data of unknown terms: it makes no promise."""
     sets = "".join(f" ({', '.join(names)})" for names in [facts.get("data")] if names)
-    return f"Weights: for research. The terms of the training data{sets} apply; they are not recorded here."
+    return f"Research use only. The terms of the training data{sets} apply; they are not recorded here."

@@ -84,4 +84,4 @@ def test_show_prints_the_card_and_the_path(packed: models.Model, capsys: pytest.
         assert main(["models", "show", *arguments]) == DONE
         printed = capsys.readouterr().out
         assert printed == f"{describe(model)}- Weights file: `{model.weights}`\n"
-        assert f"Licence: {model.card['licence']}" in printed
+        assert f"Licence of the weights: {model.card['licence']}" in printed

@@ -48,7 +48,7 @@ def test_the_text_has_all_of_a_card_and_tables_with_intervals() -> None:
         "- To look at opacities.",
         "- To decide by.",
         "- A set: some slices",
-        "Licence: For research.",
+        "Licence of the weights: For research.",
         "For an hour.",
         "Trained on: p1, p2.",
         "By looking.",
@@ -77,7 +77,9 @@ def test_sections_without_data_are_left_out() -> None:
 
 
 def test_cards_of_earlier_versions_are_described() -> None:
-    text = describe(Model(Path("nowhere"), {**CARD, "results": {"masks": {"p1": {"lungs": 0.9, "infection": 0.5}}}}))
+    changes = {"licence": "Weights: for research.", "results": {"masks": {"p1": {"lungs": 0.9, "infection": 0.5}}}}
+    text = describe(Model(Path("nowhere"), {**CARD, **changes}))
+    assert "\nLicence of the weights: for research.\n" in text
     assert "| p1 | 0.500 | - | - | - | - | 0.900 | - |" in text
 
 

@@ -202,7 +202,7 @@ def test_recipes_have_the_settings_of_the_papers() -> None:
 
 
 def test_costs_match_a_count_by_hand() -> None:
-    """A convolution has 27 weights a channel, and two operations for each weight and voxel."""
+    """A convolution has 27 weights per channel, and two operations per weight and voxel."""
     stage = Stage(
         "AutoEncoder",
         {"spatial_dims": 3, "in_channels": 1, "out_channels": 1, "channels": [5], "strides": [1]},

@@ -51,7 +51,7 @@ def test_a_run_without_recipe_file_uses_the_recipe_of_the_library(run: Path) -> 
 def test_the_card_states_only_recorded_facts_about_the_data(run: Path) -> None:
     unknown = write_card(run).card
     assert unknown["licence"] == (
-        "Weights: for research. The terms of the training data apply; they are not recorded here."
+        "Research use only. The terms of the training data apply; they are not recorded here."
     )
     assert unknown["data"] == {}  # the recipe names the data of the paper, which need not be the data of the run
     assert (unknown["trained_on"], unknown["never_trained_on"], unknown["results"]) == (["a"], ["b"], {})
