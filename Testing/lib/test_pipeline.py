@@ -16,8 +16,10 @@ from CovidSegLib import models, pipeline
 from CovidSegLib.checks import CUT_LUNG_MM2
 from CovidSegLib.errors import Cancelled, InputError
 from CovidSegLib.inference import Probabilities
+from CovidSegLib.models.untrained import untrained_model
 from CovidSegLib.phantom import Phantom
 from CovidSegLib.pipeline import segment
+from CovidSegLib.postprocessing import SMALLEST_LUNG_PIECE_ML
 from CovidSegLib.preprocessing import AxialView
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import AxialScan, Grid, Volume
@@ -93,6 +95,44 @@ def test_there_is_no_lung_outside_the_field_of_view(phantom: Phantom, monkeypatc
     monkeypatch.setattr(pipeline, "predict", predict)
     result = segment(Volume(array, COARSE), models.find_model()).lungs > 0
     assert not result[:, :, :12].any() and dice(result, phantom.lungs > 0) > 0.97
+
+
+def predict_lungs(monkeypatch: pytest.MonkeyPatch, lungs: np.ndarray) -> None:
+    """Replace the networks: they predict these lungs, and no infection."""
+
+    def predict(stage: object, scan: AxialScan, *rest: object) -> object:
+        return Probabilities(lungs * np.uint8(255), np.zeros(scan.shape, np.uint8))
+
+    monkeypatch.setattr(pipeline, "predict", predict)
+
+
+def test_lung_that_reaches_beyond_the_field_of_view_is_cut_at_its_edge(
+    phantom: Phantom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The padding is part of the same component as the lung, so that no later step removes it."""
+    lungs = phantom.lungs > 0
+    edge = int(np.flatnonzero(lungs.any(axis=(0, 1)))[0]) + 8
+    array = phantom.volume.array.copy()
+    array[:, :, :edge] = -1024
+    predict_lungs(monkeypatch, lungs)
+    result = segment(Volume(array, COARSE), models.find_model()).lungs > 0
+    assert lungs[:, :, :edge].sum() > 300
+    np.testing.assert_array_equal(result[:, :, :edge].any(), False)
+    assert dice(result[:, :, edge:], lungs[:, :, edge:]) > 0.99
+
+
+def test_gas_within_the_body_is_not_lung(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gas has -1000 HU. The padding of the field of view, with -1024 HU, is removed by another rule."""
+    lungs = phantom.lungs > 0
+    bowel = np.zeros_like(lungs)
+    bowel[:3, 60:100, 70:90] = True
+    bowel &= ~ndimage.binary_dilation(lungs, iterations=3)
+    array = np.where(bowel, -1000, phantom.volume.array).astype(np.int16)
+    predict_lungs(monkeypatch, lungs | bowel)
+    result = segment(Volume(array, COARSE), models.find_model()).lungs > 0
+    assert bowel.sum() * COARSE.voxel_ml > 2 * SMALLEST_LUNG_PIECE_ML
+    assert not result[bowel].any()
+    assert dice(result, lungs) > 0.99
 
 
 def test_infection_is_segmented(result: Segmentation, phantom: Phantom) -> None:
@@ -179,6 +219,25 @@ def test_provenance_describes_how_the_result_was_made(result: Segmentation) -> N
     assert provenance["versions"]["torch"] == torch.__version__
     seconds = dict(provenance["seconds"])
     assert seconds.pop("total") == pytest.approx(sum(seconds.values()), abs=0.5)
+
+
+def test_provenance_names_the_model_of_the_lungs_if_it_is_another_one(
+    phantom: Phantom, result: Segmentation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "lungs_model" not in result.provenance
+    predict_lungs(monkeypatch, AxialView.of(COARSE).apply(phantom.lungs > 0))
+    provenance = segment(phantom.volume, untrained_model("unet-2d-small")).provenance
+    lung_model = models.find_model("unet-cascade")
+    assert provenance["model"]["name"] == "unet-2d-small-untrained"
+    assert provenance["model"]["sha256"] is None
+    assert provenance["lungs_model"] == {
+        "name": "unet-cascade",
+        "title": lung_model.title,
+        "recipe": "unet-cascade",
+        "trained": True,
+        "sha256": lung_model.card["sha256"],
+        "licence": lung_model.card["licence"],
+    }
 
 
 # Cancellation and errors

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from CovidSegLib.phantom import make_phantom
-from CovidSegLib.postprocessing import VESSEL_MM2, infection_in_lungs, lungs_from_probability
+from CovidSegLib.postprocessing import CLOSING_MM, VESSEL_MM2, infection_in_lungs, lungs_from_probability
 from CovidSegLib.volume import AxialSpacing
 
 SPACING = AxialSpacing(2.0, 1.0, 1.0)
@@ -110,3 +110,26 @@ def test_consolidation_in_an_indentation_is_added_to_the_lung() -> None:
     missing = (lungs > 0) & (dented == 0)
     infection, after = infection_in_lungs(missing.astype(np.uint8) * 255, dented, 0.5, SPACING, smallest_ml=0.05)
     assert infection[missing].mean() > 0.75 and (after[infection] == 1).all()
+
+
+def test_the_mediastinum_between_the_lungs_is_not_closed() -> None:
+    """Each lung is closed by itself: a gap between both that is narrower than the closing is no lung."""
+    lungs = np.zeros((20, 120, 123), np.uint8)
+    lungs[2:18, 21:99, 21:57], lungs[2:18, 21:99, 66:102] = 1, 2
+    probability = np.full(lungs.shape, 255, np.uint8)
+    infection, after = infection_in_lungs(probability, lungs, 0.5, SPACING, smallest_ml=0.05)
+    assert 2 * CLOSING_MM > 66 - 57
+    np.testing.assert_array_equal(after, lungs)
+    np.testing.assert_array_equal(infection, lungs > 0)
+
+
+def test_a_probability_at_the_threshold_counts() -> None:
+    mask = two_lungs()
+    lungs = lungs_from_probability((mask * 128).astype(np.uint8), SPACING)
+    np.testing.assert_array_equal(lungs > 0, mask)
+    assert not lungs_from_probability((mask * 127).astype(np.uint8), SPACING).any()
+    for threshold, lowest in ((0.5, 128), (0.4, 102), (0.0, 1), (1.0, 255)):
+        for value in (lowest - 1, lowest):
+            probability = np.full(mask.shape, value, np.uint8)
+            infection, _ = infection_in_lungs(probability, lungs, threshold, SPACING, smallest_ml=0.0)
+            assert infection.any() == (value == lowest), (threshold, value)

@@ -78,6 +78,16 @@ def test_voxels_far_from_the_lungs_are_masked(axial: np.ndarray) -> None:
     assert np.flatnonzero(prediction[5, 3]).tolist() == list(range(8, 14))  # two pixels of 2 mm on either side
 
 
+def test_the_margin_of_slices_is_in_pixels_of_the_frame() -> None:
+    """Pixels of 2 mm become pixels of 4 mm, so that 8 mm are two of them."""
+    bright = np.full((5, 64, 64), 1000, np.int16)
+    lungs = np.zeros(bright.shape, bool)
+    lungs[:, :, 24:32] = True
+    prediction = predict_infection(bright, lungs, slice_stage(count=1, mask_margin_mm=8.0)) > 127
+    inside = np.flatnonzero(prediction[2, 32])
+    assert (inside[0], inside[-1]) == (20, 35)
+
+
 @pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
 def test_progress_reaches_the_end(axial: np.ndarray, stage: Stage) -> None:
     fractions: list[float] = []
@@ -148,6 +158,42 @@ def test_patches_are_masked_to_the_lungs(axial: np.ndarray) -> None:
     prediction = predict_infection(bright, lungs, stage) > 127
     assert np.flatnonzero(prediction[10, 15]).tolist() == [9, 10, 11, 12]
     assert np.flatnonzero(prediction[:, 15, 10]).tolist() == list(range(7, 14))
+
+
+def test_the_margin_of_patches_is_in_voxels_of_the_frame() -> None:
+    """Voxels of 1 x 2 x 2 mm become voxels of 2 x 4 x 4 mm; a margin of 8 mm is four slices and two rows of these."""
+    bright = np.full((40, 48, 48), 1000, np.int16)
+    lungs = np.zeros(bright.shape, bool)
+    lungs[16:24, 20:28, 20:28] = True
+    stage = patch_stage(size=(20, 24, 24), patches={"spacing_mm": (2.0, 4.0, 4.0)}, mask_margin_mm=8.0)
+    prediction = predict_infection(bright, lungs, stage) > 127
+    for line, first, last in ((prediction[:, 24, 24], 8, 31), (prediction[20, :, 24], 16, 31)):
+        inside = np.flatnonzero(line)
+        assert (inside[0], inside[-1]) == (first, last)
+
+
+@pytest.mark.parametrize("zscore", [False, True])
+def test_a_scan_smaller_than_a_patch_is_padded_with_air(zscore: bool) -> None:
+    """Air is not 0 in grey values, neither in a window that starts below it nor after the z-score."""
+    inputs: list[torch.Tensor] = []
+
+    class Recording(Neighbour):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            inputs.append(image[0, 0])
+            return super().forward(image)
+
+    water = np.zeros((4, 8, 8), np.int16)
+    water[2:] = 500
+    stage = patch_stage(size=(8, 16, 16), intensity=Intensity((-2000.0, 2000.0), zscore=zscore))
+    predict(LoadedStage(stage, Recording()), AxialScan(water, SPACING), None, silent, "Finding")
+    grey = np.array([-1024, 0, 500]) / 4000 + 0.5
+    if zscore:
+        scan = np.repeat(grey[1:], 128)
+        grey = (grey - scan.mean()) / scan.std(ddof=1)
+    air, low, high = grey
+    (image,) = inputs
+    np.testing.assert_allclose(image[2:6, 4:12, 4:12], np.repeat([low, high], 128).reshape(4, 8, 8), atol=1e-5)
+    np.testing.assert_allclose([image[0, 0, 0], image[-1, -1, -1], image[4, 3, 8]], air, atol=1e-5)
 
 
 @pytest.mark.parametrize("overlap", [0.0, 0.3, 0.5, 0.9])

@@ -75,6 +75,23 @@ def test_the_first_convolution_learns_if_the_last_has_no_gradient() -> None:
 
 
 @pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("switches", ROWS["QCHCUNet"])
+def test_each_level_of_the_decoder_receives_the_maps_of_the_encoder(switches: dict[str, bool], dims: int) -> None:
+    """The skip connections come first, the upsampled maps after them."""
+    network, encoded, joined = QCHCUNet(dims, features=2, **switches), [], []
+    for block in network.encoder:
+        block.register_forward_hook(lambda module, inputs, output: encoded.append(output))
+    for block in network.decoder:
+        block.register_forward_pre_hook(lambda module, inputs: joined.append(inputs[0]))
+    network(torch.rand(2, 1, *[16] * dims))
+    assert (len(encoded), len(joined)) == (5, 4)
+    for skip, both in zip(encoded[3::-1], joined, strict=True):
+        assert skip.abs().sum() > 0
+        torch.testing.assert_close(both[:, : skip.shape[1]], skip, rtol=0, atol=0)
+        assert both[:, skip.shape[1] :].abs().sum() > 0
+
+
+@pytest.mark.parametrize("dims", [2, 3])
 def test_hypercolumns_follow_their_equations(dims: int) -> None:
     """Eqs. 4 and 7 in their order: all maps are upsampled to one vector for each voxel, which is classified."""
     torch.manual_seed(0)

@@ -13,6 +13,7 @@ from CovidSegLib.phantom import default_grid, make_phantom
 from CovidSegLib.preprocessing import (
     AxialView,
     SliceFrame,
+    VolumeFrame,
     body_mask,
     keep_near,
     neighbouring_slices,
@@ -58,6 +59,30 @@ def test_a_frame_inserts_where_it_extracted(box: tuple[int, int, int, int]) -> N
     outside = np.ones((60, 70), dtype=bool)
     outside[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)] = False
     assert not target[0][outside].any()
+
+
+def test_a_frame_samples_the_centres_of_its_pixels() -> None:
+    """Positions are those of pixel centres: half a pixel matters for thin lesions, and a round trip would hide it."""
+    ramp = np.broadcast_to(np.arange(40, dtype=np.float32) / 39, (1, 40, 40))
+    frame = SliceFrame(0, 0, 40, 40, size=(10, 10))
+    centres = torch.arange(1.5, 40, 4).expand(1, 10, 10) / 39  # of each four pixels
+    for axes in ((0, 1, 2), (0, 2, 1)):
+        extracted = frame.extract(ramp.transpose(axes)).permute(axes)
+        torch.testing.assert_close(extracted[..., 1:-1], centres[..., 1:-1], rtol=0, atol=1e-5)
+        output = np.zeros((1, 40, 40), np.uint8)
+        frame.insert(centres.permute(axes), output)
+        np.testing.assert_allclose(output.transpose(axes)[..., 2:-2], 255 * ramp[..., 2:-2], atol=0.51)
+
+
+def test_labels_are_those_of_the_nearest_pixel() -> None:
+    """The centre of three pixels is the second of them."""
+    labels = np.zeros((9, 9, 9), np.uint8)
+    labels[1::3, 1::3, 1::3] = np.arange(1, 28).reshape(3, 3, 3)
+    expected = np.arange(1, 28).reshape(3, 3, 3)
+    slices = SliceFrame(0, 0, 9, 9, size=(3, 3)).extract(labels[1::3], fill=0, interpolation="nearest")
+    np.testing.assert_array_equal(slices, expected)
+    box = (slice(0, 9), slice(0, 9), slice(0, 9))
+    np.testing.assert_array_equal(VolumeFrame(box, (3, 3, 3)).extract_labels(labels), expected)
 
 
 def test_a_frame_is_padded_with_air() -> None:

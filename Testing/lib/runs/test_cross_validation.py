@@ -24,6 +24,7 @@ from CovidSegLib.progress import Progress, silent
 from CovidSegLib.runs import cross_validation as folds
 from CovidSegLib.runs import fold
 from CovidSegLib.runs.card import write_card
+from CovidSegLib.runs.config import RunConfig
 from CovidSegLib.runs.cross_validation import TrainedFold
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Volume
@@ -291,6 +292,53 @@ def refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *run
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     return message
+
+
+# What a fold is trained on
+
+
+@pytest.fixture
+def configurations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, list[str], list[str]]]:
+    """Replace training; record the configuration of each run and the cases for training and validation."""
+    recorded = []
+
+    def train_run(folder: Path, config: RunConfig, *cases: list[Case], **options: object) -> None:
+        train, validation = ([case.name for case in part] for part in cases)
+        recorded.append((config, train, validation))
+
+    monkeypatch.setattr(fold_training, "train_run", train_run)
+    return recorded
+
+
+def test_all_studies_of_a_person_are_in_the_same_list(
+    recipe: Path, tmp_path: Path, configurations: list[tuple[RunConfig, list[str], list[str]]]
+) -> None:
+    """Their names tell the person: a case of Radiopaedia, then the study and the series."""
+    names = [f"radiopaedia_{person}_{study}_1" for person in range(10, 20) for study in (100, 200)]
+    train = fold_training.make_fold_trainer([chest_case(name, 1) for name in [*names, "p1"]], {})
+    train(recipe, ["p1"], tmp_path / "run", seed=4, progress=silent)
+    ((config, trained, validated),) = configurations
+    people = [{name.rsplit("_", 2)[0] for name in part} for part in (trained, validated)]
+    assert not people[0] & people[1]
+    assert (sorted(trained), sorted(validated)) == (sorted(config.split.train), sorted(config.split.validation))
+    assert sorted(trained + validated) == names and len(validated) == 4
+    assert (config.split.test, config.split.seed, config.seed) == (("p1",), 4, 4)
+
+
+def test_a_start_model_must_not_have_seen_another_study_of_a_held_out_person(
+    recipe: Path, tmp_path: Path, configurations: list[tuple[RunConfig, list[str], list[str]]]
+) -> None:
+    """Data sets name the same person differently."""
+    recipe.write_text(f'{recipe.read_text()}\n[training]\nstarts_from = "raiu-net"\n')
+    finished = make_run(tmp_path / "before", trained_on=["radiopaedia_29_86490_1"], never_trained_on=["b"])
+    assert cli.main(["models", "pack", str(finished), "--name", "raiu-net"]) == cli.DONE
+    held_out = "radiopaedia_org_covid-19-pneumonia-29_86491_1-dcm"
+    train = fold_training.make_fold_trainer([chest_case(name, 1) for name in (held_out, "p1", "p2", "p3")], {})
+    with pytest.raises(InputError, match=f'starts, has seen the held-out patient "{held_out}"'):
+        train(recipe, [held_out], tmp_path / "run", seed=0, progress=silent)
+    assert not configurations
+    train(recipe, ["p1"], tmp_path / "run", seed=0, progress=silent)
+    assert configurations[0][0].start == models.find_model("raiu-net").folder
 
 
 # Real training
