@@ -306,7 +306,7 @@ def configurations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunConfig, lis
         train, validation = ([case.name for case in part] for part in cases)
         recorded.append((config, train, validation))
 
-    monkeypatch.setattr(fold_training, "train_run", train_run)
+    monkeypatch.setattr(fold, "train_run", train_run)
     return recorded
 
 
@@ -315,7 +315,7 @@ def test_all_studies_of_a_person_are_in_the_same_list(
 ) -> None:
     """Their names tell the person: a case of Radiopaedia, then the study and the series."""
     names = [f"radiopaedia_{person}_{study}_1" for person in range(10, 20) for study in (100, 200)]
-    train = fold_training.make_fold_trainer([chest_case(name, 1) for name in [*names, "p1"]], {})
+    train = fold.make_fold_trainer([chest_case(name, 1) for name in [*names, "p1"]], {})
     train(recipe, ["p1"], tmp_path / "run", seed=4, progress=silent)
     ((config, trained, validated),) = configurations
     people = [{name.rsplit("_", 2)[0] for name in part} for part in (trained, validated)]
@@ -333,7 +333,7 @@ def test_a_start_model_must_not_have_seen_another_study_of_a_held_out_person(
     finished = make_run(tmp_path / "before", trained_on=["radiopaedia_29_86490_1"], never_trained_on=["b"])
     assert cli.main(["models", "pack", str(finished), "--name", "raiu-net"]) == cli.DONE
     held_out = "radiopaedia_org_covid-19-pneumonia-29_86491_1-dcm"
-    train = fold_training.make_fold_trainer([chest_case(name, 1) for name in (held_out, "p1", "p2", "p3")], {})
+    train = fold.make_fold_trainer([chest_case(name, 1) for name in (held_out, "p1", "p2", "p3")], {})
     with pytest.raises(InputError, match=f'starts, has seen the held-out patient "{held_out}"'):
         train(recipe, [held_out], tmp_path / "run", seed=0, progress=silent)
     assert not configurations
