@@ -1,5 +1,19 @@
-"""`python -m CovidSegLib` runs the command `covidseg` where it is not on the path, as in Slicer."""
+"""The process `covidseg`, and `python -m CovidSegLib` where that is not on the path, as in Slicer."""
 
-from .cli.main import program
+from typing import NoReturn
 
-program()
+from .cli import process
+
+
+def program() -> NoReturn:
+    """Run `covidseg` as a process."""
+    process.cancel_at_once()
+    process.open_standard_streams()
+
+    from .cli.main import main  # Ctrl-C while it is imported must not end in a traceback
+
+    process.end(main())
+
+
+if __name__ == "__main__":
+    program()

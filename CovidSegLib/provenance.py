@@ -11,6 +11,7 @@ import torch
 from .inference import choose_precision
 from .models import Model
 from .models.loading import recipe_of
+from .printable import printable
 from .versions import package_versions
 
 
@@ -63,7 +64,7 @@ def provenance_of(
 
 def _identity(model: Model) -> dict[str, Any]:
     return {
-        "name": model.name,
+        "name": printable(model.name),
         "title": model.title,
         "recipe": recipe_of(model).name,
         "trained": model.trained,

@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from ..errors import InputError
+from .printing import print_text
 from .session import Session
 from .tables import add_json, print_json, print_table
 
@@ -88,14 +89,13 @@ def _check(session: Session) -> None:
         for warning in findings.warnings:
             session.reporter.warning(warning)
         for sentence in findings.errors:
-            print(sentence)
+            print_text(sentence)
     usable = [entry for entry in data.entries if not by_scan[entry.name].errors]
     patients = len({entry.patient for entry in usable})
     slices = sum(findings.slices for findings in by_scan.values())
     infected = sum(findings.infected_slices for findings in by_scan.values())
-    print(
-        f"{data.layout}: {patients} patients, {len(usable)} scans, {slices} slices, {infected} slices with infection",
-        flush=True,
+    print_text(
+        f"{data.layout}: {patients} patients, {len(usable)} scans, {slices} slices, {infected} slices with infection"
     )
     if unusable := len(by_scan) - len(usable):
         raise InputError(f"{unusable} of {len(by_scan)} scans cannot be used: correct the files above or remove them.")
@@ -122,7 +122,7 @@ def _split(session: Session) -> None:
         made = splits.make_folds(patients, options.folds, options.seed, **sizes)
         files = split_files.write_folds(options.output, made, overwrite=options.overwrite)
     for file, split in zip(files, made, strict=True):
-        print(
+        print_text(
             f"{file}: {len(split.train)} patients to train, {len(split.validation)} to validate, "
             f"{len(split.test)} to test"
         )
@@ -144,9 +144,9 @@ def _preview(session: Session) -> None:
         )
     cases = data.cases(names[: preview.MAX_CASES])  # a large data set does not fit into memory
     preview.draw_preview(options.output, cases, overwrite=options.overwrite)
-    print(f"Written: {options.output}, {min(len(cases), preview.MAX_CASES)} cases.")
+    print_text(f"Written: {options.output}, {min(len(cases), preview.MAX_CASES)} cases.")
     if len(names) > preview.MAX_CASES:
-        print(f"Not shown: {len(names) - preview.MAX_CASES} more patients; select them with --patients.")
+        print_text(f"Not shown: {len(names) - preview.MAX_CASES} more patients; select them with --patients.")
 
 
 def _list_sources(session: Session) -> None:
@@ -163,7 +163,7 @@ def _list_sources(session: Session) -> None:
 def _show(session: Session) -> None:
     from ..data import sources
 
-    print(sources.describe_source(sources.known_source(session.options.name)))
+    print_text(sources.describe_source(sources.known_source(session.options.name)))
 
 
 def _download(session: Session) -> None:
@@ -179,9 +179,9 @@ def _download(session: Session) -> None:
     if options.output is None:
         raise InputError(f"Give the folder for the data set: covidseg data download {options.name} -o DIR.")
     session.on_cancel = "Cancelled; the downloaded part is kept. Run the same command again to continue."
-    print(sources.describe_source(source), flush=True)  # the licence, before anything is downloaded
+    print_text(sources.describe_source(source))  # the licence, before anything is downloaded
     with session.defer_interrupts():
         from ..data.download import download
 
     for folder in download(source, options.output):
-        print(f"Downloaded: {folder}", flush=True)
+        print_text(f"Downloaded: {folder}")

@@ -11,9 +11,7 @@ from typing import Any
 
 from ..errors import Cancelled
 from ..progress import Progress
-
-#: Ctrl-C, a request to terminate, and a closed terminal. Windows does not have the last one.
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+from .process import SIGNALS
 
 
 class Interrupts:

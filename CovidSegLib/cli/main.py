@@ -3,24 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
-import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from .. import __version__
 from ..errors import Cancelled, InputError
 from ..notices import NOT_FOR_DIAGNOSIS
 from . import data, evaluate, models, recipes, segment, train
-from .interrupts import SIGNALS, Interrupts
+from .interrupts import Interrupts
+from .printing import discard, print_error, print_text
+from .process import CANCELLED
 from .reporter import make_reporter
 from .session import Session
 
-#: Exit codes: success, an unexpected error, unusable input or arguments, and a run that was cancelled.
-DONE, FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 3
+#: Exit codes: success, an unexpected error, unusable input or arguments. For a cancelled run see `process`.
+DONE, FAILED, UNUSABLE = 0, 1, 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Accepts no empty values, and prints with escapes in place of control characters."""
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> object:
+        # Such as "$OUT" in a script. As a path it would mean the working directory.
+        if action.nargs != argparse.PARSER and not arg_string.strip():
+            raise argparse.ArgumentError(action, "a value is needed, but it is empty")
+        return super()._get_value(action, arg_string)
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        if message:
+            (print_text if file is sys.stdout else print_error)(message, end="")
 
 
 class Command(Protocol):
@@ -65,30 +78,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    parser = _parser()
-    options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # paths may hold characters that the terminal lacks
-    if options.run is None:
-        parser.print_help()
-        return UNUSABLE
+    parser = _parser()
     interrupts = Interrupts()
     try:
+        options = parser.parse_args(arguments)
+        if options.run is None:
+            parser.print_help()
+            return UNUSABLE
         with interrupts, make_reporter(getattr(options, "progress", None)) as reporter:
             return _run(Session(options, reporter, interrupts))
+    except InputError as error:  # the help cannot be printed
+        print_error(str(error))
+        return UNUSABLE
     except (BrokenPipeError, Cancelled):
-        # The reader of standard output is gone, and Python must not try to flush the rest when it exits.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)  # its reader is gone
         return DONE if interrupts.committed else CANCELLED
-
-
-def program() -> NoReturn:
-    """Run `covidseg` as a process; once the command has ended, signals no longer change the exit code."""
-    code = main()
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    sys.exit(code)
 
 
 def _run(session: Session) -> int:
@@ -109,15 +115,15 @@ def _run(session: Session) -> int:
         else:
             import traceback  # slow to import, and `covidseg --help` imports this module
 
-            traceback.print_exc()
+            print_error(traceback.format_exc(), end="")
             name = type(error).__name__
             code, message = FAILED, f"CovidSeg failed unexpectedly ({name}); please report the messages above."
     session.reporter.error(message, code)
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="covidseg",
         description=f"Segment lungs and COVID-19 infection in chest CT. {NOT_FOR_DIAGNOSIS}",
         epilog="See `covidseg COMMAND --help` for the options of a command.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import models
 from ..errors import InputError
+from .printing import print_text
 from .session import Session
 from .tables import add_json, print_json, print_table
 
@@ -131,8 +132,8 @@ def _show(session: Session) -> None:
         from ..models.description import describe
 
     model = models.find_model(session.options.name)
-    print(describe(model), end="")
-    print(f"- Weights file: `{model.weights}`", flush=True)
+    print_text(describe(model), end="")
+    print_text(f"- Weights file: `{model.weights}`")
 
 
 def _verify(session: Session) -> None:
@@ -142,9 +143,9 @@ def _verify(session: Session) -> None:
             models.find_model(name).verified_weights()
         except InputError as error:
             damaged.append(name)
-            print(f"{name}: {error}", flush=True)
+            print_text(f"{name}: {error}")
         else:
-            print(f"{name}: verified", flush=True)
+            print_text(f"{name}: verified")
     if damaged:
         raise InputError(f"Do not use {', '.join(damaged)}; the reasons are given above.")
 
@@ -167,7 +168,7 @@ def _calibrate(session: Session) -> None:
     for name in session.options.names:
         model = calibrate_model(models.find_model(name), session.options.by)
         patients = len(model.card["calibrated_on"])
-        print(
+        print_text(
             f"{model.name}: temperature {model.temperature:g}, threshold {model.threshold:g}, chosen on {patients} "
             "patients"
         )
@@ -186,7 +187,7 @@ def _remove(session: Session) -> None:
     from ..models.store import remove
 
     remove(session.options.name)
-    print(f"Removed: {session.options.name}.")
+    print_text(f"Removed: {session.options.name}.")
 
 
 def _export(session: Session) -> None:
@@ -195,8 +196,8 @@ def _export(session: Session) -> None:
         from ..models.archives import export
 
         export(models.find_model(options.name), options.output, overwrite=options.overwrite)
-    print(f"Written: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB.")
+    print_text(f"Written: {options.output}, {options.output.stat().st_size / 1e6:.1f} MB.")
 
 
 def _print_installed(model: models.Model) -> None:
-    print(f"{model.name}: {model.title}, {_size(model)}, SHA-256 {model.card['sha256']}, in {model.folder}")
+    print_text(f"{model.name}: {model.title}, {_size(model)}, SHA-256 {model.card['sha256']}, in {model.folder}")

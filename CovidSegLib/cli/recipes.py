@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from .printing import print_text
 from .session import Session
 from .tables import add_json, print_json, print_table
 
@@ -99,9 +100,9 @@ def _show(session: Session) -> None:
         with session.defer_interrupts():
             from ..recipes.listing import describe
 
-        print(describe(recipes.load(options.name, options.ablation)))
+        print_text(describe(recipes.load(options.name, options.ablation)))
     elif options.resolved:
-        print(recipes.resolved_toml(options.name, options.ablation), end="")
+        print_text(recipes.resolved_toml(options.name, options.ablation), end="")
     else:
         recipes.load(options.name)  # reports an invalid recipe instead of printing it
-        print(recipes.find(options.name).read_text(encoding="utf-8"), end="")
+        print_text(recipes.find(options.name).read_text(encoding="utf-8"), end="")

@@ -9,10 +9,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..printable import printable
+from .printing import cut, print_text
+
 #: Between two columns.
 GAP = "  "
-#: At the end of a cell that is cut off.
-ELLIPSIS = "..."
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -21,14 +22,14 @@ def add_json(parser: argparse.ArgumentParser) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, each row on one line: in a terminal the last column is cut to fit, elsewhere it is whole."""
+    """Print a table, each row on one line: in a terminal the last column is cut to fit."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    print(format_table(head, rows, width), flush=True)
+    print_text(format_table(head, rows, width))
 
 
 def print_json(records: Sequence[Mapping[str, Any]]) -> None:
     """Print a list of JSON objects."""
-    print(json.dumps(records, indent=1), flush=True)
+    print_text(json.dumps(records, indent=1))
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> str:
@@ -36,7 +37,7 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int 
 
     Args:
         head: Titles of the columns.
-        rows: Cells of each row, in the order of the titles.
+        rows: Cells of each row, in the order of the titles. Control characters are escaped, and very long cells cut.
         width: Length of the longest line allowed, kept by cutting the last column; unlimited if None. The other
             columns are never cut.
 
@@ -49,6 +50,7 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int 
         v-net    V-Net
         unet-3d  3D U-Net
     """
+    rows = [[cut(printable(cell)) for cell in row] for row in rows]
     columns = zip(head, *rows, strict=True)
     widths = [max(map(len, column)) for column in columns]
     if width is not None:
@@ -56,10 +58,6 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int 
         widths[-1] = max(len(head[-1]), min(widths[-1], width - fixed))
     lines = []
     for row in (head, *rows):
-        cells = [*row[:-1], _cut(row[-1], widths[-1])]
+        cells = [*row[:-1], cut(row[-1], widths[-1])]
         lines.append(GAP.join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip())
     return "\n".join(lines)
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: max(length - len(ELLIPSIS), 0)] + ELLIPSIS[:length]

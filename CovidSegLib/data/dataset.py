@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import InputError
+from ..printable import printable
 from .case import Case
 from .entry import Entry
 from .entry_reader import read_entry
@@ -110,5 +111,10 @@ def _find_entries(folder: Path) -> list[tuple[str, list[Entry]]]:
     """Return the name and the entries of the first layout that fits, or an empty list."""
     for layout in LAYOUTS:
         if (entries := layout.find(folder)) is not None:
-            return [(layout.name, entries)]
+            return [(layout.name, [_with_printable_names(entry) for entry in entries])]
     return []
+
+
+def _with_printable_names(entry: Entry) -> Entry:
+    """Make the names, which come from files, fit for tables and files."""
+    return replace(entry, name=printable(entry.name), patient=printable(entry.patient))

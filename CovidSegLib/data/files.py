@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from ..errors import InputError
@@ -65,6 +65,18 @@ def read_json(path: Path, purpose: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise unreadable(path, purpose) from error
+
+
+def plain_name(name: object) -> str:
+    """Return a name that a list of a data set gives to a file or folder beside it.
+
+    Raises:
+        ValueError: It is a path, which could lead out of the data set.
+    """
+    text = str(name)
+    if text in ("", ".", "..") or text != PurePosixPath(text).name or text != PureWindowsPath(text).name:
+        raise ValueError(f"{text} is not the name of a file")
+    return text
 
 
 def unreadable(path: Path, purpose: str) -> InputError:

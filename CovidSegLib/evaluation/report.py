@@ -206,7 +206,7 @@ def _scan_rows(scans: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write rows as UTF-8 with a byte order mark, which Excel needs. Undefined values are empty."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
+    with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         for row in rows:
@@ -216,8 +216,10 @@ def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return "" if math.isnan(value) else round(value, 6)
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@")):
+        return f"'{value}"  # the name of a file must not become a formula in a spreadsheet
     return value
 
 
 def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

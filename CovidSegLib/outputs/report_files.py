@@ -15,9 +15,9 @@ REGIONS = {"right": "right lung", "left": "left lung", "both": "both lungs"}
 
 
 def write_json(path: Path, report: dict[str, Any]) -> None:
-    """Write the report of `quantification.quantify` as UTF-8 JSON."""
+    """Write the report of `quantification.quantify` as UTF-8 JSON, with escapes for what UTF-8 cannot store."""
     text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8", newline="\n")
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_csv(path: Path, report: dict[str, Any]) -> None:

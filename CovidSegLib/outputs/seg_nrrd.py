@@ -13,6 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..masks import bounding_box
+from ..printable import printable
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from ..volume import Grid
 from .terminology import SEGMENTS
@@ -84,7 +85,11 @@ def _provenance_tags(segmentation: Segmentation) -> dict[str, str]:
         "sha256": model.get("sha256"),
     }
     # In the header, a bar ends a tag and a line break ends a field.
-    return {f"CovidSeg.{key}": " ".join(str(fact).replace("|", "/").split()) for key, fact in facts.items() if fact}
+    return {
+        f"CovidSeg.{key}": printable(" ".join(str(fact).replace("|", "/").split()))
+        for key, fact in facts.items()
+        if fact
+    }
 
 
 def _extent(mask: np.ndarray) -> str:

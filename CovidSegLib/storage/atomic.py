@@ -51,8 +51,12 @@ def write_bytes_atomically(path: Path, content: bytes | memoryview) -> None:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Write UTF-8 text with `write_atomically`. Lines end in LF on every system."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8", newline="\n"))
+    """Write UTF-8 text with `write_atomically`. Lines end in LF on every system.
+
+    What UTF-8 cannot store, from a name that is not valid UTF-8, becomes an escape, which JSON reads back as it was.
+    """
+    content = text.encode("utf-8", "backslashreplace")
+    write_bytes_atomically(path, content)
 
 
 def write_json_atomically(path: Path, value: object) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..entry import ONE_INFECTION, ONE_LUNGS, Entry, Layout
-from ..files import read_json, unreadable
+from ..files import plain_name, read_json, unreadable
 
 NAME, INDEX, PURPOSE = "covid19_ct_seg_hu", "index.json", "lists the runs of slices"
 
@@ -21,7 +21,7 @@ def find(folder: Path) -> list[Entry] | None:
     try:
         return [
             Entry(
-                name=entry["name"],
+                name=plain_name(entry["name"]),
                 patient=str(entry["patient"]),
                 files={kind: folder / f"{entry['name']}_{kind}.nii.gz" for kind in ("ct", "lung", "infection")},
                 labels={"lung": ONE_LUNGS, "infection": ONE_INFECTION},

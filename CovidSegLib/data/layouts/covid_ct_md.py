@@ -14,7 +14,7 @@ from ...preprocessing import AxialView
 from ...reading import read_volume
 from ..case import Case
 from ..entry import Entry, Layout
-from ..files import read_json, unreadable
+from ..files import plain_name, read_json, unreadable
 from ..threshold_lungs import threshold_lungs
 
 NAME, LABELS, PURPOSE = "covid_ct_md", "labels.json", "lists the infected slices"
@@ -26,8 +26,8 @@ def find(folder: Path) -> list[Entry] | None:
     if folder.name != NAME and not labels.is_file():
         return None
     try:
-        names = list(read_json(labels, PURPOSE)["cases"])
-    except (TypeError, KeyError) as error:
+        names = [plain_name(name) for name in read_json(labels, PURPOSE)["cases"]]
+    except (TypeError, KeyError, ValueError) as error:
         raise unreadable(labels, PURPOSE) from error
     return [Entry(name, name, {"dicom": folder / name}) for name in names]
 

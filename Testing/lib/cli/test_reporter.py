@@ -26,7 +26,7 @@ def test_json_is_one_object_per_line_and_nothing_else(capfd: pytest.CaptureFixtu
         print("printed by a library")
         os.write(1, b"written by a C library\n")
         reporter("Reading the CT", 0.25)
-        reporter.warning("Dünne Schichten\nund zwei Zeilen")
+        reporter.warning("Dünne Schichten\n  und zwei Zeilen")
         reporter.done(Path("Ergebnis 肺"), [Path("Ergebnis 肺/report.json")])
         reporter.error("No lungs.", 2)
     print("afterwards")
@@ -37,7 +37,7 @@ def test_json_is_one_object_per_line_and_nothing_else(capfd: pytest.CaptureFixtu
     progress, warning, done, error = (json.loads(line) for line in lines)
     assert progress["event"] == "progress"
     assert (progress["stage"], progress["fraction"]) == ("Reading the CT", 0.25)
-    assert warning == {"event": "warning", "message": "Dünne Schichten\nund zwei Zeilen"}
+    assert warning == {"event": "warning", "message": "Dünne Schichten\n  und zwei Zeilen"}
     assert done == {"event": "done", "output": "Ergebnis 肺", "files": ["report.json"]}
     assert error == {"event": "error", "message": "No lungs.", "exit_code": 2}
     assert "printed by a library" in err

@@ -207,7 +207,7 @@ def test_an_ablation_row_requires_a_recipe_that_has_it(tmp_path: Path, capsys: p
     assert cli.main([*arguments, "BU"]) == cli.UNUSABLE
     assert "give --recipe with it" in capsys.readouterr().err
     assert cli.main([*arguments, "none", "--recipe", "chs-net"]) == cli.UNUSABLE
-    assert "has no row “none”; give one of “BU”, " in capsys.readouterr().err
+    assert 'has no row "none". Give one of "BU", ' in capsys.readouterr().err
 
 
 def test_a_recipe_runs_untrained_with_a_warning(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,3 +130,26 @@ def test_a_patient_is_the_same_in_every_data_set(tmp_path: Path) -> None:
 def test_evaluation_needs_masks_of_infection(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no masks of infection"):
         selection.select_data(write_data_set(tmp_path, written.msd_lung), [], None)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc", "..", "a\\b", ""])
+@pytest.mark.parametrize("layout", ["covid_ct_md", "covid19_ct_seg_hu"])
+def test_lists_cannot_lead_out_of_the_data_set(tmp_path: Path, layout: str, name: str) -> None:
+    folder = tmp_path / layout
+    folder.mkdir()
+    (folder / "labels.json").write_text(json.dumps({"cases": {name: {"infected_slices": []}}}))
+    (folder / "index.json").write_text(json.dumps([{"name": name, "patient": "p", "slices": 1}]))
+    with pytest.raises(InputError, match=r"(labels|index)\.json.* cannot be read"):
+        open_data(folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_not_utf8_become_printable(tmp_path: Path) -> None:
+    written.zenodo(tmp_path)
+    for part in ("COVID-19-CT-Seg_20cases", "Lung_Mask", "Infection_Mask"):
+        path = tmp_path / part / "coronacases_001.nii.gz"
+        path.rename(path.with_name(os.fsdecode(b"Z\xfcrich\x1b_1.nii.gz")))
+    data = open_data(tmp_path)
+    assert r"Z\xfcrich\x1b_1" in [entry.name for entry in data.entries]
+    assert all(patient.isprintable() for patient in data.patients)
+    assert len(data.cases()) == 3

@@ -91,7 +91,7 @@ def test_models_can_be_packed_into_another_folder(do: Callable[..., str], run: P
     assert "mine" not in models.names()
 
 
-@pytest.mark.parametrize("name", ["../mine", "a/b", "", ".mine", "a b", "mine.", "x" * 65])
+@pytest.mark.parametrize("name", ["../mine", "a/b", ".mine", "a b", "mine.", "x" * 65])
 def test_names_that_cannot_be_folders_are_refused(refused: Callable[..., str], run: Path, name: str) -> None:
     assert f'"{name}" cannot be the name of a model' in refused("pack", run, "--name", name)
 
