@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 Box = tuple[slice, slice, slice]
 
@@ -40,5 +39,7 @@ def label_components(mask: np.ndarray) -> tuple[np.ndarray, int]:
     >>> label_components(np.array([[[1, 0, 0], [0, 1, 0]], [[0, 0, 0], [0, 0, 1]]], dtype=bool))[1]
     1
     """
+    from scipy import ndimage  # slow to import, and 3D Slicer needs only the boxes
+
     labels, count = ndimage.label(mask, structure=CONNECTIVITY_26)
     return labels, count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from slicer.i18n import tr as _
 
@@ -20,7 +21,7 @@ def starting() -> str:
 
 def loading_result() -> str:
     """Return the name of the last stage of a run, after the child process has finished."""
-    return _("Creating the 3D surfaces")
+    return _("Loading the result")
 
 
 def cannot_start() -> str:
@@ -54,6 +55,13 @@ def ct_changed() -> str:
 def cancelled() -> str:
     """Return the message after Cancel."""
     return _("Cancelled. Nothing was changed in the scene.")
+
+
+def hidden_results(names: Sequence[str]) -> str:
+    """Return the message about earlier results on the same CT that were hidden."""
+    return _('The earlier result "{names}" is hidden. Its eye in the module Data shows it again.').format(
+        names='", "'.join(names)
+    )
 
 
 def done(seconds: float) -> str:

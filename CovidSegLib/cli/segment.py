@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SUMMARY = "segment a chest CT"
 DESCRIPTION = f"Segment a chest CT and write masks, surfaces and measurements. {NOT_FOR_DIAGNOSIS}"
 #: The keys of `outputs.GROUPS`, repeated here because importing `outputs` takes half a second.
-SKIPPABLE = ("overview", "surfaces")
+SKIPPABLE = ("labels", "overview", "surfaces")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--skip", action="append", default=[], choices=SKIPPABLE, help="do not write these files (repeatable)"
+    )
+    parser.add_argument(
+        "--surfaces",
+        choices=("structures", "segments"),
+        default="structures",
+        help="surfaces to write: both lungs together and infection (the default), or each segment",
     )
     add_progress(parser)
 
@@ -87,6 +93,7 @@ def run(session: Session) -> None:
         volume,
         segmentation,
         skip=options.skip,
+        surfaces=options.surfaces,
         overwrite=options.overwrite,
         progress=subprogress(progress, 0.75, 1.0),
     )

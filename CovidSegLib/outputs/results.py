@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..progress import Progress, silent
 from ..quantification import quantify
 from ..segmentation import Segmentation
 from ..storage.staging import check_writable, staged_files
-from ..surfaces import surfaces_of
+from ..surfaces import segment_surfaces_of, surfaces_of
 from ..volume import Volume
 from .report_files import write_csv, write_json
 from .seg_nrrd import write_seg_nrrd
@@ -29,8 +29,19 @@ FILES = {
     "table": "report.csv",
     "overview": "overview.png",
 }
+#: Files that replace the surface of both lungs if `surfaces` is "segments".
+LUNG_SURFACES = {"right_lung_surface": "right_lung.vtp", "left_lung_surface": "left_lung.vtp"}
 #: Keys of the files that `skip` leaves out, by its names.
-GROUPS = {"surfaces": ("lungs_surface", "infection_surface"), "overview": ("overview",)}
+GROUPS = {
+    "labels": ("labels",),
+    "surfaces": ("lungs_surface", "infection_surface", *LUNG_SURFACES),
+    "overview": ("overview",),
+}
+#: What `surfaces` can be: both lungs together and the infection, or each segment.
+Surfaces = Literal["structures", "segments"]
+
+#: Names of all files that a result may have.
+_NAMES = (*FILES.values(), *LUNG_SURFACES.values())
 
 
 def prepare(out: Path, *, overwrite: bool = False) -> None:
@@ -43,7 +54,7 @@ def prepare(out: Path, *, overwrite: bool = False) -> None:
     Raises:
         InputError: `out` is a file, cannot be created or written, its disk is full, or it contains earlier results.
     """
-    check_writable(out, FILES.values(), overwrite=overwrite)
+    check_writable(out, _NAMES, overwrite=overwrite)
 
 
 def write_results(
@@ -52,6 +63,7 @@ def write_results(
     segmentation: Segmentation,
     *,
     skip: Collection[str] = (),
+    surfaces: Surfaces = "structures",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
@@ -61,7 +73,9 @@ def write_results(
         out: Folder for the results. Created if it does not exist. Other files in it are not touched.
         volume: The CT.
         segmentation: Its segmentation.
-        skip: Results not to write: "surfaces", "overview".
+        skip: Results not to write: "labels", "surfaces", "overview".
+        surfaces: "structures" writes the surface of both lungs together and that of the infection; "segments" writes
+            right lung, left lung and infection.
         overwrite: Replace earlier results in `out`, and remove those without a new version.
         progress: Receives the stage and the fraction done. May raise `Cancelled`.
 
@@ -85,23 +99,30 @@ def write_results(
     """
     if unknown := set(skip) - set(GROUPS):
         raise ValueError(f"cannot skip {sorted(unknown)}; choose from {sorted(GROUPS)}")
-    with staged_files(out, FILES.values(), overwrite=overwrite) as folder:
-        report = _write_files(folder, volume, segmentation, skip, progress)
+    with staged_files(out, _NAMES, overwrite=overwrite) as folder:
+        report = _write_files(folder, volume, segmentation, skip, surfaces, progress)
         # The last opportunity to cancel.
         progress("Saving the results", 1.0)
     return [out / name for name in report["files"].values() if name is not None]
 
 
 def _write_files(
-    folder: Path, volume: Volume, segmentation: Segmentation, skip: Collection[str], progress: Progress
+    folder: Path,
+    volume: Volume,
+    segmentation: Segmentation,
+    skip: Collection[str],
+    kind: Surfaces,
+    progress: Progress,
 ) -> dict[str, Any]:
     """Write the files to a folder, and return the report."""
+    files = FILES | LUNG_SURFACES if kind == "segments" else FILES
     progress("Measuring", 0.0)
     report = quantify(volume, segmentation)
     progress("Saving the segmentation", 0.1)
     write_seg_nrrd(folder / FILES["segmentation"], segmentation)
-    progress("Saving the label map", 0.2)
-    write_image(folder / FILES["labels"], segmentation.grid.to_image(segmentation.labels))
+    if "labels" not in skip:
+        progress("Saving the label map", 0.2)
+        write_image(folder / FILES["labels"], segmentation.grid.to_image(segmentation.labels))
     progress("Saving the probabilities", 0.25)
     probability = segmentation.probability.astype(np.uint8, copy=False)
     write_image(folder / FILES["infection_probability"], segmentation.grid.to_image(probability))
@@ -109,13 +130,13 @@ def _write_files(
     surfaces = None
     if "surfaces" not in skip:
         progress("Making the surfaces", 0.35)
-        surfaces = surfaces_of(segmentation)
+        surfaces = segment_surfaces_of(segmentation) if kind == "segments" else surfaces_of(segmentation)
         for name, surface in surfaces.items():
-            write_surface(folder / FILES[f"{name}_surface"], surface)
+            write_surface(folder / files[f"{name}_surface"], surface)
 
     absent = {key for group in skip for key in GROUPS[group]}
-    absent |= {f"{name}_surface" for name in ("lungs", "infection") if name not in (surfaces or {})}
-    report["files"] = {key: None if key in absent else name for key, name in FILES.items()}
+    absent |= {key for key in GROUPS["surfaces"] if key.removesuffix("_surface") not in (surfaces or {})}
+    report["files"] = {key: None if key in absent else name for key, name in files.items()}
     progress("Saving the report", 0.7)
     write_json(folder / FILES["report"], report)
     write_csv(folder / FILES["table"], report)

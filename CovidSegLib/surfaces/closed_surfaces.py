@@ -42,6 +42,22 @@ def surfaces_of(segmentation: Segmentation) -> dict[str, vtkPolyData]:
     return {name: surface for name, surface in surfaces.items() if surface is not None}
 
 
+def segment_surfaces_of(segmentation: Segmentation) -> dict[str, vtkPolyData]:
+    """Compute the closed surface of each segment.
+
+    Args:
+        segmentation: The segmentation.
+
+    Returns:
+        Surfaces in LPS millimetres by "right_lung", "left_lung" and "infection". Empty segments have no surface.
+    """
+    surfaces = {
+        name: closed_surface(mask, segmentation.grid, INFECTION_BLOCK_MM if name == "infection" else LUNGS_BLOCK_MM)
+        for name, mask in segmentation.segments.items()
+    }
+    return {name: surface for name, surface in surfaces.items() if surface is not None}
+
+
 def closed_surface(mask: np.ndarray, grid: Grid, block_mm: float = 0.0) -> vtkPolyData | None:
     """Compute a closed, smoothed surface of a mask that encloses the volume of its voxels.
 

@@ -66,7 +66,7 @@ def module_widget():
     widget = CovidSeg.CovidSegWidget(logic=harness.make_logic())
     widget.setup()
     widget.enter()
-    widget.panel.sections["input"].timer.setInterval(20)
+    widget.panel.sections["input"].poll_milliseconds = 20
     widget.parent.resize(400, 520)
     widget.parent.show()
     slicer.app.processEvents()

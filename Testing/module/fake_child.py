@@ -24,6 +24,7 @@ def done(ct, output):
     import SimpleITK as sitk
 
     from CovidSegLib.outputs.seg_nrrd import write_seg_nrrd
+    from CovidSegLib.outputs.writing import write_image
     from CovidSegLib.segmentation import Segmentation
     from CovidSegLib.volume import Volume
 
@@ -36,9 +37,11 @@ def done(ct, output):
     segmentation = Segmentation(lungs, infection, probability_of(infection, lungs), volume.grid, provenance)
     output.mkdir(parents=True)
     probability = volume.grid.to_image(segmentation.probability)
-    sitk.WriteImage(probability, str(output / "infection_probability.nii.gz"))
+    write_image(output / "infection_probability.nii.gz", probability)
     write_seg_nrrd(output / "segmentation.seg.nrrd", segmentation)
     (output / "report.json").write_text(json.dumps(report(volume, segmentation)), encoding="utf-8")
+    for name, mask in segmentation.segments.items():
+        write_mask_surface(output / f"{name}.vtp", mask, volume.grid)
     emit("progress", stage="Measuring", fraction=0.99, seconds_left=None)
     emit("done", output=str(output), files=["segmentation.seg.nrrd", "report.json"])
 
@@ -55,6 +58,31 @@ def probability_of(infection, lungs):
         probability[grown & ~inside & (lungs > 0)] = value
         inside = grown
     return probability
+
+
+def write_mask_surface(path, mask, grid):
+    """Write the surface of a mask. Unlike `CovidSegLib.surfaces`, this does not load scipy."""
+    import numpy as np
+    from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D
+
+    from CovidSegLib.outputs.writing import write_surface
+
+    if not mask.any():
+        return
+    padded = np.pad(mask.astype(np.uint8), 1)
+    image = vtkImageData()
+    image.SetDimensions(*reversed(padded.shape))
+    image.GetPointData().SetScalars(numpy_to_vtk(padded.ravel()))
+    contour = vtkFlyingEdges3D()
+    contour.SetInputData(image)
+    contour.SetValue(0, 0.5)
+    contour.Update()
+    surface = contour.GetOutput()
+    points = vtk_to_numpy(surface.GetPoints().GetData())
+    points[:] = (points - 1) @ grid.affine_lps[:3, :3].T + grid.affine_lps[:3, 3]
+    write_surface(path, surface)
 
 
 def report(volume, segmentation):
@@ -149,7 +177,7 @@ def shifted(ct, output):
     path = str(output / "segmentation.seg.nrrd")
     image = sitk.ReadImage(path)
     image.SetOrigin([position + 5 for position in image.GetOrigin()])
-    sitk.WriteImage(image, path)
+    sitk.WriteImage(image, path, useCompression=True)
 
 
 if __name__ == "__main__":

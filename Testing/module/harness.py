@@ -226,6 +226,13 @@ def start(panel, mode):
     click(panel.ui.applyButton)
 
 
+def started_process(panel):
+    """Wait until the child process of a panel's run has started, and return it."""
+    worker = current_run(panel)._worker
+    wait_until(lambda: worker._process is not None)
+    return worker._process
+
+
 def segment(panel, mode="done"):
     """Press the button of a panel and wait until the run is over."""
     start(panel, mode)

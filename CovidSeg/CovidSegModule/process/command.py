@@ -38,8 +38,8 @@ def segment_command(program: list[str], ct: str, output: str, model: str, device
     command = [*program, "segment", ct, "--output", output, "--progress", "json", "--device", device]
     if model:
         command += ["--model", model]
-    # Slicer creates the surfaces itself and has slice views, so neither surfaces nor overview are needed.
-    return [*command, "--skip", "surfaces", "--skip", "overview"]
+    # Computing the surfaces in Slicer would block it. Label map and overview are not needed there.
+    return [*command, "--surfaces", "segments", "--skip", "labels", "--skip", "overview"]
 
 
 def environment(folder: Path) -> dict[str, str]:

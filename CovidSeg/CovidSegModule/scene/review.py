@@ -15,20 +15,19 @@ nodes. Results of earlier versions have neither; everything else works with them
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import SimpleITK as sitk
 import slicer
 
-from CovidSegLib.masks import Box, bounding_box
 from CovidSegLib.volume import Grid
 
 from .nodes import place_beside
-from .segmentations import INFECTION, LUNGS
+from .result_files import ResultFiles
+from .segmentations import INFECTION
 from .volumes import ROLE_ATTRIBUTE, grid_of
 from .voxels import (
+    SMALLEST_BOX,
     BoxArray,
     join,
     make_volume,
@@ -42,8 +41,6 @@ from .voxels import (
 PROBABILITY_ROLE, ORIGINAL_ROLE = "CovidSeg.Probability", "CovidSeg.Original"
 #: Values in the label map with the original masks: the lung, plus this value for infection.
 ORIGINAL_LUNGS, ORIGINAL_INFECTION = {"right_lung": 1, "left_lung": 2}, 4
-#: The box of an empty image, because an image cannot be without voxels.
-SMALLEST_BOX: Box = (slice(0, 1), slice(0, 1), slice(0, 1))
 #: Events of a segmentation after which its masks may have changed.
 MASK_EVENTS = (
     "SourceRepresentationModified",
@@ -62,27 +59,20 @@ def add_probability(
 
 
 def add_original(
-    segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode
+    segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode, codes: BoxArray
 ) -> slicer.vtkMRMLLabelMapVolumeNode:
-    """Keep the present masks of a newly loaded segmentation as the model's original."""
-    masks = {name: segment_voxels(segmentation, name, ct) for name in (*LUNGS, INFECTION)}
-    box = join(*(mask.box for mask in masks.values() if mask)) or SMALLEST_BOX
+    """Keep the model's masks, as `original_codes` returns them."""
+    return _add(segmentation, ct, codes, "vtkMRMLLabelMapVolumeNode", ORIGINAL_ROLE, "AI original")
+
+
+def original_codes(files: ResultFiles) -> BoxArray:
+    """Return the model's masks in one array: the values of `ORIGINAL_LUNGS` plus `ORIGINAL_INFECTION`."""
+    box = join(*(layer.box for layer in files.layers)) or SMALLEST_BOX
     codes = np.zeros([part.stop - part.start for part in box], np.uint8)
-    for name, mask in masks.items():
-        if mask is None:
-            continue
-        if name in ORIGINAL_LUNGS:
-            codes[mask.crop(box)] = ORIGINAL_LUNGS[name]
-        else:
-            codes |= np.uint8(ORIGINAL_INFECTION) * mask.crop(box)
-    return _add(segmentation, ct, BoxArray(codes, box), "vtkMRMLLabelMapVolumeNode", ORIGINAL_ROLE, "AI original")
-
-
-def read_probability(path: Path) -> BoxArray:
-    """Read the probability that the child process wrote, cropped to its non-zero part."""
-    array = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    box = bounding_box(array) or SMALLEST_BOX
-    return BoxArray(np.ascontiguousarray(array[box]), box)
+    for segment in files.segments:
+        code = ORIGINAL_LUNGS.get(segment.identifier, ORIGINAL_INFECTION)
+        codes += np.uint8(code) * (files.layers[segment.layer].crop(box) == segment.label)
+    return BoxArray(codes, box)
 
 
 class Editor(Protocol):

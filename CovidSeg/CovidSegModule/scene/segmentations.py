@@ -1,8 +1,6 @@
-"""Load a result as a segmentation node, and show or hide its surfaces."""
+"""Add a result as a segmentation node, and show or hide its surfaces."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import slicer
@@ -11,7 +9,10 @@ import vtk
 from CovidSegLib.volume import Grid
 
 from .nodes import add_node, place_beside
+from .provenance import ATTRIBUTES
+from .result_files import ResultFiles
 from .volumes import grid_of
+from .voxels import BINARY_LABELMAP, CLOSED_SURFACE, labelmap_of
 
 #: IDs of the segments in the file that the child process writes.
 LUNGS, INFECTION = ("right_lung", "left_lung"), "infection"
@@ -21,35 +22,67 @@ LUNGS, INFECTION = ("right_lung", "left_lung"), "infection"
 GRID_TOLERANCE = 1e-3
 
 
-def load_segmentation(path: Path, ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLSegmentationNode:
-    """Load a result as a new segmentation node that lies on the CT and has the same parent transform and study.
+def add_segmentation(
+    files: ResultFiles, surfaces: dict[str, vtk.vtkPolyData], ct: slicer.vtkMRMLScalarVolumeNode
+) -> slicer.vtkMRMLSegmentationNode:
+    """Add a result as a new segmentation node that lies on the CT and has the same parent transform and study.
 
     Args:
-        path: The `.seg.nrrd` file that the child process wrote.
+        files: What the child process wrote.
+        surfaces: Closed surface of each segment in RAS, by ID. Computing them here would block the application.
         ct: The volume node that was segmented.
 
     Returns:
-        A segmentation node with closed surfaces, shown in 2D and 3D.
+        A segmentation node with label maps and closed surfaces, shown in 2D and 3D.
 
     Raises:
-        RuntimeError: The file cannot be read, or it does not lie on the grid of the CT.
+        RuntimeError: The result does not lie on the grid of the CT.
     """
+    _check_grid(files.grid, grid_of(ct))
     node = add_node("vtkMRMLSegmentationNode", f"{ct.GetName()} infection")
     node.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
     node.CreateDefaultDisplayNodes()
-    # The storage node stays out of the scene. Otherwise, saving the scene would write to the temporary file.
-    storage = slicer.vtkMRMLSegmentationStorageNode()
-    storage.SetFileName(str(path))
-    if not storage.ReadData(node) or node.GetSegmentation().GetNumberOfSegments() == 0:
-        raise RuntimeError("the segmentation file cannot be read")
-    _check_grid(node, grid_of(ct))
     node.SetReferenceImageGeometryParameterFromVolumeNode(ct)
-    # Surface nets are faster than the default method, produce half the triangles and leave no steps between slices.
-    node.GetSegmentation().SetConversionParameter("Conversion method", "1")
-    node.CreateClosedSurfaceRepresentation()
+    segmentation = node.GetSegmentation()
+    segmentation.SetSourceRepresentationName(BINARY_LABELMAP)
+    # Surfaces of edited segments: surface nets are faster than the default method, produce half the triangles and leave
+    # no steps between slices.
+    segmentation.SetConversionParameter("Conversion method", "1")
+    layers = [labelmap_of(layer, ct) for layer in files.layers]
+    for stored in files.segments:
+        segment = slicer.vtkSegment()
+        segment.SetName(stored.name)
+        segment.SetColor(stored.color)
+        segment.SetLabelValue(stored.label)
+        for tag, value in stored.tags.items():
+            segment.SetTag(tag, value)
+        segment.AddRepresentation(BINARY_LABELMAP, layers[stored.layer])
+        segment.AddRepresentation(CLOSED_SURFACE, surfaces[stored.identifier])
+        segmentation.AddSegment(segment, stored.identifier)
     _set_display(node)
     place_beside(node, ct)
     return node
+
+
+def hide_others(shown: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode) -> list[str]:
+    """Hide earlier results on the same CT, because two results in the same colours cannot be told apart.
+
+    Args:
+        shown: The result that stays visible.
+        ct: The CT.
+
+    Returns:
+        The names of the results that were visible.
+    """
+    hidden = []
+    for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode"):
+        display = node.GetDisplayNode()
+        if node is shown or display is None or not display.GetVisibility() or not node.GetAttribute(ATTRIBUTES[0]):
+            continue
+        if node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is ct:
+            display.SetVisibility(False)
+            hidden.append(node.GetName())
+    return hidden
 
 
 def show_in_3d(node: slicer.vtkMRMLSegmentationNode, visible: bool) -> None:
@@ -67,20 +100,13 @@ def is_shown_in_3d(node: slicer.vtkMRMLSegmentationNode) -> bool:
     return bool(display and display.GetVisibility() and display.GetVisibility3D())
 
 
-def _check_grid(node: slicer.vtkMRMLSegmentationNode, grid: Grid) -> None:
-    """Raise RuntimeError if the voxels of a newly loaded segmentation do not lie on the grid."""
+def _check_grid(result: Grid, grid: Grid) -> None:
+    """Raise RuntimeError if the voxels of a result do not lie on the grid."""
     last = np.asarray(grid.shape[::-1]) - 1
     corners = np.array([[0, 0, 0, 1], [*last, 1], [last[0], 0, 0, 1], [0, last[1], 0, 1]], float).T
-    for index in range(node.GetSegmentation().GetNumberOfSegments()):
-        labelmap = node.GetSegmentation().GetNthSegment(index).GetRepresentation("Binary labelmap")
-        if labelmap is None or labelmap.IsEmpty():
-            continue
-        to_world = vtk.vtkMatrix4x4()
-        labelmap.GetImageToWorldMatrix(to_world)
-        offset = np.linalg.inv(grid.affine_ras) @ slicer.util.arrayFromVTKMatrix(to_world) @ corners - corners
-        extent = np.reshape(labelmap.GetExtent(), (3, 2))
-        if np.abs(offset).max() > GRID_TOLERANCE or (extent[:, 0] < 0).any() or (extent[:, 1] > last).any():
-            raise RuntimeError("the segmentation does not lie on the grid of the CT")
+    offset = np.linalg.inv(grid.affine_ras) @ result.affine_ras @ corners - corners
+    if result.shape != grid.shape or np.abs(offset).max() > GRID_TOLERANCE:
+        raise RuntimeError("the segmentation does not lie on the grid of the CT")
 
 
 def _set_display(node: slicer.vtkMRMLSegmentationNode) -> None:

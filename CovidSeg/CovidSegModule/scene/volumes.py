@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 import slicer
 import vtk
 
@@ -46,15 +46,8 @@ def grid_of(ct: slicer.vtkMRMLScalarVolumeNode) -> Grid:
     )
 
 
-def write_ct(ct: slicer.vtkMRMLScalarVolumeNode, path: Path) -> Grid:
-    """Write the voxels and the grid of a CT, without its name, patient data or parent transforms.
-
-    Args:
-        ct: A volume node with one scalar component.
-        path: The `.nrrd` file to write. It is not compressed, because it is read once and then deleted.
-
-    Returns:
-        The grid of the CT, as written.
+def snapshot(ct: slicer.vtkMRMLScalarVolumeNode) -> tuple[np.ndarray, Grid]:
+    """Return a copy of the voxels (z, y, x) of a CT, and its grid.
 
     Raises:
         InputError: The node does not hold a three-dimensional grey-value image.
@@ -66,9 +59,43 @@ def write_ct(ct: slicer.vtkMRMLScalarVolumeNode, path: Path) -> Grid:
         raise InputError("The selected volume is a colour image, not a CT. Select the CT itself.")
     if ct.IsA("vtkMRMLLabelMapVolumeNode"):
         raise InputError("The selected volume is a label map, not a CT. Select the CT itself.")
-    grid = grid_of(ct)
-    sitk.WriteImage(grid.to_image(slicer.util.arrayFromVolume(ct)), str(path), useCompression=False)
-    return grid
+    return slicer.util.arrayFromVolume(ct).copy(), grid_of(ct)
+
+
+def write_nrrd(voxels: np.ndarray, grid: Grid, path: Path) -> None:
+    """Write an image without names and patient data. Needs no scene, and leaves Python's lock to other threads.
+
+    Args:
+        voxels: Numbers (z, y, x).
+        grid: Their grid.
+        path: The `.nrrd` file to write. It is not compressed, because it is read once and then deleted.
+    """
+    voxels = np.ascontiguousarray(voxels)
+    vectors = np.reshape(grid.direction, (3, 3)) * np.asarray(grid.spacing)
+    header = {
+        "type": _NRRD_TYPES[voxels.dtype.kind].format(8 * voxels.dtype.itemsize),
+        "dimension": "3",
+        "space": "left-posterior-superior",
+        "sizes": " ".join(str(size) for size in reversed(grid.shape)),
+        "space directions": " ".join(_nrrd_vector(vector) for vector in vectors.T),
+        "kinds": "domain domain domain",
+        "endian": "big" if voxels.dtype.str.startswith(">") else "little",
+        "encoding": "raw",
+        "space origin": _nrrd_vector(grid.origin),
+    }
+    if voxels.dtype.kind == "f":
+        header["type"] = {4: "float", 8: "double"}[voxels.dtype.itemsize]
+    lines = ["NRRD0004", *(f"{name}: {value}" for name, value in header.items()), "", ""]
+    with path.open("wb") as file:
+        file.write("\n".join(lines).encode("ascii"))
+        file.write(voxels.data.cast("B"))
+
+
+_NRRD_TYPES = {"i": "int{}", "u": "uint{}", "f": "float"}
+
+
+def _nrrd_vector(numbers: Sequence[float]) -> str:
+    return f"({','.join(repr(float(number)) for number in numbers)})"
 
 
 def result_volumes() -> list[slicer.vtkMRMLScalarVolumeNode]:

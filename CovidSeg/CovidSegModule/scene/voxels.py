@@ -18,6 +18,8 @@ from CovidSegLib.masks import Box, bounding_box
 BINARY_LABELMAP, CLOSED_SURFACE = "Binary labelmap", "Closed surface"
 #: Largest distance in voxels between a labelmap and the CT's grid at which the labelmap is taken to lie on it.
 TOLERANCE = 1e-3
+#: The box of an empty image, because an image cannot be without voxels.
+SMALLEST_BOX: Box = (slice(0, 1), slice(0, 1), slice(0, 1))
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,12 @@ def join(*boxes: Box | None) -> Box | None:
         slice(min(part.start for part in parts), max(part.stop for part in parts)) for parts in zip(*given, strict=True)
     )
     return z, y, x
+
+
+def cropped(array: np.ndarray) -> BoxArray:
+    """Return the part of an array (z, y, x) on the CT's grid that is not zero, as a copy."""
+    box = bounding_box(array) or SMALLEST_BOX
+    return BoxArray(array[box].copy(), box)
 
 
 def volume_voxels(volume: slicer.vtkMRMLVolumeNode, ct: slicer.vtkMRMLScalarVolumeNode) -> BoxArray | None:

@@ -20,8 +20,8 @@ from .model_card import show_model_card
 from .section import Section, SectionHost
 from .views import center_3d_views
 
-#: Time between two looks at the run, in milliseconds.
-POLL_MILLISECONDS = 200
+#: Time between two looks at the run, in milliseconds, and between the steps of loading its result.
+POLL_MILLISECONDS, LOADING_MILLISECONDS = 200, 10
 
 
 class InputSection(Section):
@@ -34,6 +34,7 @@ class InputSection(Section):
     Attributes:
         run: The current run, or None.
         timer: Polls the current run.
+        poll_milliseconds: Time between two looks at the run.
         card: The window with the card of a model that was opened last, or None.
     """
 
@@ -45,6 +46,7 @@ class InputSection(Section):
         self.run: Run | None = None
         self.card: Any = None
         self.timer = qt.QTimer()
+        self.poll_milliseconds = POLL_MILLISECONDS
         self._started = 0.0
         #: True while the result is loaded or packages are installed. The application processes events meanwhile.
         self._busy = False
@@ -59,7 +61,6 @@ class InputSection(Section):
         devices = {"auto": _("Automatic"), "cuda": _("Graphics card (GPU)"), "cpu": _("Processor (CPU)")}
         for name, title in devices.items():
             self.ui.deviceSelector.addItem(title, name)
-        self.timer.setInterval(POLL_MILLISECONDS)
         self.timer.timeout.connect(self.on_timer)
         self.ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.on_input_changed)
         self.ui.modelSelector.connect("currentIndexChanged(int)", self.on_model_changed)
@@ -130,7 +131,7 @@ class InputSection(Section):
             self.show_status("")
             self._started = time.monotonic()
             self.run = self.logic.start(self.parameters.ct, self._selected_model(), self.parameters.device)
-            self.timer.start()
+            self.timer.start(self.poll_milliseconds)
             self.panel.update()
             self.on_timer()
 
@@ -143,8 +144,7 @@ class InputSection(Section):
             return
         self._busy = True  # loading the result changes the scene, and so calls this method again
         try:
-            with slicer.util.WaitCursor(show=run.loading):
-                run.poll()
+            run.poll()
         finally:
             self._busy = False
         if run is not self.run:
@@ -152,6 +152,7 @@ class InputSection(Section):
         if run.finished:
             self._finish_run(messages.done(time.monotonic() - self._started))
         else:
+            self.timer.setInterval(LOADING_MILLISECONDS if run.loading else self.poll_milliseconds)
             self.ui.stageLabel.text = run.stage
             self.ui.timeLabel.text = messages.time_left(run.seconds_left)
             self.ui.progressBar.value = round(1000 * run.fraction)
@@ -169,7 +170,12 @@ class InputSection(Section):
         if run.result and self.parameters:
             self.parameters.result = run.result.segmentation
             center_3d_views()
-        status = error or "\n".join([message, *("⚠ " + warning for warning in run.warnings)])
+        lines = [error or message]
+        if run.result:  # the warnings are about the result
+            lines += ["⚠ " + warning for warning in run.warnings]
+            if run.result.hidden:
+                lines.append(messages.hidden_results(run.result.hidden))
+        status = "\n".join(lines)
         self.show_status(status, problem=bool(error))
         self.panel.update()
 

@@ -75,6 +75,22 @@ def test_skipped_files_are_not_written_and_null_in_the_report(tmp_path, overview
     assert not (tmp_path / "c").exists()
 
 
+def test_skipping_the_label_map(tmp_path):
+    assert tmp_path / "labels.nii.gz" not in write(tmp_path, skip={"labels"})
+    assert json.loads((tmp_path / "report.json").read_text())["files"]["labels"] is None
+
+
+def test_surfaces_of_segments(tmp_path, overview_calls):
+    paths = write(tmp_path, surfaces="segments")
+    surfaces = {path.name for path in paths if path.suffix == ".vtp"}
+    assert surfaces == {"right_lung.vtp", "left_lung.vtp", "infection.vtp"}
+    files = json.loads((tmp_path / "report.json").read_text())["files"]
+    assert (files["right_lung_surface"], files["lungs_surface"]) == ("right_lung.vtp", None)
+    assert list(overview_calls[0][3]) == ["right_lung", "left_lung", "infection"]
+    write(tmp_path, overwrite=True)
+    assert not (tmp_path / "right_lung.vtp").exists()
+
+
 def test_without_infection_there_is_no_infection_surface(tmp_path):
     healthy = replace(SEGMENTATION, infection=np.zeros_like(SEGMENTATION.infection))
     paths = write_results(tmp_path, VOLUME, healthy)

@@ -12,8 +12,8 @@ from CovidSegModule.process.command import environment, python_executable, segme
 
 def test_the_command():
     command = segment_command(["python", "-m", "CovidSegLib"], "ct.nrrd", "out", "x", "cuda")
-    expected = "segment ct.nrrd --output out --progress json --device cuda --model x"
-    assert command == ["python", "-m", "CovidSegLib", *expected.split(), *["--skip", "surfaces", "--skip", "overview"]]
+    expected = "segment ct.nrrd --output out --progress json --device cuda --model x --surfaces segments"
+    assert command == ["python", "-m", "CovidSegLib", *expected.split(), "--skip", "labels", "--skip", "overview"]
 
 
 def test_the_child_finds_the_library_and_uses_its_own_temporary_folder(tmp_path, monkeypatch):

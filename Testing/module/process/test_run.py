@@ -84,6 +84,24 @@ def test_failures_tell_the_user_what_to_do(caplog, mode, message):
         assert "index 3 is out of bounds" in caplog.text
 
 
+def test_unusable_input_is_not_an_error_of_the_application(caplog):
+    """Slicer counts records of level ERROR."""
+    with caplog.at_level(logging.INFO):
+        run = harness.finish(harness.start_run(harness.make_ct(), "unusable"))
+    assert "no lungs were found" in run.error
+    assert "no lungs were found" in caplog.text
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_slicer_does_not_compute_surfaces():
+    """Computing them would block the application for seconds, so the child process does it."""
+    segmentation = harness.segment_ct(harness.make_ct()).segmentation.GetSegmentation()
+    surface = segmentation.GetSegment("infection").GetRepresentation("Closed surface")
+    segmentation.CreateRepresentation("Closed surface")
+    assert segmentation.GetSegment("infection").GetRepresentation("Closed surface") is surface
+    assert surface.GetNumberOfPoints() > 0
+
+
 def test_other_output_is_ignored():
     run = harness.finish(harness.start_run(harness.make_ct(), "garbage"))
     assert run.error is None
@@ -140,6 +158,6 @@ def test_a_full_disk_is_reported(monkeypatch):
     def fail(*_):
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(run_module, "write_ct", fail)
-    run = harness.start_run(harness.make_ct(), "done")
+    monkeypatch.setattr(run_module, "write_nrrd", fail)
+    run = harness.finish(harness.start_run(harness.make_ct(), "done"))
     assert "disk space" in run.error

@@ -77,6 +77,34 @@ def test_the_result_is_in_the_study_of_the_ct():
         assert hierarchy.GetItemParent(hierarchy.GetItemByDataNode(node)) == study
 
 
+def test_a_second_result_hides_the_first():
+    """Both have the same colours, so that they cannot be told apart if both are visible."""
+    ct, other = harness.make_ct(), harness.make_ct("other")
+    first, elsewhere = harness.segment_ct(ct), harness.segment_ct(other)
+    own = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "drawn by hand")
+    own.CreateDefaultDisplayNodes()
+    own.SetReferenceImageGeometryParameterFromVolumeNode(ct)
+    second = harness.segment_ct(ct)
+    visible = {
+        node.GetName()
+        for node in (first.segmentation, elsewhere.segmentation, own, second.segmentation)
+        if node.GetDisplayNode().GetVisibility()
+    }
+    assert visible == {"other infection", "drawn by hand", "CT infection_1"}
+    assert second.hidden == ("CT infection",)
+    assert first.hidden == ()
+
+
+def test_an_empty_segment():
+    array = harness.painted()
+    array[array == -500] = -850
+    node = harness.segment_ct(harness.make_ct(array=array)).segmentation
+    assert list(node.GetSegmentation().GetSegmentIDs()) == ["right_lung", "left_lung", "infection"]
+    mask = slicer.util.arrayFromSegmentBinaryLabelmap(node, "infection", slicer.mrmlScene.GetFirstNodeByName("CT"))
+    assert not mask.any()
+    node.CreateClosedSurfaceRepresentation()
+
+
 def test_a_second_run_does_not_change_the_first_result():
     ct = harness.make_ct()
     first = harness.segment_ct(ct)

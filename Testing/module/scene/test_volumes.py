@@ -7,7 +7,11 @@ import SimpleITK as sitk
 import slicer
 
 from CovidSegLib.errors import InputError
-from CovidSegModule.scene.volumes import likely_ct, write_ct
+from CovidSegModule.scene.volumes import likely_ct, snapshot, write_nrrd
+
+
+def write_ct(ct, path):
+    write_nrrd(*snapshot(ct), path)
 
 
 @pytest.mark.parametrize("dtype", ["int16", "uint16", "int32", "uint8", "float32", "float64"])
@@ -33,14 +37,14 @@ def test_the_file_does_not_identify_the_patient(tmp_path):
     assert b"encoding: raw" in header
 
 
-def test_other_images_are_refused(tmp_path):
+def test_other_images_are_refused():
     empty = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "empty")
     colour = harness.make_colour_image()
     labels = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "labels")
     slicer.util.updateVolumeFromArray(labels, np.zeros((4, 5, 6), np.uint8))
     for node, word in ((empty, "empty"), (colour, "colour"), (labels, "label map")):
         with pytest.raises(InputError, match=word):
-            write_ct(node, tmp_path / "ct.nrrd")
+            snapshot(node)
 
 
 def test_likely_ct():

@@ -113,6 +113,26 @@ def test_cancel(panel, clean):
     assert not list(clean.iterdir())
 
 
+def test_warnings_are_not_shown_after_cancel(panel):
+    """They are about a result that does not exist."""
+    harness.make_ct()
+    start(panel, "warn")
+    run = current_run(panel)
+    run._read = lambda: None  # as if reading the result took long
+    harness.wait_until(lambda: run.loading)
+    assert run.warnings
+    click(panel.ui.applyButton)
+    assert panel.ui.statusLabel.text == "Cancelled. Nothing was changed in the scene."
+    assert not panel.parameters.result
+
+
+def test_a_hidden_result_is_mentioned(panel):
+    harness.make_ct()
+    segment(panel)
+    segment(panel)
+    assert 'The earlier result "CT infection" is hidden.' in panel.ui.statusLabel.text
+
+
 def test_segment_after_cancel(panel):
     harness.make_ct()
     start(panel, "slow")

@@ -2,7 +2,7 @@
 
 import harness
 import slicer
-from harness import click, column, current_run, segment, shown, start
+from harness import click, column, current_run, segment, shown, start, started_process
 
 import CovidSeg
 from CovidSegLib.notices import NOT_FOR_DIAGNOSIS
@@ -70,7 +70,7 @@ def test_parameters_are_absent_while_the_scene_closes(module_widget, panel):
 def test_closing_the_scene_ends_the_run(panel, clean):
     harness.make_ct()
     start(panel, "slow")
-    process = current_run(panel)._worker._process
+    process = started_process(panel)
     slicer.mrmlScene.Clear(False)
     assert current_run(panel) is None
     assert process.poll() is not None
@@ -86,7 +86,7 @@ def test_removing_the_ct_ends_the_run(panel, clean):
     ct = harness.make_ct()
     harness.make_ct("another")
     start(panel, "slow")
-    process = current_run(panel)._worker._process
+    process = started_process(panel)
     slicer.mrmlScene.RemoveNode(ct)
     assert current_run(panel) is None
     assert process.poll() is not None
@@ -98,7 +98,7 @@ def test_removing_the_ct_ends_the_run(panel, clean):
 def test_closing_the_module_ends_the_run(module_widget, panel, clean):
     harness.make_ct()
     start(panel, "slow")
-    process = current_run(panel)._worker._process
+    process = started_process(panel)
     module_widget.cleanup()
     assert process.poll() is not None
     assert not list(clean.iterdir())
