@@ -251,4 +251,4 @@ class Run:
 def _read_files(output: Path) -> tuple[ResultFiles, BoxArray]:
     """Read the voxels of a result and prepare those of the nodes."""
     files = read_result_files(output)
-    return files, original_codes(files)
+    return files, original_codes({segment.identifier: files.mask(segment) for segment in files.segments})

@@ -65,6 +65,11 @@ class ResultFiles:
     layers: tuple[BoxArray, ...]
     probability: BoxArray
 
+    def mask(self, segment: StoredSegment) -> BoxArray:
+        """Return the mask of a segment, boolean."""
+        layer = self.layers[segment.layer]
+        return BoxArray(layer.array == segment.label, layer.box)
+
 
 def read_result_files(folder: Path) -> ResultFiles:
     """Read the result of a run. Needs neither a scene nor VTK, so it can run in a thread.

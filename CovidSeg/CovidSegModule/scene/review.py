@@ -23,8 +23,7 @@ import slicer
 from CovidSegLib.volume import Grid
 
 from .nodes import place_beside
-from .result_files import ResultFiles
-from .segmentations import INFECTION
+from .segmentations import INFECTION, LUNGS
 from .volumes import ROLE_ATTRIBUTE, grid_of
 from .voxels import (
     SMALLEST_BOX,
@@ -59,19 +58,33 @@ def add_probability(
 
 
 def add_original(
-    segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode, codes: BoxArray
+    segmentation: slicer.vtkMRMLSegmentationNode,
+    ct: slicer.vtkMRMLScalarVolumeNode,
+    codes: BoxArray | None = None,
 ) -> slicer.vtkMRMLLabelMapVolumeNode:
-    """Keep the model's masks, as `original_codes` returns them."""
+    """Keep the masks of a result as the model's original.
+
+    Args:
+        segmentation: The result.
+        ct: The CT.
+        codes: The masks as `original_codes` returns them; by default the present masks of the segmentation.
+    """
+    if codes is None:
+        codes = original_codes({name: segment_voxels(segmentation, name, ct) for name in (*LUNGS, INFECTION)})
     return _add(segmentation, ct, codes, "vtkMRMLLabelMapVolumeNode", ORIGINAL_ROLE, "AI original")
 
 
-def original_codes(files: ResultFiles) -> BoxArray:
-    """Return the model's masks in one array: the values of `ORIGINAL_LUNGS` plus `ORIGINAL_INFECTION`."""
-    box = join(*(layer.box for layer in files.layers)) or SMALLEST_BOX
+def original_codes(masks: dict[str, BoxArray | None]) -> BoxArray:
+    """Return masks in one array: the values of `ORIGINAL_LUNGS` plus `ORIGINAL_INFECTION`."""
+    box = join(*(mask.box for mask in masks.values() if mask)) or SMALLEST_BOX
     codes = np.zeros([part.stop - part.start for part in box], np.uint8)
-    for segment in files.segments:
-        code = ORIGINAL_LUNGS.get(segment.identifier, ORIGINAL_INFECTION)
-        codes += np.uint8(code) * (files.layers[segment.layer].crop(box) == segment.label)
+    for name, mask in masks.items():
+        if mask is None:
+            continue
+        if name in ORIGINAL_LUNGS:
+            codes[mask.crop(box)] = ORIGINAL_LUNGS[name]
+        else:
+            codes |= np.uint8(ORIGINAL_INFECTION) * mask.crop(box)
     return BoxArray(codes, box)
 
 
