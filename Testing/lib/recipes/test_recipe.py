@@ -144,14 +144,14 @@ def test_every_recipe_builds_its_training(shipped: Recipe) -> None:
 
 
 def test_reported_results_use_known_structures_and_metrics(shipped: Recipe) -> None:
-    rows = [shipped.reported, *shipped.reported.get("ablation", [])]
-    for row in rows:
+    rows = shipped.reported.get("ablation", [])
+    for row in [shipped.reported, *rows]:
         for structure in set(row) - {"ablation", "row", "arguments"}:
             assert structure in ("lungs", "infection", "tumour")
             assert row[structure].keys() <= OVERLAP_METRICS.keys()
             assert all(0 <= value <= 1 for value in row[structure].values())
     if shipped.name in PAPERS:
-        assert len(rows) >= 3
+        assert len(rows) >= min(2, len(ROWS[shipped.infection.network]))
 
 
 @pytest.mark.parametrize("name", PAPERS)
