@@ -17,11 +17,9 @@ from .preprocessing import AxialView, outside_field_of_view
 from .progress import Progress, silent, subprogress
 from .provenance import Stopwatch, provenance_of
 from .segmentation import Segmentation
+from .thresholding import SMALLEST_INFECTION_ML
 from .volume import AxialScan, Volume
 
-#: Smaller pieces of infection are noise more often than lesions, and are removed: a sphere of 4 mm in
-#: diameter has this volume. (Lesions are listed from 0.1 ml.)
-SMALLEST_INFECTION_ML = 0.035
 UNTRAINED = (
     'The networks of "{}" are untrained. Their masks are meaningless: this run shows only that the networks work, and '
     "how fast."

@@ -11,8 +11,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
-from .masks import label_components
 from .segmentation import LEFT_LUNG, RIGHT_LUNG
+from .thresholding import level_of, without_small_pieces
 from .volume import AxialSpacing
 
 COARSE_MM = 3.0
@@ -92,11 +92,8 @@ def infection_in_lungs(
                 closed = ndimage.binary_closing(np.pad(section, radius), disc)[radius:-radius, radius:-radius]
                 closed_lungs[z][closed & (closed_lungs[z] == 0)] = side
     within = np.where(lungs > 0, lungs, _refine(closed_lungs, steps, lungs.shape))
-    infection = (probability >= max(1, round(threshold * 255))) & (within > 0)
-    labels, count = label_components(infection)
-    if count:
-        small = np.bincount(labels.ravel()) * float(np.prod(spacing)) / 1000 < smallest_ml
-        infection &= ~small[labels]
+    infection = (probability >= level_of(threshold)) & (within > 0)
+    infection = without_small_pieces(infection, spacing.voxel_ml, smallest_ml)
     return infection, np.where(infection, within, lungs).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Quantification of a segmentation: volumes, involvement, mean HU and lesions."""
+"""Quantification of a segmentation: volumes, involvement, HU, lesions, severity; as a report, and live during edits."""
 
 from .report import quantify
 
