@@ -11,7 +11,7 @@ from ..masks import Box
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG
 from .lesion_tracking import LesionTracker
 from .lesions import is_lesion
-from .zones import superior, zone_of
+from .zones import ZONES
 
 SIDES = {0: "outside", RIGHT_LUNG: "right", LEFT_LUNG: "left"}
 
@@ -51,7 +51,7 @@ class Surroundings:
 
     Attributes:
         array: HU.
-        heights: Lowest and highest position of the right (1) and the left (2) lung, see `zones.height_of`.
+        zone_limits: Heights that divide the right and the left lung into zones, (2, 2), from `zones.zone_limits`.
         probability: uint8, probability of infection from 0 to 255 within `probability_box`; or None.
         probability_box: Position of `probability` on the grid.
         lobes: uint8, number of the lobe at each voxel, 0 for none; or None.
@@ -59,7 +59,7 @@ class Surroundings:
     """
 
     array: np.ndarray
-    heights: Mapping[int, tuple[float, float]]
+    zone_limits: np.ndarray
     probability: np.ndarray | None = None
     probability_box: Box | None = None
     lobes: np.ndarray | None = None
@@ -97,12 +97,11 @@ class LesionMeasures:
             self._measured[number] = self._measure(number, surroundings)
         mean_hu, probability, lobe, position = self._measured[number]
         lung = tracker.lung(number)
-        height = surroundings.heights.get(lung)
         return Lesion(
             number=number,
             state=tracker.state(number),
             side=SIDES[lung],
-            zone=zone_of(position, height) if height else None,
+            zone=ZONES[int((position <= surroundings.zone_limits[lung - 1]).sum())] if lung else None,
             lobe=lobe,
             volume_ml=tracker.voxels[number] * tracker.grid.voxel_ml,
             mean_hu=mean_hu,
@@ -132,7 +131,7 @@ class LesionMeasures:
         for axis in range(3):
             plane = np.count_nonzero(mask, axis=tuple({0, 1, 2} - {axis}))
             index.append(float(plane @ np.arange(plane.size)) / self.tracker.voxels[number] + box[axis].start)
-        return mean_hu, probability, lobe, float(superior(np.array([index]), self.tracker.grid)[0])
+        return mean_hu, probability, lobe, float(self.tracker.grid.affine_ras[2] @ [*index[::-1], 1])
 
 
 def _common(first: Box, second: Box) -> Box | None:

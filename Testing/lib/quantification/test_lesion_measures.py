@@ -7,7 +7,7 @@ from support.grids import chest, grid_of
 from CovidSegLib.quantification import quantify
 from CovidSegLib.quantification.lesion_measures import LesionMeasures, Surroundings
 from CovidSegLib.quantification.lesion_tracking import LesionTracker, code_voxels
-from CovidSegLib.quantification.zones import height_of, zone_of
+from CovidSegLib.quantification.zones import heights, zone_limits
 from CovidSegLib.segmentation import RIGHT_LUNG
 
 SHAPE = (30, 20, 20)
@@ -28,9 +28,13 @@ def measures(lungs=LUNGS, grid=GRID, boxes=EVERY_BOX):
     return LesionMeasures(tracker)
 
 
+def limits(lungs, grid):
+    return zone_limits(lungs, heights(grid, tuple(slice(0, size) for size in lungs.shape)))
+
+
 def surroundings(array=None, lungs=LUNGS, grid=GRID, **options):
     array = np.full(SHAPE, -700, np.int16) if array is None else array
-    return Surroundings(array, {1: height_of(lungs == 1, grid)}, **options)
+    return Surroundings(array, limits(lungs, grid), **options)
 
 
 def test_numbers_by_hand():
@@ -106,19 +110,9 @@ def test_the_numbers_are_those_of_the_report():
     volume, segmentation = chest()
     tracker = LesionTracker(volume.grid)
     tracker.update(code_voxels(segmentation.lungs, segmentation.infection), by_hand=False)
-    heights = {lung: height_of(segmentation.lungs == lung, volume.grid) for lung in (1, 2)}
-    lesions = LesionMeasures(tracker).lesions(Surroundings(volume.array, heights))
+    around = Surroundings(volume.array, limits(segmentation.lungs, volume.grid))
+    lesions = LesionMeasures(tracker).lesions(around)
     report = quantify(volume, segmentation)["lesions"]["list"]
     assert sorted((lesion.side, round(lesion.volume_ml, 3), round(lesion.mean_hu, 1)) for lesion in lesions) == sorted(
         (lesion["lung"], lesion["volume_ml"], lesion["mean_hu"]) for lesion in report
     )
-
-
-def test_height_of_a_lung():
-    lung = np.zeros(SHAPE, bool)
-    assert height_of(lung, GRID) is None
-    lung[10:21, 3, 3] = True
-    assert height_of(lung, GRID) == (50, 100)
-    assert zone_of(100, (50, 100)) == "upper"
-    assert zone_of(50, (50, 100)) == "lower"
-    assert zone_of(50, (50, 50)) == "upper"
