@@ -37,7 +37,8 @@ INTERVAL = "In brackets: 95 % confidence interval of the mean, by bootstrap over
 def describe(model: Model) -> str:
     """Return the card of a model as Markdown. Sections for which the card has no data are left out."""
     card, results = model.card, model.card.get("results") or {}
-    parts = [f"# {model.title} (`{model.name}`)", model.summary, f"**{NOT_FOR_DIAGNOSIS}**"]
+    # Slicer's Qt draws half of a heading with code in another size, so the name has a line of its own.
+    parts = [f"# {model.title}", f"Name: `{model.name}`", model.summary, f"**{NOT_FOR_DIAGNOSIS}**"]
     parts += _list_section("Intended use", card.get("use", ()))
     parts += _list_section("Not intended for", card.get("not_for", ()))
     parts += _list_section("Training data", [f"{name}: {what}" for name, what in card.get("data", {}).items()])

@@ -13,7 +13,7 @@ from CovidSegLib.models import Model, find_model, installed
 from ..packages.installer import Installer, SlicerInstaller
 from ..process.run import Result, Run
 from ..process.worker import ChildProcess, Worker
-from ..scene import volumes
+from ..scene import display, volumes
 
 
 class InputLogic:
@@ -45,6 +45,10 @@ class InputLogic:
     def result_volumes(self) -> list[slicer.vtkMRMLScalarVolumeNode]:
         """Return the volumes that are part of a result, so that they are not offered as CTs."""
         return volumes.result_volumes()
+
+    def show_ct(self, ct: slicer.vtkMRMLScalarVolumeNode) -> None:
+        """Show a CT in the lung window when it is selected for the first time."""
+        display.set_lung_window_once(ct)
 
     def models(self) -> list[Model]:
         """Return the installed models, the default model first; empty if they cannot be read."""

@@ -14,6 +14,7 @@ import slicer
 from packaging.requirements import Requirement
 from slicer.i18n import tr as _
 
+from .plan import make_plan
 from .protection import pip_settings, torch_kept_out
 from .verification import import_problems, is_installed
 
@@ -41,13 +42,7 @@ class Installer(Protocol):
 
 def question(missing: list[str]) -> str:
     """Return the question to ask before anything is installed."""
-    return _(
-        "CovidSeg needs these Python packages: {names}.\n\n"
-        "They will be downloaded from the internet and installed into Slicer: about 400 MB, or about 3 GB on a "
-        "computer with an NVIDIA GPU. This is needed only once and takes a few minutes. No image leaves this "
-        "computer.\n\n"
-        "Install them now?"
-    ).format(names=", ".join(missing))
+    return make_plan(missing).question()
 
 
 class SlicerInstaller:
@@ -75,6 +70,9 @@ class SlicerInstaller:
             InstallError: A package could not be installed or does not work.
         """
         names = self.missing()
+        plan = make_plan(names)
+        if not plan.fits:
+            raise InstallError(plan.too_little_space())
         missing = [item for item in self._requirements if item.name in names]
         torch = [item for item in missing if item.name == "torch"]
         others = [item for item in missing if item.name != "torch"]
@@ -85,6 +83,11 @@ class SlicerInstaller:
             with pip_settings():
                 self._install_with_pip(others)
         importlib.invalidate_caches()
+        # pip and light-the-torch may succeed without installing anything, so ask again.
+        absent = [item.name for item in missing if not is_installed(item)]
+        if absent:
+            logging.error("CovidSeg: not installed: %s", ", ".join(absent))
+            raise InstallError(_cannot_install(absent))
         broken = self.find_broken()
         if broken:
             message = _("These Python packages were installed but do not work: {names}. Restart Slicer and try again.")
@@ -116,7 +119,7 @@ class SlicerInstaller:
         if requirement.name in self._broken and "torch" in sys.modules:
             raise InstallError(_("PyTorch is damaged and in use. Restart Slicer and press the button again."))
         logic = PyTorchUtils.PyTorchUtilsLogic()
-        with _failure_explained(), torch_kept_out():
+        with _failure_explained([requirement.name]), torch_kept_out():
             if requirement.name in self._broken:
                 logic.uninstallTorch()
             logic.installTorch(askConfirmation=False, torchVersionRequirement=str(requirement.specifier))
@@ -124,7 +127,7 @@ class SlicerInstaller:
     def _install_with_pip(self, requirements: list[Requirement]) -> None:
         broken = [str(item) for item in requirements if item.name in self._broken]
         absent = [str(item) for item in requirements if item.name not in self._broken]
-        with _failure_explained():
+        with _failure_explained([item.name for item in requirements]):
             if broken:
                 slicer.util.pip_install(["--force-reinstall", "--no-deps", *broken])
             if absent:
@@ -137,15 +140,17 @@ class SlicerInstaller:
 
 
 @contextlib.contextmanager
-def _failure_explained() -> Iterator[None]:
+def _failure_explained(names: list[str]) -> Iterator[None]:
     """Turn any failure of pip into an InstallError that tells the user what to do, and log the details."""
     try:
         yield
     except Exception as error:
         logging.exception("CovidSeg: cannot install the Python packages")
-        raise InstallError(
-            _(
-                "The Python packages could not be installed. Check that this computer is connected to the internet and "
-                "has 10 GB of free disk space, then press the button again. The log has the details."
-            )
-        ) from error
+        raise InstallError(_cannot_install(names)) from error
+
+
+def _cannot_install(names: list[str]) -> str:
+    return _(
+        "These Python packages could not be installed: {names}. Check that this computer is connected to the internet "
+        "and has 10 GB of free disk space, then press the button again. The log has the details."
+    ).format(names=", ".join(names))

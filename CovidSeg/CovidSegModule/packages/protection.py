@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.abc
+import importlib.machinery
 import importlib.metadata
 import os
 import sys
@@ -47,15 +50,44 @@ def pip_settings(replaceable: tuple[str, ...] = ()) -> Iterator[None]:
 
 @contextlib.contextmanager
 def torch_kept_out() -> Iterator[None]:
-    """Keep torch out of Slicer's process: PyTorchUtils imports it after installing, and gets a placeholder instead."""
+    """Keep torch out of Slicer's process: PyTorchUtils imports it after installing, and gets a placeholder instead.
+
+    There is a placeholder only if torch is installed. Otherwise the import fails, as it does without this function.
+    """
     if "torch" in sys.modules:  # already loaded by another extension
         yield
         return
-    placeholder = types.ModuleType("torch")
-    vars(placeholder)["__version__"] = "installed"
-    sys.modules["torch"] = placeholder
+    finder = _PlaceholderFinder()
+    sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        if sys.modules.get("torch") is placeholder:
+        sys.meta_path.remove(finder)
+        if isinstance(sys.modules.get("torch"), _Placeholder):
             del sys.modules["torch"]
+
+
+class _Placeholder(types.ModuleType):
+    """Stands for torch."""
+
+    __version__ = "installed"
+
+
+class _PlaceholderFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds a placeholder for torch."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        if name != "torch":
+            return None
+        importlib.invalidate_caches()
+        try:
+            importlib.metadata.version("torch")
+        except importlib.metadata.PackageNotFoundError:
+            raise ModuleNotFoundError("torch was not installed", name="torch") from None
+        return importlib.machinery.ModuleSpec(name, self)
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
+        return _Placeholder(spec.name)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        pass

@@ -15,6 +15,7 @@ from CovidSegLib.errors import InputError
 from CovidSegLib.volume import Grid
 
 from .. import messages
+from ..scene.display import set_lung_window, set_result_display
 from ..scene.nodes import removed_on_failure
 from ..scene.provenance import set_provenance
 from ..scene.result_files import ResultFiles, read_result_files, read_surface
@@ -231,6 +232,8 @@ class Run:
         report = files.report
         with removed_on_failure():
             segmentation = add_segmentation(files, self._surfaces, ct)
+            set_result_display(segmentation)
+            set_lung_window(ct)
             add_original(segmentation, ct, original)
             add_probability(segmentation, ct, files.probability)
             table = add_table(rows_of_report(report), segmentation, ct)

@@ -33,7 +33,7 @@ def add_segmentation(
         ct: The volume node that was segmented.
 
     Returns:
-        A segmentation node with label maps and closed surfaces, shown in 2D and 3D.
+        A segmentation node with label maps and closed surfaces, with a display node.
 
     Raises:
         RuntimeError: The result does not lie on the grid of the CT.
@@ -59,7 +59,6 @@ def add_segmentation(
         segment.AddRepresentation(BINARY_LABELMAP, layers[stored.layer])
         segment.AddRepresentation(CLOSED_SURFACE, surfaces[stored.identifier])
         segmentation.AddSegment(segment, stored.identifier)
-    _set_display(node)
     place_beside(node, ct)
     return node
 
@@ -107,13 +106,3 @@ def _check_grid(result: Grid, grid: Grid) -> None:
     offset = np.linalg.inv(grid.affine_ras) @ result.affine_ras @ corners - corners
     if result.shape != grid.shape or np.abs(offset).max() > GRID_TOLERANCE:
         raise RuntimeError("the segmentation does not lie on the grid of the CT")
-
-
-def _set_display(node: slicer.vtkMRMLSegmentationNode) -> None:
-    """Show lungs as outlines in 2D and transparent in 3D, so that they hide neither anatomy nor infection."""
-    display = node.GetDisplayNode()
-    for lung in LUNGS:
-        display.SetSegmentOpacity2DFill(lung, 0.0)
-        display.SetSegmentOpacity3D(lung, 0.2)
-    display.SetSegmentOpacity2DFill(INFECTION, 0.5)
-    display.SetVisibility3D(True)

@@ -44,8 +44,8 @@ COLUMNS = {
     "volume_ml": ("Volume (ml)", "ml"),
     "infection_ml": ("Infection (ml)", "ml"),
     "involvement_percent": ("Involvement (%)", "%"),
-    "mean_hu": ("Mean HU", "HU"),
-    "infection_mean_hu": ("Infection mean HU", "HU"),
+    "mean_hu": ("Mean HU", ""),
+    "infection_mean_hu": ("Infection mean HU", ""),
     "lesions": ("Lesions", ""),
 }
 #: Region of each row, by its key in `report.json`.
@@ -94,7 +94,8 @@ def write_rows(node: slicer.vtkMRMLTableNode, rows: list[Row]) -> None:
         table.AddColumn(column)
     node.SetAndObserveTable(table)
     for title, unit in COLUMNS.values():
-        node.SetColumnUnitLabel(title, unit)
+        # The module Tables appends the unit to the title, and titles of saved scenes contain it already.
+        node.SetColumnUnitLabel(title, "" if f"({unit})" in title else unit)
     node.SetUseColumnTitleAsColumnHeader(True)
 
 

@@ -74,6 +74,8 @@ class InputSection(Section):
         """Select the most likely CT if none is selected."""
         if self.run is None and parameters.ct is None:
             parameters.ct = self.logic.likely_ct()
+        if parameters.ct is not None:
+            self.logic.show_ct(parameters.ct)
 
     def nodes_changed(self) -> None:
         """Let the run find out whether its CT is still there."""
@@ -102,6 +104,8 @@ class InputSection(Section):
         """Store the selected CT."""
         if self.parameters:
             self.parameters.ct = node
+            if node is not None:
+                self.logic.show_ct(node)
 
     def on_model_changed(self, index: int = -1) -> None:
         """Store the selected model."""
@@ -169,7 +173,7 @@ class InputSection(Section):
             error = _("{error} Press the button again to reinstall it.").format(error=error)
         if run.result and self.parameters:
             self.parameters.result = run.result.segmentation
-            center_3d_views()
+            center_3d_views(run.result.segmentation)
         lines = [error or message]
         if run.result:  # the warnings are about the result
             lines += ["⚠ " + warning for warning in run.warnings]

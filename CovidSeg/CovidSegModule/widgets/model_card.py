@@ -23,6 +23,8 @@ def show_model_card(markdown: str, parent: Any) -> Any:
     dialog.windowTitle = _("About this model")
     text = qt.QTextBrowser()
     text.setMarkdown(markdown)
+    # Names of patients in tables are not broken, so that each row is one line.
+    text.wordWrapMode = qt.QTextOption.WordWrap
     qt.QVBoxLayout(dialog).addWidget(text)
     dialog.resize(1100, 750)
     dialog.show()

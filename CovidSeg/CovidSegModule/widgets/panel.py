@@ -63,6 +63,7 @@ class Panel(VTKObservationMixin):
         self._logic = logic
         self._is_entered = is_entered
         self._review: Review | None = None
+        self._names: dict[Any, str] = {}
         self._masks_timer = qt.QTimer()
         self.widget: Any = slicer.util.loadUI(resource_path("UI/CovidSeg.ui"))
         self.sections = {section.name: section for section in create_sections(self, logic)}
@@ -108,6 +109,7 @@ class Panel(VTKObservationMixin):
     def update(self, _caller: Any = None, _event: Any = None) -> None:
         """Make all sections show the current parameters."""
         self._follow_masks()
+        self._follow_names()
         for section in self.sections.values():
             section.update()
 
@@ -146,6 +148,20 @@ class Panel(VTKObservationMixin):
             self.update()
         for section in self.sections.values():
             section.nodes_changed()
+
+    def _follow_names(self) -> None:
+        """Observe the selected nodes, because renaming a node changes no parameter."""
+        nodes = [self.parameters.ct, self.parameters.result] if self.parameters else []
+        names = {node: node.GetName() for node in nodes if node is not None}
+        for node in self._names.keys() - names.keys():
+            self.removeObserver(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
+        for node in names.keys() - self._names.keys():
+            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
+        self._names = names
+
+    def _on_node_modified(self, node: Any, _event: Any) -> None:
+        if self._names.get(node) != node.GetName():
+            self.update()
 
     def _follow_masks(self) -> None:
         """Observe the masks of the current result."""

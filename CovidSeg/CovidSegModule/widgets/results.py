@@ -52,7 +52,7 @@ class ResultsSection(Section):
         if self.parameters and self.parameters.result:
             self.logic.show_in_3d(self.parameters.result, visible)
             if visible:
-                center_3d_views()
+                center_3d_views(self.parameters.result)
             self.update()
 
     def _fill_table(self, texts: list[list[str]]) -> None:

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import slicer
 
+#: How much closer the camera is than where the sphere around the box of the lungs just fits into the view.
+CLOSER = 1.35
 
-def center_3d_views() -> None:
-    """Point the 3D views at everything that is shown. Do nothing if there are no views."""
-    if slicer.app.layoutManager() is not None:
+
+def center_3d_views(segmentation: Any = None) -> None:
+    """Point the 3D views at a segmentation, or at everything, and fill them with it. Do nothing if there are no views.
+
+    Args:
+        segmentation: A segmentation node.
+    """
+    layout = slicer.app.layoutManager()
+    if layout is None:
+        return
+    bounds = [0.0] * 6
+    if segmentation is not None:
+        segmentation.GetRASBounds(bounds)
+    if bounds[0] >= bounds[1]:
         slicer.util.resetThreeDViews()
+        return
+    for index in range(layout.threeDViewCount):
+        view = layout.threeDWidget(index).threeDView()
+        renderer = view.renderWindow().GetRenderers().GetFirstRenderer()
+        renderer.ResetCamera(bounds)
+        renderer.GetActiveCamera().Dolly(CLOSER)
+        renderer.ResetCameraClippingRange()
+        view.scheduleRender()

@@ -43,7 +43,9 @@ CARD: dict[str, Any] = {
 
 def test_the_text_has_all_of_a_card_and_tables_with_intervals() -> None:
     text = describe(Model(Path("nowhere"), CARD))
-    assert text.startswith("# A model (`nowhere`)\n\nIt finds things.\n\n**Research software. Not for diagnosis.**\n")
+    assert text.startswith(
+        "# A model\n\nName: `nowhere`\n\nIt finds things.\n\n**Research software. Not for diagnosis.**\n"
+    )
     for line in (
         "- To look at opacities.",
         "- To decide by.",

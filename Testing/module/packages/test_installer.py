@@ -38,14 +38,20 @@ def site(monkeypatch):
         return {"only_binary": os.environ["PIP_ONLY_BINARY"], "constraints": constraints.splitlines()}
 
     def pip_ensure(requirements, **options):
+        versions.update({str(item).partition(">")[0]: ALL[str(item).partition(">")[0]] for item in requirements})
         calls.append(("pip_ensure", list(requirements), options, settings()))
 
     def pip_install(requirements):
+        names = [item.partition(">")[0] for item in requirements if not item.startswith("-")]
+        versions.update({name: ALL[name] for name in names})
         calls.append(("pip_install", list(requirements), {}, settings()))
 
     class PyTorchUtilsLogic:
         def installTorch(self, **options):
-            import torch  # PyTorchUtils does this after installing
+            # light-the-torch exits with code 0 without a network too.
+            if not site.offline:
+                versions["torch"] = "2.9.0"
+            import torch  # PyTorchUtils does this after installing, without catching anything
 
             calls.append(("torch", torch.__version__, options, settings()))
             return torch
@@ -58,7 +64,7 @@ def site(monkeypatch):
     monkeypatch.setitem(sys.modules, "slicer.packaging", SimpleNamespace(pip_ensure=pip_ensure))
     monkeypatch.setitem(sys.modules, "PyTorchUtils", SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    site = SimpleNamespace(versions=versions, calls=calls, problems={})
+    site = SimpleNamespace(versions=versions, calls=calls, problems={}, offline=False)
     monkeypatch.setattr(installer_module, "import_problems", lambda modules, idle: site.problems)
     return site
 
@@ -80,7 +86,9 @@ def test_installing(site):
     assert options == {"prompt_install": False, "requester": "CovidSeg"}
     for pip_settings in (torch_settings, settings):
         assert pip_settings["only_binary"] == ":all:"
-        assert sorted(pip_settings["constraints"]) == ["SimpleITK==2.5.3", "numpy==2.4.1"]
+        assert {"SimpleITK==2.5.3", "numpy==2.4.1"} <= set(pip_settings["constraints"])
+    assert "torch==2.9.0" in settings["constraints"], "pip may replace the torch of the PyTorch extension"
+    assert not any(line.startswith("torch") for line in torch_settings["constraints"])
     assert "PIP_CONSTRAINT" not in os.environ
     assert "torch" not in sys.modules, "PyTorchUtils has loaded torch into Slicer's process"
 
@@ -116,6 +124,30 @@ def test_offline(site, monkeypatch):
     assert "PIP_CONSTRAINT" not in os.environ
 
 
+def test_torch_without_a_network(site):
+    """Neither PyTorchUtils nor light-the-torch reports that nothing was installed."""
+    site.offline = True
+    with pytest.raises(InstallError, match="could not be installed: torch") as caught:
+        SlicerInstaller().install()
+    assert "do not work" not in str(caught.value)
+    assert "torch" not in sys.modules
+    assert all(type(finder).__name__ != "_PlaceholderFinder" for finder in sys.meta_path)
+
+
+def test_pip_that_installs_nothing(site, monkeypatch):
+    monkeypatch.setattr(sys.modules["slicer.packaging"], "pip_ensure", lambda *_, **__: None)
+    with pytest.raises(InstallError, match="could not be installed: monai, scikit-image, safetensors"):
+        SlicerInstaller().install()
+
+
+def test_a_full_disk_is_noticed_before_anything_is_downloaded(site, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10**8))
+    with pytest.raises(InstallError, match="too little space"):
+        SlicerInstaller().install()
+    assert site.calls == []
+    assert "too little space" in question(["torch"])
+
+
 def test_a_damaged_package_is_reinstalled(site):
     site.versions.update(ALL)
     installer = SlicerInstaller()
@@ -147,7 +179,18 @@ def test_installed_packages_are_tried_out(site):
         SlicerInstaller().install()
 
 
-def test_the_question_states_packages_and_size():
-    text = question(["torch", "monai"])
-    assert "torch, monai" in text
-    assert "3 GB" in text
+@pytest.mark.parametrize(
+    ("missing", "nvidia", "size"),
+    [
+        (["torch", "monai"], True, "About 3 GB"),
+        (["torch"], False, "About 400 MB"),
+        (["safetensors"], True, "About 1 MB"),
+    ],
+)
+def test_the_question_states_packages_size_and_place(monkeypatch, missing, nvidia, size):
+    monkeypatch.setattr("shutil.which", lambda name: "nvidia-smi" if nvidia else None)
+    text = question(missing)
+    assert ", ".join(missing) in text
+    assert size in text
+    assert "site-packages" in text or "dist-packages" in text
+    assert "are free" in text

@@ -3,6 +3,7 @@
 import harness
 import numpy as np
 import pytest
+from stand_ins.tables_module import column_headers
 
 from CovidSegModule.scene import tables
 
@@ -28,3 +29,9 @@ def test_a_ct_without_infection_has_numbers():
     result = harness.segment_ct(harness.make_ct(array=array))
     assert tables.read_rows(result.table)[2].infection_ml == 0
     assert result.segmentation.GetSegmentation().GetNumberOfSegments() == 3
+
+
+def test_units_are_shown_once():
+    headers = column_headers(harness.segment_ct(harness.make_ct()).table)
+    assert headers[:4] == ["Region", "Volume (ml)", "Infection (ml)", "Involvement (%)"]
+    assert not any("[" in header for header in headers)

@@ -9,6 +9,7 @@ import pytest
 import qt
 import slicer
 from harness import click, current_run, segment, shown, start
+from stand_ins import views
 
 from CovidSegLib.models import installed
 from CovidSegModule.packages.installer import InstallError
@@ -47,9 +48,38 @@ def test_the_card_of_the_model_can_be_read(panel):
     card = panel.sections["input"].card
     text = card.findChild(qt.QTextBrowser)
     assert shown(text) and card.windowTitle == "About this model"
+    assert text.wordWrapMode == qt.QTextOption.WordWrap, "names of patients are broken over two lines"
     for expected in (model.title, "Not for diagnosis", model.card["limits"][0], model.card["sha256"]):
         assert expected in text.toPlainText()
     card.close()
+
+
+@pytest.mark.parametrize("model", installed(), ids=lambda model: model.name)
+def test_headings_of_cards_hold_no_code(logic, model):
+    """Qt 5.15 draws the rest of such a heading in another size."""
+    headings = [line for line in logic.model_card(model.name).splitlines() if line.startswith("#")]
+    assert headings
+    assert not any("`" in heading for heading in headings)
+
+
+def test_the_ct_is_shown_in_the_lung_window(panel):
+    display = harness.make_ct().GetDisplayNode()
+    assert (display.GetWindow(), display.GetLevel()) == (1500, -600)
+    display.SetWindowLevel(400, 40)  # the user looks at soft tissue
+    panel.update()
+    harness.make_ct("another")
+    assert (display.GetWindow(), display.GetLevel()) == (400, 40)
+    panel.ui.inputSelector.setCurrentNode(slicer.mrmlScene.GetFirstNodeByName("CT"))
+    segment(panel)
+    assert (display.GetWindow(), display.GetLevel()) == (1500, -600)
+
+
+def test_the_lungs_fill_the_3d_view(panel, monkeypatch):
+    layout = views.LayoutManager()
+    monkeypatch.setattr(slicer.app, "layoutManager", lambda: layout)
+    harness.make_ct()
+    segment(panel)
+    assert 0.6 < layout.filled_by(panel.parameters.result) < 1
 
 
 def test_the_first_ct_is_selected(panel):

@@ -36,6 +36,13 @@ def test_a_ct_without_infection(panel):
     assert column(panel, 3) == ["0.0", "0.0", "0.0"]
 
 
+def test_renaming_the_result_renames_it_in_the_panel(panel):
+    harness.make_ct()
+    segment(panel)
+    panel.parameters.result.SetName("Follow-up")
+    assert panel.ui.resultLabel.text == "Follow-up"
+
+
 def test_show_3d(panel):
     harness.make_ct()
     segment(panel)
