@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-seconds", type=float, default=60, help="time for the fuzzer (Testing/fuzz)")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="which mutants the fuzzer tries")
+
+
 @pytest.fixture(autouse=True)
 def own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in place of the user's models, so that models on this computer do not affect the tests."""

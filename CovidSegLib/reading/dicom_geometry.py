@@ -16,6 +16,8 @@ from .dicom_header import SliceHeader
 #: compared with the regular grid rather than with their neighbours, to detect small errors that add up along the scan.
 POSITION_TOLERANCE_MM = 0.1
 POSITION_TOLERANCE_FRACTION = 0.2
+#: No scanner is that large.
+MOST_MM = 1e6
 #: Cosines are written with four decimals or more.
 COSINE_TOLERANCE = 1e-3
 #: Slices that are closer together than this have the same position.
@@ -46,7 +48,7 @@ def arrange_slices(slices: Sequence[SliceHeader]) -> tuple[Grid, list[SliceHeade
     spacings = np.array([item.spacing or (np.nan, np.nan) for item in slices])
     orientations = np.array([item.orientation or (np.nan,) * 6 for item in slices])
     positions = np.array([item.position or (np.nan,) * 3 for item in slices])
-    if not all(np.isfinite(values).all() for values in (spacings, orientations, positions)):
+    if not all((np.abs(values) < MOST_MM).all() for values in (spacings, orientations, positions)):  # False for NaN
         raise InputError(
             "The headers do not state where the slices lie (position, orientation or pixel spacing). "
             "Export the series again."
@@ -109,12 +111,12 @@ def _step(positions: np.ndarray, normal: np.ndarray, slices: Sequence[SliceHeade
 
 def _duplicated(count: int, slices: Sequence[SliceHeader]) -> InputError:
     if len({(item.uid, item.frame) for item in slices}) < len(slices):
-        return InputError(
-            f"{count} slices of the series are present twice, as copies of the same file. Remove the copies."
-        )
+        are = "slice of the series is" if count == 1 else "slices of the series are"
+        return InputError(f"{count} {are} present twice, as copies of the same file. Remove the copies.")
+    have = "slice of the series has" if count == 1 else "slices of the series have"
     return InputError(
-        f"{count} slices of the series have the same position as another slice (two phases or reconstructions in one "
-        "series?). Export each as a series of its own."
+        f"{count} {have} the same position as another slice (two phases or reconstructions in one series?). "
+        "Export each as a series of its own."
     )
 
 

@@ -8,14 +8,16 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pydicom
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_file_meta_info, read_partial
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     UID,
     CTImageStorage,
@@ -33,8 +35,12 @@ SLOPES, MOST_INTERCEPT = (1e-4, 1e4), 1e5
 MOST_INFLATED_BYTES = 1 << 30
 #: File headers are shorter, and name the transfer syntax.
 FILE_HEADER_BYTES = 2048
+PIXEL_DATA = 0x7FE00010
+#: Representations whose values have a length of four bytes.
+LONG_VRS = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 #: Longer texts are not shown.
 LONGEST_TEXT = 64
+GREY = ("MONOCHROME1", "MONOCHROME2")
 _TAGS = [
     "SOPClassUID",
     "SOPInstanceUID",
@@ -52,6 +58,9 @@ _TAGS = [
     "SamplesPerPixel",
     "PhotometricInterpretation",
     "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
     "Rows",
     "Columns",
     "PixelSpacing",
@@ -63,6 +72,8 @@ _TAGS = [
     "NumberOfFrames",
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
+    "FloatPixelData",
+    "DoubleFloatPixelData",
 ]
 
 
@@ -160,9 +171,11 @@ def read_header(path: Path) -> tuple[SeriesHeader, tuple[SliceHeader, ...]] | No
                 if DeflatedExplicitVRLittleEndian.encode() in file.read(FILE_HEADER_BYTES):
                     _check_inflated_size(path)
                 file.seek(0)
-                data = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
+                data = read_partial(file, _stop_at_pixels(), force=True, specific_tags=list(map(Tag, _TAGS)))
                 series = _series_header(data)
                 slices = _slice_headers(data, path) if "Rows" in data else ()
+                if series.is_ct and slices:
+                    _check_stored_values(data, path)
                 complete = not series.is_ct or (bool(slices) and _pixels_are_complete(file, data))
     except (InputError, MemoryError):
         raise
@@ -180,6 +193,19 @@ def read_header(path: Path) -> tuple[SeriesHeader, tuple[SliceHeader, ...]] | No
     if complete and not _claims_to_be_dicom(path, start):
         return None
     raise InputError(f'The DICOM file "{path.name}" is damaged or incomplete. Copy or export the series again.')
+
+
+def _stop_at_pixels() -> Callable[[BaseTag, str | None, int], bool]:
+    """Return a condition for `read_partial`. It also detects duplicate elements: readers differ in which counts."""
+    seen: set[int] = set()
+
+    def stop(tag: BaseTag, vr: str | None, length: int) -> bool:
+        if tag in seen and (tag.group == 0x0028 or keyword_for_tag(tag) in _TAGS):
+            raise ValueError(f"{tag} is there twice")
+        seen.add(tag)
+        return tag == PIXEL_DATA
+
+    return stop
 
 
 def _looks_like_dicom(start: bytes) -> bool:
@@ -226,23 +252,75 @@ def _pixels_are_complete(file: BinaryIO, data: Dataset) -> bool:
         * int(data.get("SamplesPerPixel") or 1)
         * int(data.get("BitsAllocated") or 16)
     )
-    size = bits // 8 * int(data.get("NumberOfFrames") or 1)
+    frames = float(data.get("NumberOfFrames") or 1)
+    if not frames.is_integer():
+        return False
+    size = bits // 8 * int(frames)
     if _transfer_syntax(data).is_deflated:
         file.seek(0)
         pixels = pydicom.dcmread(file, specific_tags=["PixelData"], force=True).get("PixelData")
         return pixels is not None and len(pixels) in (size, size + size % 2)
-    implicit, little_endian = data.original_encoding
+    implicit, little_endian = map(bool, data.original_encoding)
     order = "<" if little_endian else ">"
     file.seek(4 if implicit else 8, os.SEEK_CUR)
     (length,) = struct.unpack(order + "I", file.read(4))
+    if (length == 0xFFFFFFFF) != _transfer_syntax(data).is_encapsulated:
+        return False
     if length != 0xFFFFFFFF:
         # Values have an even length: an odd number of bytes is followed by one more.
-        return length in (size, size + size % 2) and file.tell() + length <= os.fstat(file.fileno()).st_size
+        file.seek(length, os.SEEK_CUR)
+        return length in (size, size + size % 2) and _ends_well(file, order, implicit=implicit)
     while True:  # fragments of compressed pixels, up to the delimiter
         group, element, length = struct.unpack(order + "HHI", file.read(8))
         if (group, element) != (0xFFFE, 0xE000):
-            return (group, element) == (0xFFFE, 0xE0DD)
+            return (group, element) == (0xFFFE, 0xE0DD) and _ends_well(file, order, implicit=implicit)
         file.seek(length, os.SEEK_CUR)
+
+
+def _ends_well(file: BinaryIO, order: str, *, implicit: bool) -> bool:
+    """Whether the file ends here, or with complete elements or zeros. GDCM needs gigabytes for some other ends."""
+    end = os.fstat(file.fileno()).st_size
+    while (position := file.tell()) < end:
+        start = file.read(8)
+        if not start.strip(b"\0"):
+            return not file.read().strip(b"\0")
+        if len(start) < 8:
+            return False
+        long = not implicit and start[4:6] in LONG_VRS
+        if implicit or long:
+            (length,) = struct.unpack(order + "I", file.read(4) if long else start[4:])
+        else:
+            (length,) = struct.unpack(order + "H", start[6:])
+        if struct.unpack(order + "HH", start[:4]) < (0x7FE0, 0x0010) or length == 0xFFFFFFFF:
+            return False
+        file.seek(length, os.SEEK_CUR)
+    return position == end
+
+
+def _check_stored_values(data: Dataset, path: Path) -> None:
+    """Check how grey values are stored. GDCM reads values that contradict each other in one of several ways.
+
+    Raises:
+        InputError: Required attributes are missing, not valid or contradict each other.
+    """
+    samples = data.get("SamplesPerPixel")
+    if isinstance(samples, int) and samples > 1:  # colour, which is refused later
+        return
+    allocated, stored, sign = (data.get(name) for name in ("BitsAllocated", "BitsStored", "PixelRepresentation"))
+    high_bit = data.get("HighBit")
+    if (
+        allocated not in (8, 16, 32)
+        or not (isinstance(stored, int) and 0 < stored <= allocated)
+        or high_bit not in (None, stored - 1)
+        or sign not in (0, 1)
+        or samples != 1
+        or str(data.get("PhotometricInterpretation")).strip(" \0") not in GREY
+        or "FloatPixelData" in data
+        or "DoubleFloatPixelData" in data
+    ):
+        raise InputError(
+            f'The header of "{path.name}" contradicts itself about how the pixels are stored. Export the series again.'
+        )
 
 
 def _transfer_syntax(data: Dataset) -> UID:
@@ -290,6 +368,10 @@ def _slice_header(sources: list[Dataset], path: Path, frame: int, data: Dataset)
     slope, intercept = _numbers(sources, "RescaleSlope", 1), _numbers(sources, "RescaleIntercept", 1)
     tilt = _numbers(sources, "GantryDetectorTilt", 1)
     rescale = (slope[0], intercept[0]) if slope and intercept else None
+    if (slope is None) != (intercept is None):  # GDCM takes a slope of 1 and an intercept of 0
+        raise InputError(
+            f'The header of "{path.name}" states only a part of the rescaling to HU. Export the series again.'
+        )
     _check_rescale(rescale, path)
     return SliceHeader(
         path,

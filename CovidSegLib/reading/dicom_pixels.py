@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import SimpleITK as sitk
+from pydicom.encaps import generate_frames
 from pydicom.uid import (
     JPEG2000,
     UID,
@@ -81,6 +84,8 @@ def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID)
                 f'The frames of "{path.name}" have different rescaling to HU, which cannot be read. '
                 "Export the CT with one file per slice."
             )
+        if transfer_syntax.is_encapsulated:
+            _check_streams(path, transfer_syntax)
         frames = _read_frames(path, inverted=slices[indices[0]].inverted)
         if frames.shape != (len(indices), *grid.shape[1:]):
             raise _damaged(path)
@@ -121,6 +126,72 @@ def _decode(file: Path, original: Path) -> np.ndarray:
     if _CORRUPT.search(output.text):
         raise _damaged(original)
     return frames
+
+
+def _check_streams(path: Path, transfer_syntax: UID) -> None:
+    """Check that each compressed frame has the size that the header states. GDCM does not always notice.
+
+    Raises:
+        InputError: A frame is missing, smaller or larger.
+    """
+    data = pydicom.dcmread(
+        path, specific_tags=["Rows", "Columns", "BitsAllocated", "NumberOfFrames", "PixelData"], force=True
+    )
+    shape = int(data.Rows), int(data.Columns)
+    try:
+        for frame in generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)):
+            if transfer_syntax == RLELossless:
+                complete = _has_segments(frame, data.BitsAllocated // 8, shape[0] * shape[1])
+            else:
+                complete = _stated_shape(frame) == shape
+            if not complete:
+                raise _damaged(path)
+    except (ValueError, struct.error, IndexError):
+        raise _damaged(path) from None
+
+
+def _stated_shape(stream: bytes) -> tuple[int, int]:
+    """Rows and columns in the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
+    if stream[:4] == b"\xff\x4f\xff\x51":  # JPEG 2000: extent and offset of the image on its reference grid
+        columns, rows, left, top = struct.unpack_from(">4I", stream, 8)
+        return rows - top, columns - left
+    position = 2
+    while True:
+        start, marker, length = struct.unpack_from(">BBH", stream, position)
+        if start != 0xFF:
+            raise ValueError("not a marker")
+        if marker == 0xFF:  # padding
+            position += 1
+        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):  # start of frame
+            rows, columns = struct.unpack_from(">2H", stream, position + 5)
+            return rows, columns
+        else:
+            position += 2 + length
+
+
+def _has_segments(frame: bytes, count: int, pixels: int) -> bool:
+    """Whether a run-length encoded frame has a segment of the right length for each byte of a pixel (PS3.5 annex G)."""
+    stated, *offsets = struct.unpack_from("<16I", frame)
+    limits = [*offsets[:stated], len(frame)]
+    return stated == count and all(
+        _decoded_length(frame[start:end], pixels) == pixels for start, end in pairwise(limits)
+    )
+
+
+def _decoded_length(segment: bytes, wanted: int) -> int:
+    """Number of bytes that a segment decodes to; at most one byte of padding follows them."""
+    position = length = 0
+    while position < len(segment) and length < wanted:
+        code = segment[position]
+        if code < 128:
+            length += code + 1
+            position += code + 2
+        elif code > 128:
+            length += 257 - code
+            position += 2
+        else:
+            position += 1
+    return length if len(segment) - 1 <= position <= len(segment) else -1
 
 
 def _damaged(path: Path) -> InputError:

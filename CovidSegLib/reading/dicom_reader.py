@@ -30,7 +30,9 @@ def read_series(series: Series) -> Volume:
     grid, slices = arrange_slices(series.slices)
     check_geometry(grid)
     warnings = []
-    if any(item.rescale is None for item in slices):
+    if len({item.rescale is None for item in slices}) > 1:
+        raise InputError("Some slices of the series lack the rescaling to HU, others have it. Export the series again.")
+    if slices[0].rescale is None:
         warnings.append("The headers lack the rescaling to HU, so the stored values were used as HU. Check them.")
     if header.lossy:
         warnings.append("The CT was stored with lossy compression. Its HU may be inaccurate.")

@@ -97,7 +97,7 @@ def list_series(folder: Path, *, nested: bool = True) -> list[Series]:
             either end of a scan would go unnoticed.
         OSError: A folder cannot be opened.
     """
-    headers = [header for path in _files(folder, nested) if (header := read_header(path))]
+    headers = [header for path in _files(folder, nested) if (header := _header(path))]
     headers.sort(key=lambda header: _group_key(header[0]))
     series = [
         Series(group[0][0], tuple(item for _, slices in group for item in slices))
@@ -117,8 +117,18 @@ def _files(folder: Path, nested: bool) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if nested and not name.startswith("."))
         for name in sorted(names):
             path = Path(root, name)
-            if not name.startswith(".") and name.upper() != "DICOMDIR" and path.is_file():
+            if not name.startswith(".") and path.is_file():
                 yield path
+
+
+def _header(path: Path) -> tuple[SeriesHeader, tuple[SliceHeader, ...]] | None:
+    """The header of a file. An index of DICOM media (DICOMDIR) has none; a slice under that name has."""
+    try:
+        return read_header(path)
+    except InputError:
+        if path.name.upper() == "DICOMDIR":
+            return None
+        raise
 
 
 def _group_key(header: SeriesHeader) -> tuple[str, str, bool]:
@@ -185,7 +195,7 @@ def _listing(series: Sequence[Series]) -> str:
             f"{len(item.slices)} slices" + thickness,
             *([f"kernel {header.kernel}"] if header.kernel else []),
             *([item.unusable_content] if item.unusable_content else []),
-            f"UID …{header.series_uid[-length:]}",
+            f"UID …{''.join(filter(str.isprintable, header.series_uid[-length:]))}",
         ]
         lines.append("  " + ", ".join(parts))
     return "\n".join(lines)

@@ -22,9 +22,10 @@ def as_hounsfield(values: np.ndarray) -> np.ndarray:
     """
     if values.dtype.kind == "f":
         if not np.isfinite(values).all():
-            return values.astype(np.float32)
+            with np.errstate(over="ignore"):
+                return values.astype(np.float32)
         if not (values == np.rint(values)).all():
-            return np.maximum(values, AIR_HU).astype(np.float32)
+            return np.clip(values, AIR_HU, MAX_HU).astype(np.float32)
         return np.clip(values, AIR_HU, MAX_HU).astype(np.int16)
     limits = np.iinfo(values.dtype)
     return np.clip(values, max(AIR_HU, limits.min), min(MAX_HU, limits.max)).astype(np.int16)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import SimpleITK as sitk
 
 from ..checks import check_geometry
@@ -80,6 +81,7 @@ def read_image_file(path: Path) -> Volume:
     with _itk_reader(path, header) as reader:
         reader.ReadImageInformation()
         _check_dimensions(path, reader)
+        _check_agreement(path, reader, header)
         return Volume.of_image(reader.Execute(), source={"format": kind.name}, warnings=header.warnings)
 
 
@@ -170,6 +172,24 @@ def _check_dimensions(path: Path, reader: sitk.ImageFileReader) -> None:
     width, height, depth = reader.GetSize()
     spacing = GridSpacing(*reader.GetSpacing())
     check_geometry(Grid((depth, height, width), spacing, reader.GetOrigin(), reader.GetDirection()))
+
+
+def _check_agreement(path: Path, reader: sitk.ImageFileReader, header: ImageHeader) -> None:
+    """Check that ITK understands the header as this package does. ITK ends to read some damaged headers half way.
+
+    Raises:
+        InputError: The size, the voxel size or the position differ.
+    """
+    size, shape = reader.GetSize(), header.shape
+    while len(shape) > len(size) and shape[-1] == 1:
+        shape = shape[:-1]
+    pairs = [(reader.GetSpacing(), header.spacing[: len(size)]), (reader.GetOrigin(), header.origin)]
+    if size != shape or not all(stated is None or _same(read, stated) for read, stated in pairs):
+        raise _damaged(path, _kind(path))
+
+
+def _same(read: Sequence[float], stated: Sequence[float]) -> bool:
+    return len(read) == len(stated) and np.allclose(read, stated, rtol=1e-4, atol=1e-6)
 
 
 @contextmanager

@@ -26,7 +26,12 @@ class ImageHeader:
         compressed: Whether the voxels are in a gzip or zlib stream.
         size: Bytes of all voxels, not compressed.
         float_type: Type of the voxels if they are floating-point numbers whose values must be checked for NaN.
+        compressed_size: Bytes of the compressed stream, if the header states them.
+        may_be_longer: Whether other data may follow the voxels.
         packed_header: Whether the header is in the compressed stream too, so that `offset` counts uncompressed bytes.
+        shape: Size of each axis as the header states it, the fastest first.
+        spacing: Voxel size in mm along each axis.
+        origin: LPS position of the first voxel in mm, or None if the format states it in more than one way.
         warnings: Sentences for the user.
     """
 
@@ -34,7 +39,12 @@ class ImageHeader:
     offset: int
     compressed: bool
     size: int
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...] | None = None
     float_type: np.dtype | None = None
+    compressed_size: int | None = None
+    may_be_longer: bool = False
     packed_header: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -49,6 +59,16 @@ def require_spacing(path: Path, spacing: Sequence[float]) -> None:
         return
     text = " × ".join(f"{value:.4g}" for value in spacing)
     raise InputError(f'The voxel size of {text} mm in "{path.name}" cannot be right. Export the CT again.')
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value has no control characters. Names of files may be in an old encoding."""
+    return all(character.isprintable() or "\udc80" <= character <= "\udcff" or character == "\t" for character in value)
+
+
+def shown(text: str) -> str:
+    """A part of a header as it may be shown in a message: short, without control characters."""
+    return "".join(filter(str.isprintable, text))[:40]
 
 
 def missing_spacing(path: Path) -> InputError:
@@ -88,6 +108,8 @@ def data_file_beside(header: Path, name: str) -> Path:
             f'The header "{header.name}" names a list or pattern of data files, which is not supported. Save the image '
             "as one file, for example as .nrrd."
         )
+    if "\0" in name:
+        raise DamagedHeader("the name of the data file is not a name")
     data = header.parent / name
     if not data.resolve().is_relative_to(header.parent.resolve()):
         raise InputError(

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from ...errors import InputError
-from .header import DamagedHeader, ImageHeader, data_file_beside, missing_spacing, require_finite
+from .header import DamagedHeader, ImageHeader, data_file_beside, is_plain, missing_spacing, require_finite
 
 MOST_LINES, LONGEST_LINE = 1_000, 1 << 16
 BYTES = {
@@ -23,6 +23,7 @@ BYTES = {
 }
 POSITIONS = ("Offset", "Origin", "Position")
 ORIENTATIONS = ("TransformMatrix", "Orientation", "Rotation")
+BYTE_ORDERS = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
 
 
 def read_metaimage_header(path: Path) -> ImageHeader:
@@ -39,18 +40,25 @@ def read_metaimage_header(path: Path) -> ImageHeader:
         axes = int(fields["NDims"])
         channels = int(fields.get("ElementNumberOfChannels", "1"))
         skip = int(fields.get("HeaderSize", "0"))
+        packed = int(fields.get("CompressedDataSize", "0"))
     except (KeyError, ValueError) as error:
         raise DamagedHeader(str(error)) from error
     if len(shape) != axes or min(shape) < 1 or channels < 1:
         raise DamagedHeader("impossible dimensions")
+    local = fields["ElementDataFile"].upper() == "LOCAL"
+    compressed = fields.get("CompressedData", "False").lower() == "true"
+    if local and (skip or (compressed and not packed)):
+        raise DamagedHeader("ITK looks for the voxels elsewhere")
     spacing = _numbers(fields.get("ElementSpacing", fields.get("ElementSize", "")))
     if len(spacing) < axes:
         raise missing_spacing(path)
+    if len(spacing) > axes:
+        raise DamagedHeader("more spacings than axes")
     require_finite(path, [*spacing, *(n for key in POSITIONS + ORIENTATIONS for n in _numbers(fields.get(key, "")))])
     if fields.get("BinaryData", "True").lower() != "true":
         raise InputError(f'"{path.name}" stores its voxels as text, which is not supported. Save it again as .nrrd.')
     name = fields["ElementDataFile"]
-    data = path if name.upper() == "LOCAL" else data_file_beside(path, name)
+    data = path if local else data_file_beside(path, name)
     size = math.prod(shape) * channels * width
     if data is path:
         offset = start
@@ -58,7 +66,16 @@ def read_metaimage_header(path: Path) -> ImageHeader:
         offset = max(0, data.stat().st_size - size)
     else:
         offset = skip
-    return ImageHeader(data, offset, fields.get("CompressedData", "False").lower() == "true", size)
+    return ImageHeader(
+        data,
+        offset,
+        compressed,
+        size,
+        tuple(shape),
+        tuple(spacing),
+        tuple(next((_numbers(fields[key]) for key in POSITIONS if key in fields), ())) or None,
+        compressed_size=packed if compressed and packed > 0 else None,
+    )
 
 
 def _fields(path: Path) -> tuple[dict[str, str], int]:
@@ -68,11 +85,23 @@ def _fields(path: Path) -> tuple[dict[str, str], int]:
         for _ in range(MOST_LINES):
             if not (line := file.readline(LONGEST_LINE)):
                 break
-            name, _, value = line.decode("utf-8", "surrogateescape").partition("=")
-            fields[name.strip()] = value.strip()
-            if "ElementDataFile" in fields:
+            name, equals, value = (part.strip() for part in line.decode("utf-8", "surrogateescape").partition("="))
+            if not equals or name in fields or not (name.isprintable() and is_plain(value)):
+                raise DamagedHeader(f"{name} is not a field")  # ITK ends to read at some of these
+            fields[name] = value
+            if name == "ElementDataFile":
+                _check_synonyms(fields)
                 return fields, file.tell()
     raise DamagedHeader("the header does not name its data")
+
+
+def _check_synonyms(fields: dict[str, str]) -> None:
+    """Check that there is one position and one orientation: programs differ in which of several they read."""
+    for names in (POSITIONS, ORIENTATIONS, BYTE_ORDERS):
+        if len({fields[name] for name in names if name in fields}) > 1:
+            raise DamagedHeader(f"two of {names}")
+    if len({name.lower() for name in fields}) < len(fields):
+        raise DamagedHeader("a field stands there twice")
 
 
 def _numbers(text: str) -> list[float]:

@@ -17,6 +17,8 @@ GZIP_SIGNATURE = b"\x1f\x8b"
 HEADER_BYTES, FIRST_VOXEL = 348, 352
 #: Bits of a voxel by the code of its type: 8 to 64-bit integers, floats and RGB.
 BITS = {2: 8, 4: 16, 8: 32, 16: 32, 64: 64, 128: 24, 256: 8, 512: 16, 768: 32, 1024: 64, 1280: 64, 2304: 32}
+#: ITK ignores slopes that are smaller still; 0 means that there is none. Larger numbers are damage.
+SLOPES = (1e-12, 1e12)
 FLOATS = {16: "f4", 64: "f8"}
 NO_ORIENTATION = (
     "The file does not state the position and orientation of the patient. Right and left may be swapped: check them."
@@ -55,9 +57,11 @@ def read_nifti_header(path: Path) -> ImageHeader:
         raise InputError(
             f'The header of "{path.name}" says that its voxels begin inside the header. Export the CT again.'
         )
-    if not all(map(math.isfinite, struct.unpack_from(order + "2f", header, 112))):
+    slope, intercept = struct.unpack_from(order + "2f", header, 112)
+    if not (slope == 0 or SLOPES[0] <= abs(slope) <= SLOPES[1]) or not abs(intercept) <= SLOPES[1]:  # also if NaN
         raise InputError(
-            f'The rescaling to HU in "{path.name}" is not a number (NaN or infinite). Export the CT again.'
+            f'The rescaling to HU in "{path.name}" (slope {slope:g}, intercept {intercept:g}) cannot be right. '
+            "Export the CT again."
         )
     voxels = math.prod(dimensions[1 : axes + 1])
     return ImageHeader(
@@ -65,7 +69,10 @@ def read_nifti_header(path: Path) -> ImageHeader:
         int(offset),
         compressed,
         voxels * bits // 8,
-        np.dtype(order + FLOATS[datatype]) if datatype in FLOATS else None,
+        dimensions[1 : axes + 1],
+        spacing[1 : axes + 1],
+        float_type=np.dtype(order + FLOATS[datatype]) if datatype in FLOATS else None,
+        may_be_longer=True,
         packed_header=compressed,
         warnings=_orientation_warnings(path, header, order, spacing[1 : min(axes, 3) + 1]),
     )
@@ -78,7 +85,7 @@ def _byte_order(path: Path, header: bytes) -> str:
         (size,) = struct.unpack_from(order + "i", header)
         if size == 540:
             raise InputError(f'"{path.name}" is a NIfTI-2 file, which cannot be read. Save it as NIfTI-1 or NRRD.')
-        if size == HEADER_BYTES and header[344:347] == b"n+1":
+        if size == HEADER_BYTES and header[344:348] == b"n+1\0":
             return order
     raise DamagedHeader("no NIfTI-1 signature")
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
-from .header import DamagedHeader, ImageHeader, data_file_beside, missing_spacing, require_finite
+from .header import DamagedHeader, ImageHeader, data_file_beside, is_plain, missing_spacing, require_finite, shown
 
 #: A header of a segmentation with hundreds of segments has some thousand lines; ITK needs minutes for 100,000.
 MOST_LINES, LONGEST_LINE = 10_000, 1 << 16
@@ -21,6 +21,12 @@ BYTES = {
     **dict.fromkeys(("longlong", "long long", "long long int", "signed long long", "signed long long int"), 8),
     **dict.fromkeys(("int64", "int64_t", "ulonglong", "unsigned long long", "unsigned long long int"), 8),
     **dict.fromkeys(("uint64", "uint64_t", "double"), 8),
+}
+#: Signs that turn coordinates of a space into LPS.
+SPACES = {
+    **dict.fromkeys(("left-posterior-superior", "lps"), (1, 1, 1)),
+    **dict.fromkeys(("right-anterior-superior", "ras"), (-1, -1, 1)),
+    **dict.fromkeys(("left-anterior-superior", "las"), (1, -1, 1)),
 }
 _VECTOR = re.compile(r"none|\([^()]*\)", re.IGNORECASE)
 
@@ -43,10 +49,10 @@ def read_nrrd_header(path: Path) -> ImageHeader:
         raise DamagedHeader(str(error)) from error
     if len(sizes) != dimension or min(sizes) < 1:
         raise DamagedHeader("impossible sizes")
-    _check_geometry(path, fields, dimension)
+    spacing, origin = _geometry(path, fields, dimension)
     if fields.get("line skip", fields.get("lineskip", "0")) != "0" or encoding not in ("raw", "gzip", "gz"):
         raise InputError(
-            f'"{path.name}" stores its voxels in a way that is not supported ({encoding}). '
+            f'"{path.name}" stores its voxels in a way that is not supported ({shown(encoding)}). '
             "Save it again from 3D Slicer."
         )
     name = fields.get("data file", fields.get("datafile"))
@@ -58,7 +64,7 @@ def read_nrrd_header(path: Path) -> ImageHeader:
         offset = max(0, data.stat().st_size - size)
     else:
         offset = byte_skip
-    return ImageHeader(data, offset, encoding != "raw", size)
+    return ImageHeader(data, offset, encoding != "raw", size, tuple(sizes), spacing, origin)
 
 
 def _fields(path: Path) -> tuple[dict[str, str], int]:
@@ -73,21 +79,25 @@ def _fields(path: Path) -> tuple[dict[str, str], int]:
                 return fields, file.tell()
             if line.startswith(b"#") or b":=" in line.partition(b": ")[0]:  # a comment, or a key with a value
                 continue
-            name, _, value = line.decode("utf-8", "surrogateescape").partition(":")
-            fields[name.strip().lower()] = value.strip()
+            name, colon, value = (part.strip() for part in line.decode("utf-8", "surrogateescape").partition(":"))
+            if not colon or name.lower() in fields or not is_plain(value):
+                raise DamagedHeader(f"{name} is not a field, or stated twice")
+            fields[name.lower()] = value
     raise InputError(f'The header of "{path.name}" is longer than any CT\'s. Check that it is the right file.')
 
 
-def _check_geometry(path: Path, fields: dict[str, str], dimension: int) -> None:
-    """Check that three axes have a direction and length, or at least a spacing, and that all numbers are finite."""
+def _geometry(path: Path, fields: dict[str, str], dimension: int) -> tuple[tuple[float, ...], tuple[float, ...] | None]:
+    """Spacing and LPS origin. Three axes must have a direction and length, or at least a spacing."""
     directions = _VECTOR.findall(fields.get("space directions", ""))
     vectors = [_numbers(text) for text in directions if text.lower() != "none"]
     spacings = [value for text in fields.get("spacings", "").split() if math.isfinite(value := _number(text))]
     if len(vectors if directions else spacings) < min(3, dimension):
         raise missing_spacing(path)
-    require_finite(
-        path, [*(value for vector in vectors for value in vector), *_numbers(fields.get("space origin", ""))]
-    )
+    position = _numbers(fields.get("space origin", ""))
+    require_finite(path, [*(value for vector in vectors for value in vector), *position])
+    signs = SPACES.get(fields.get("space", "").lower())
+    origin = tuple(sign * value for sign, value in zip(signs, position, strict=False)) if signs and position else None
+    return tuple(math.hypot(*vector) for vector in vectors) if directions else tuple(spacings), origin
 
 
 def _numbers(vector: str) -> list[float]:
