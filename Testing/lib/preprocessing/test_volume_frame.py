@@ -80,3 +80,12 @@ def test_probabilities_become_0_to_255() -> None:
         torch.tensor([[[0.0, 0.501, 1.0, 1.2]]]), output
     )
     assert output.tolist() == [[[0, 128, 255, 255]]]
+
+
+def test_labels_are_those_of_the_nearest_voxel() -> None:
+    """The centre of three voxels is the second of them."""
+    labels = np.zeros((11, 11, 11), np.int64)
+    labels[2::3, 2::3, 2::3] = expected = np.arange(1, 28).reshape(3, 3, 3)
+    extracted = VolumeFrame((slice(1, 10),) * 3, (3, 3, 3)).extract_labels(labels)
+    assert extracted.dtype == torch.uint8
+    np.testing.assert_array_equal(extracted, expected)

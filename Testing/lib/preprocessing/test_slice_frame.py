@@ -1,42 +1,13 @@
-"""Axes, frames and windows; everything is mapped back to where it came from."""
-
-import itertools
+"""The frame of slices: its rectangle, its pixels, and where their values come from."""
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from CovidSegLib.phantom import default_grid, make_phantom
-from CovidSegLib.preprocessing import (
-    AxialView,
-    SliceFrame,
-    VolumeFrame,
-    body_mask,
-    keep_near,
-    neighbouring_slices,
-    outside_field_of_view,
-    scale_window,
-)
-from CovidSegLib.volume import AIR_HU, Grid, Volume
-
-ORIENTATIONS = [
-    "".join(letters) for axes in itertools.permutations(("RL", "AP", "IS")) for letters in itertools.product(*axes)
-]
-
-
-@pytest.mark.parametrize("code", ORIENTATIONS)
-def test_axial_view_agrees_with_dicom_orient_and_is_invertible(code: str, rng: np.random.Generator) -> None:
-    array = rng.integers(-1000, 1000, (3, 4, 5), dtype=np.int16)
-    lps = Volume(array, Grid((3, 4, 5), (1.0, 2.0, 3.0)))
-    turned = Volume.of_image(sitk.DICOMOrient(lps.to_image(), code))
-    view = AxialView.of(turned.grid)
-    np.testing.assert_array_equal(view.apply(turned.array), array)
-    np.testing.assert_array_equal(view.undo(view.apply(turned.array)), turned.array)
-    assert view.spacing(turned.grid) == (3.0, 2.0, 1.0)
-
+from CovidSegLib.preprocessing import SliceFrame, neighbouring_slices
+from CovidSegLib.volume import AIR_HU
 
 frames = st.tuples(st.integers(-20, 30), st.integers(-20, 30), st.integers(20, 90), st.integers(20, 90))
 
@@ -74,17 +45,6 @@ def test_a_frame_samples_the_centres_of_its_pixels() -> None:
         np.testing.assert_allclose(output.transpose(axes)[..., 2:-2], 255 * ramp[..., 2:-2], atol=0.51)
 
 
-def test_labels_are_those_of_the_nearest_pixel() -> None:
-    """The centre of three pixels is the second of them."""
-    labels = np.zeros((9, 9, 9), np.uint8)
-    labels[1::3, 1::3, 1::3] = np.arange(1, 28).reshape(3, 3, 3)
-    expected = np.arange(1, 28).reshape(3, 3, 3)
-    slices = SliceFrame(0, 0, 9, 9, size=(3, 3)).extract(labels[1::3], fill=0, interpolation="nearest")
-    np.testing.assert_array_equal(slices, expected)
-    box = (slice(0, 9), slice(0, 9), slice(0, 9))
-    np.testing.assert_array_equal(VolumeFrame(box, (3, 3, 3)).extract_labels(labels), expected)
-
-
 def test_a_frame_is_padded_with_air() -> None:
     extracted = SliceFrame(-10, -10, 20, 20, (20, 20)).extract(np.zeros((1, 40, 40), dtype=np.int16))
     assert (extracted[0, :10] == AIR_HU).all() and (extracted[0, 11:, 11:] == 0).all()
@@ -99,18 +59,6 @@ def test_a_frame_around_a_mask_has_the_aspect_ratio_in_mm() -> None:
     assert frame.left <= 20 and frame.left + frame.width >= 90
 
 
-def test_window() -> None:
-    scaled = scale_window(torch.tensor([-2000.0, -1000.0, -300.0, 400.0, 3000.0]), (-1000, 400))
-    torch.testing.assert_close(scaled, torch.tensor([0.0, 0.0, 0.5, 1.0, 1.0]))
-
-
-def test_keep_near() -> None:
-    mask = torch.zeros(1, 9, 9)
-    mask[0, 4, 4] = 1
-    kept = keep_near(torch.zeros(1, 9, 9), mask, 2)
-    assert (kept == 0).sum() == 25 and kept[0, 0, 0] == AIR_HU
-
-
 def test_neighbouring_slices_have_the_given_distance_and_stay_in_the_scan() -> None:
     assert neighbouring_slices(10, 100, 3, slice_mm=1.0, step_mm=2.5) == [8, 10, 12]
     assert neighbouring_slices(10, 100, 3, slice_mm=5.0, step_mm=2.5) == [9, 10, 11]
@@ -118,21 +66,52 @@ def test_neighbouring_slices_have_the_given_distance_and_stay_in_the_scan() -> N
     assert neighbouring_slices(99, 100, 3, slice_mm=1.0, step_mm=1.0) == [98, 99, 99]
 
 
-def test_body_mask_excludes_the_table() -> None:
-    phantom = make_phantom(default_grid(), seed=1)
-    mask = body_mask(AxialView.of(phantom.volume.grid).scan(phantom.volume))
-    assert mask[phantom.lungs.any(axis=0)].all()
-    rows = np.flatnonzero(mask.any(axis=1))
-    spine_to_back_mm = (rows[-1] - np.flatnonzero(phantom.lungs.any(axis=(0, 2)))[-1]) * phantom.volume.grid.spacing[1]
-    assert spine_to_back_mm < 80
+def test_a_frame_is_centred_on_the_mask() -> None:
+    """10 x 20 pixels of 2 x 1 mm with 5 mm around them are 30 x 30 mm."""
+    mask = np.zeros((100, 200), dtype=bool)
+    mask[40:50, 110:130] = True
+    frame = SliceFrame.around(mask, (2.0, 1.0), (64, 64), margin_mm=5)
+    assert frame == SliceFrame(top=37, left=105, height=15, width=30, size=(64, 64))
+    assert frame.pixel_mm(2.0) == pytest.approx(30 / 64)
 
 
-def test_padding_is_outside_the_field_of_view_and_a_bulla_is_not() -> None:
-    axial = np.full((3, 20, 20), -800, np.int16)
-    axial[0, :, :4] = AIR_HU  # padding on one side
-    axial[0, 8:12, 8:12] = AIR_HU  # a bulla
-    axial[1] = AIR_HU  # an empty slice
-    axial[2, 5:15, 5:15] = -2000  # touches no edge
-    expected = np.zeros(axial.shape, bool)
-    expected[0, :, :4] = expected[1] = True
-    np.testing.assert_array_equal(outside_field_of_view(axial), expected)
+@pytest.mark.parametrize(("size", "expected"), [((32, 64), (35, 80, 20, 80)), ((64, 32), (25, 100, 40, 40))])
+def test_a_frame_grows_to_the_aspect_ratio_of_the_network(
+    size: tuple[int, int], expected: tuple[int, int, int, int]
+) -> None:
+    mask = np.zeros((100, 200), dtype=bool)
+    mask[35:55, 100:140] = True
+    frame = SliceFrame.around(mask, (2.0, 1.0), size, margin_mm=0)
+    assert (frame.top, frame.left, frame.height, frame.width) == expected
+
+
+def test_an_empty_mask_gives_the_whole_slice() -> None:
+    frame = SliceFrame.around(np.zeros((30, 60), dtype=bool), (2.0, 1.0), (64, 64), margin_mm=0)
+    assert frame == SliceFrame(0, 0, 30, 60, (64, 64))
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float64])
+def test_downsampling_averages(kind: type) -> None:
+    """A bright pixel between the sampled centres is not lost."""
+    slices = np.zeros((1, 32, 32), kind)
+    slices[0, 14, 14] = 1000
+    small = SliceFrame(0, 0, 32, 32, (4, 4)).extract(slices)
+    assert small.dtype == torch.float32
+    assert 5 < float(small.max()) < 100
+    assert float(small.sum()) * 64 == pytest.approx(1000, rel=0.1)
+
+
+def test_labels_are_those_of_the_nearest_pixel() -> None:
+    """The centre of three pixels is the second of them. Beyond the slice is the fill value."""
+    labels = np.zeros((2, 9, 9), np.uint8)
+    labels[:, 1::3, 1::3] = expected = np.arange(1, 19).reshape(2, 3, 3)
+    frame = SliceFrame(0, 0, 9, 9, size=(3, 3))
+    np.testing.assert_array_equal(frame.extract(labels, fill=0, interpolation="nearest"), expected)
+    beyond = SliceFrame(-9, -9, 27, 27, size=(9, 9)).extract(labels, fill=0, interpolation="nearest")
+    np.testing.assert_array_equal(beyond[:, 3:6, 3:6], expected)
+    assert beyond.sum() == expected.sum()
+
+
+def test_the_first_and_last_slice_are_repeated_beyond_the_ends() -> None:
+    assert neighbouring_slices(1, 4, 7, slice_mm=1.0, step_mm=1.0) == [0, 0, 0, 1, 2, 3, 3]
+    assert neighbouring_slices(2, 4, 1, slice_mm=1.0, step_mm=1.0) == [2]
