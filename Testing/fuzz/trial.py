@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import resource
@@ -122,6 +123,7 @@ def _child(path: Path, folder: Path, pipe: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     tempfile.tempdir = os.fspath(folder / "temporary")
     Path(tempfile.tempdir).mkdir()
+    faulthandler.disable()
     code = 0
     try:
         volume = _read(path, report)

@@ -119,7 +119,7 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
     ),
     "NRRD: more voxels": ("nrrd int16", lengthened(b"\0\0"), "more data than its header says"),
     "NRRD: a field twice": ("nrrd int16", replaced(b"endian: little", b"endian: little\nendian: big"), DAMAGED),
-    "NRRD: escape sequence in the encoding": ("nrrd int16", replaced(b": raw", b": \x1b[31m"), r"supported \(\[31m\)"),
+    "NRRD: escape sequence in the encoding": ("nrrd int16", replaced(b": raw", b": \x1b[31m"), DAMAGED),
     "NIfTI: signature": ("nifti int16", in_header(347, b"\1"), DAMAGED),
     "NIfTI: slope of 1e-30": (
         "nifti int16",
