@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,8 @@ import SimpleITK as sitk
 AIR_HU = -1024
 #: Highest HU of a volume, the limit of int16.
 MAX_HU = int(np.iinfo(np.int16).max)
+#: Keys of `Volume.source` by which a hospital could find the patient.
+IDENTIFIERS = frozenset({"series_uid"})
 #: Matrix between LPS (SimpleITK, DICOM) and RAS (Slicer, NIfTI): reverses the first two patient axes.
 LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -185,3 +187,12 @@ class Volume:
     def to_image(self) -> sitk.Image:
         """Return the volume as a SimpleITK image."""
         return self.grid.to_image(self.array)
+
+    def without_identifiers(self) -> Volume:
+        """Return the volume without the UID of its series, by which the hospital that made it can find the patient.
+
+        >>> volume = Volume(np.zeros((1, 1, 1)), Grid((1, 1, 1)), {"format": "DICOM", "series_uid": "1.2.3"})
+        >>> volume.without_identifiers().source
+        {'format': 'DICOM'}
+        """
+        return replace(self, source={key: value for key, value in self.source.items() if key not in IDENTIFIERS})

@@ -76,10 +76,14 @@ def run(session: Session) -> None:
     """
     session.progress("Starting", 0.0)
     _check_arguments(session.options)
-    if session.options.recipe or session.options.runs:
-        _evaluate_folds(session)
-    else:
-        _evaluate_models(session)
+    with session.defer_interrupts():
+        from ..storage.claim import claimed_folder
+
+    with claimed_folder(session.options.output):
+        if session.options.recipe or session.options.runs:
+            _evaluate_folds(session)
+        else:
+            _evaluate_models(session)
 
 
 def _check_arguments(options: argparse.Namespace) -> None:

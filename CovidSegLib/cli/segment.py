@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="structures",
         help="surfaces to write: both lungs together and infection (the default), or each segment",
     )
+    parser.add_argument("--anonymous", action="store_true", help="leave the UID of the DICOM series out of the report")
     add_progress(parser)
 
 
@@ -68,10 +69,20 @@ def run(session: Session) -> None:
         InputError: The arguments, the CT, the model or the output folder cannot be used.
         Cancelled: The user has stopped the run.
     """
-    options, reporter, progress = session.options, session.reporter, session.progress
+    options, progress = session.options, session.progress
     if options.demo == (options.input is not None):
         raise InputError("Give either the path of a CT or --demo.")
     progress("Starting", 0.0)
+    with session.defer_interrupts():
+        from ..storage.claim import claimed_folder
+
+    with claimed_folder(options.output):
+        _segment(session)
+
+
+def _segment(session: Session) -> None:
+    """Segment the CT; the folder for the results is ours."""
+    options, reporter, progress = session.options, session.reporter, session.progress
     with session.defer_interrupts():
         from .. import outputs
 
@@ -121,7 +132,9 @@ def _read_volume(session: Session) -> Volume:
         return make_phantom().volume
     from ..reading import read_volume
 
-    return read_volume(options.input, series=options.series, window=tuple(options.window) if options.window else None)
+    window = tuple(options.window) if options.window else None
+    volume = read_volume(options.input, series=options.series, window=window)
+    return volume.without_identifiers() if options.anonymous else volume
 
 
 def _probability(text: str) -> float:

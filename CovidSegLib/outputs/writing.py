@@ -16,6 +16,7 @@ from vtkmodules.vtkIOXML import vtkXMLPolyDataWriter
 
 from ..errors import InputError
 from ..reading.image_file import check_image_file
+from ..reading.private_folder import portable_name
 
 INCOMPLETE = "not written completely"
 
@@ -31,11 +32,12 @@ def write_image(path: Path, image: sitk.Image) -> None:
         OSError: The file could not be written completely.
     """
     writer = sitk.ImageFileWriter()
-    writer.SetFileName(str(path))
     writer.UseCompressionOn()
     writer.SetCompressionLevel(1)
     try:
-        writer.Execute(image)
+        with portable_name(path) as file:
+            writer.SetFileName(str(file))
+            writer.Execute(image)
         check_image_file(path)
     except (RuntimeError, InputError) as error:
         # SimpleITK does not report the reason. The folder is writable, so the disk must be full.
@@ -59,11 +61,12 @@ def write_surface(path: Path, surface: vtkPolyData) -> None:
     written.ShallowCopy(surface)
     written.GetFieldData().AddArray(space)
     writer = vtkXMLPolyDataWriter()
-    writer.SetFileName(str(path))
     writer.SetInputData(written)
     writer.EncodeAppendedDataOff()
     writer.SetCompressionLevel(1)
-    succeeded = writer.Write()
+    with portable_name(path) as file:
+        writer.SetFileName(str(file))
+        succeeded = writer.Write()
     code = writer.GetErrorCode()
     # Codes below VTK's first own code are errno values.
     if 0 < code < vtkErrorCode.FirstVTKErrorCode:

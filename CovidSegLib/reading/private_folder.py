@@ -53,3 +53,24 @@ def is_portable(path: Path) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+@contextmanager
+def portable_name(path: Path) -> Iterator[Path]:
+    """A path under which native code can write a file; the file is moved to `path` at the end.
+
+    Args:
+        path: The file to write.
+
+    Yields:
+        `path` itself if native code can open it, or else a file of the same name extensions in a private folder.
+    """
+    if is_portable(path):
+        yield path
+        return
+    with private_folder() as folder:
+        file = folder / ("file" + "".join(path.suffixes))
+        yield file
+        if file.exists():
+            # Copied, not moved: then its permissions follow the umask, and both may be on different disks.
+            shutil.copyfile(file, path)

@@ -1,0 +1,92 @@
+"""A claim on the folder that a long run will write its results to, so that a second run does not compute in vain."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from ..errors import InputError
+from .disk_errors import explain_disk_errors
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+#: How often to try again if a run that has just failed removes the folder at the same moment.
+ATTEMPTS = 20
+HELD = frozenset({errno.EACCES, errno.EAGAIN})
+
+
+@contextmanager
+def claimed_folder(out: Path) -> Iterator[None]:
+    """Claim a folder for the results of this run until the end of the `with` block.
+
+    The claim is a lock of the operating system on the folder itself. It leaves no file behind, and ends with the
+    process. Where there are no such locks, as on Windows and some network drives, two runs may compute for one folder;
+    `staging` then refuses the results of the second.
+
+    Args:
+        out: The folder. It and its parents are created; those that were created and are empty at the end are removed.
+
+    Raises:
+        InputError: Another run has claimed the folder, or it cannot be created or opened.
+    """
+    created: list[Path] = []
+    with ExitStack() as stack:
+        if fcntl is not None:
+            with explain_disk_errors(out):
+                handle = _lock(out, created)
+            stack.callback(os.close, handle)
+        stack.callback(_remove_empty, created)
+        yield
+
+
+def _lock(out: Path, created: list[Path]) -> int:
+    """Create a folder if need be and lock it. Return its descriptor; `created` receives what was created."""
+    if out.exists() and not out.is_dir():
+        raise InputError(f'"{out}" is a file. Choose a folder for the results.')
+    for _ in range(ATTEMPTS):
+        missing = [folder for folder in (out, *out.parents) if not folder.exists()]
+        handle = None
+        try:
+            created.extend(folder for folder in missing if folder not in created)
+            out.mkdir(parents=True, exist_ok=True)
+            handle = os.open(out, os.O_RDONLY)
+            _lock_or_refuse(handle, out)
+            if os.path.samestat(os.fstat(handle), out.stat()):
+                return handle
+        except FileNotFoundError:
+            pass
+        except InputError:
+            # The folder is empty, but not ours to remove.
+            if handle is not None:
+                os.close(handle)
+            raise
+        except BaseException:
+            _remove_empty(created)
+            raise
+        if handle is not None:
+            os.close(handle)
+    raise FileNotFoundError(errno.ENOENT, "it is being removed", str(out))
+
+
+def _lock_or_refuse(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in HELD:
+            raise InputError(
+                f'Another run of CovidSeg is going to write to "{out}". Wait until it has ended, or choose another '
+                "folder."
+            ) from error
+        # The file system has no locks on folders.
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):  # it holds results, or another run needs it
+            folder.rmdir()
