@@ -39,6 +39,15 @@ def pytest_pycollect_makemodule(module_path, parent):
 
 
 @pytest.fixture(autouse=True)
+def no_errors_in_callbacks(monkeypatch):
+    """Fail a test if an observer of the scene or a slot raises an exception, which VTK and Qt only print."""
+    errors = []
+    monkeypatch.setattr("sys.excepthook", lambda kind, error, at: errors.append(error))
+    yield
+    assert errors == []
+
+
+@pytest.fixture(autouse=True)
 def clean(tmp_path, monkeypatch):
     """Give each test an empty scene and its own temporary folder, and check afterwards that the folder is empty."""
     if PROBLEM:

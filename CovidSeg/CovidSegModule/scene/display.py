@@ -19,17 +19,17 @@ FILL_OPACITY, GLASS_OPACITY = 0.5, 0.15
 
 def set_lung_window(ct: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Show a CT in the lung window."""
+    ct.SetAttribute(WINDOW_ATTRIBUTE, "1")  # first, because the panel is updated when a display node is added
     if ct.GetDisplayNode() is None:
         ct.CreateDefaultDisplayNodes()
     display = ct.GetDisplayNode()
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(*LUNG_WINDOW)
-    ct.SetAttribute(WINDOW_ATTRIBUTE, "1")
 
 
 def set_lung_window_once(ct: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Show a CT in the lung window unless this was done before. A window that the user has chosen since then stays."""
-    if not ct.GetAttribute(WINDOW_ATTRIBUTE):
+    if ct.GetImageData() is not None and not ct.GetAttribute(WINDOW_ATTRIBUTE):
         set_lung_window(ct)
 
 

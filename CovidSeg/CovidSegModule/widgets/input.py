@@ -46,6 +46,8 @@ class InputSection(Section):
         self.run: Run | None = None
         self.card: Any = None
         self.timer = qt.QTimer()
+        #: Shows the CT a moment after it was selected, because a CT that is being loaded is not complete.
+        self._show_timer = qt.QTimer()
         self.poll_milliseconds = POLL_MILLISECONDS
         self._started = 0.0
         #: True while the result is loaded or packages are installed. The application processes events meanwhile.
@@ -61,6 +63,8 @@ class InputSection(Section):
         devices = {"auto": _("Automatic"), "cuda": _("Graphics card (GPU)"), "cpu": _("Processor (CPU)")}
         for name, title in devices.items():
             self.ui.deviceSelector.addItem(title, name)
+        self._show_timer.setSingleShot(True)
+        self._show_timer.timeout.connect(self._show_ct)
         self.timer.timeout.connect(self.on_timer)
         self.ui.inputSelector.connect("currentNodeChanged(vtkMRMLNode*)", self.on_input_changed)
         self.ui.modelSelector.connect("currentIndexChanged(int)", self.on_model_changed)
@@ -74,8 +78,7 @@ class InputSection(Section):
         """Select the most likely CT if none is selected."""
         if self.run is None and parameters.ct is None:
             parameters.ct = self.logic.likely_ct()
-        if parameters.ct is not None:
-            self.logic.show_ct(parameters.ct)
+        self._show_timer.start()
 
     def nodes_changed(self) -> None:
         """Let the run find out whether its CT is still there."""
@@ -97,6 +100,7 @@ class InputSection(Section):
             self.run.cancel()
             self.run = None
         self.timer.stop()
+        self._show_timer.stop()
 
     # --- what the user does ---
 
@@ -104,8 +108,7 @@ class InputSection(Section):
         """Store the selected CT."""
         if self.parameters:
             self.parameters.ct = node
-            if node is not None:
-                self.logic.show_ct(node)
+            self._show_timer.start()
 
     def on_model_changed(self, index: int = -1) -> None:
         """Store the selected model."""
@@ -138,6 +141,10 @@ class InputSection(Section):
             self.timer.start(self.poll_milliseconds)
             self.panel.update()
             self.on_timer()
+
+    def _show_ct(self) -> None:
+        if self.parameters and self.parameters.ct:
+            self.logic.show_ct(self.parameters.ct)
 
     # --- the run ---
 

@@ -63,11 +63,15 @@ def test_headings_of_cards_hold_no_code(logic, model):
 
 
 def test_the_ct_is_shown_in_the_lung_window(panel):
-    display = harness.make_ct().GetDisplayNode()
+    ct = harness.make_ct()
+    display = ct.GetDisplayNode()
+    display.SetWindowLevel(80, 40)  # as Slicer's DICOM reader does after it has added the node
+    slicer.app.processEvents()
     assert (display.GetWindow(), display.GetLevel()) == (1500, -600)
     display.SetWindowLevel(400, 40)  # the user looks at soft tissue
     panel.update()
     harness.make_ct("another")
+    slicer.app.processEvents()
     assert (display.GetWindow(), display.GetLevel()) == (400, 40)
     panel.ui.inputSelector.setCurrentNode(slicer.mrmlScene.GetFirstNodeByName("CT"))
     segment(panel)
