@@ -133,3 +133,73 @@ def test_a_probability_at_the_threshold_counts() -> None:
             probability = np.full(mask.shape, value, np.uint8)
             infection, _ = infection_in_lungs(probability, lungs, threshold, SPACING, smallest_ml=0.0)
             assert infection.any() == (value == lowest), (threshold, value)
+
+
+def test_a_component_of_40_ml_is_kept_and_a_smaller_one_is_not() -> None:
+    """On voxels of 3 mm, which are analysed as they are. 40 ml are 1482 voxels."""
+    spacing = AxialSpacing(3.0, 3.0, 3.0)
+    mask = np.zeros((40, 60, 80), dtype=bool)
+    mask[5:35, 10:50, 5:25] = True  # the right lung: 648 ml
+    mask[5:24, 10:23, 50:56] = True  # 19 x 13 x 6 = 1482 voxels
+    small = mask.copy()
+    small[5, 10, 50] = False
+    for prediction, kept in ((mask, True), (small, False)):
+        lungs = lungs_from_probability((prediction * 255).astype(np.uint8), spacing)
+        assert (lungs[:, :, 40:] > 0).any() == kept
+        assert (lungs[:, :, :40] > 0).sum() == 30 * 40 * 20
+
+
+def test_a_second_component_is_a_lung_if_it_is_large_and_beside_the_first() -> None:
+    """Otherwise both are one lung: a lobe above a lobe, or a small piece that consolidation has cut off."""
+    spacing = AxialSpacing(3.0, 3.0, 3.0)
+    lung = np.zeros((60, 60, 100), dtype=bool)
+    lung[5:28, 10:50, 5:30] = True  # 621 ml
+    beside, above, small = (lung.copy() for _ in range(3))
+    beside[5:28, 10:50, 60:85] = True
+    above[32:55, 10:50, 8:33] = True
+    small[5:15, 10:25, 60:75] = True  # 61 ml
+    for mask, sides in ((beside, {1, 2}), (above, {1}), (small, {1})):
+        lungs = lungs_from_probability((mask * 255).astype(np.uint8), spacing)
+        assert set(np.unique(lungs)) - {0} == sides
+        np.testing.assert_array_equal(lungs > 0, mask)
+    mirrored = lungs_from_probability((above[:, :, ::-1] * 255).astype(np.uint8), spacing)
+    assert set(np.unique(mirrored)) == {0, 2}
+
+
+def test_a_vessel_is_filled_up_to_its_size() -> None:
+    """A hole of 200 square mm that runs through all slices is a vessel; a larger one is not."""
+    for rows, filled in ((20, True), (21, False)):
+        mask = np.zeros((20, 60, 120), dtype=bool)
+        mask[:, 5:55, 5:50] = mask[:, 5:55, 70:115] = True
+        holed = mask.copy()
+        holed[:, 10 : 10 + rows, 20:30] = False
+        lungs = lungs_from_probability((holed * 255).astype(np.uint8), AxialSpacing(10.0, 1.0, 1.0))
+        np.testing.assert_array_equal(lungs > 0, mask if filled else holed)
+        assert (lungs[:, :, :60] != 2).all() and (lungs[:, :, 60:] != 1).all()
+
+
+def test_an_indentation_is_closed_up_to_the_diameter_of_the_closing() -> None:
+    """A radius of 9 mm, in voxels of 3 mm: an indentation of 18 mm is closed, one of 21 mm is not. On every side."""
+    spacing = AxialSpacing(3.0, 3.0, 3.0)
+    for width, closed in ((6, True), (7, False)):
+        for turns in range(4):
+            lung = np.zeros((1, 60, 60), np.uint8)
+            lung[0, 10:50, 10:50] = 1
+            lung[0, 26 : 26 + width, 10:20] = 0
+            dent = np.zeros(lung.shape, dtype=bool)
+            dent[0, 26 : 26 + width, 10:20] = True
+            lung, dent = np.rot90(lung, turns, (1, 2)).copy(), np.rot90(dent, turns, (1, 2)).copy()
+            probability = (dent * 255).astype(np.uint8)
+            infection, after = infection_in_lungs(probability, lung, 0.5, spacing, smallest_ml=0.0)
+            assert infection[dent].mean() > 0.7 if closed else infection[dent].mean() < 0.2
+            np.testing.assert_array_equal(after > 0, (lung > 0) | infection)
+
+
+def test_a_lesion_of_the_smallest_volume_is_kept() -> None:
+    """Eight voxels of 2 cubic mm are 0.016 ml."""
+    lungs = np.ones((10, 20, 20), np.uint8)
+    probability = np.zeros(lungs.shape, np.uint8)
+    probability[2:4, 2:4, 2:4] = 255
+    for smallest, kept in ((0.016, True), (0.0161, False)):
+        infection, _ = infection_in_lungs(probability, lungs, 0.5, SPACING, smallest)
+        assert infection.sum() == (8 if kept else 0)
