@@ -61,6 +61,12 @@ def test_contributing_names_code_that_exists() -> None:
     assert sorted(name for name in named if not known.issuperset(name.split("."))) == []
 
 
+def test_tests_that_the_documentation_names_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "Testing").rglob("test_*.py"))
+    assert named and [name for name in named if f"def {name}(" not in sources] == []
+
+
 def test_readme_is_short_and_has_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.split()) <= 900
