@@ -9,6 +9,10 @@ class InputError(Exception):
     """
 
 
+class GpuMemoryError(InputError):
+    """The GPU has too little free memory. The CPU can do the same work, more slowly."""
+
+
 class Cancelled(BaseException):
     """The user has stopped the run. The command line ends with exit code 3.
 

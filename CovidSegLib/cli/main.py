@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from .. import __version__
-from ..errors import Cancelled, InputError
+from ..errors import Cancelled, GpuMemoryError, InputError
 from ..notices import NOT_FOR_DIAGNOSIS
-from . import data, evaluate, models, recipes, segment, train
+from . import data, devices, evaluate, models, recipes, segment, train
 from .interrupts import Interrupts
 from .printing import discard, print_error, print_text
 from .process import CANCELLED
@@ -64,6 +64,7 @@ COMMANDS: Mapping[str, Command] = {
     "train": train,
     "evaluate": evaluate,
     "data": data,
+    "devices": devices,
     "models": models,
     "recipes": recipes,
 }
@@ -99,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(session: Session) -> int:
     """Run the command of a session, report how it failed if it did, and return the exit code."""
+    kind = None
     try:
         session.options.run(session)
         return DONE
@@ -110,6 +112,7 @@ def _run(session: Session) -> int:
             code, message = CANCELLED, session.on_cancel
         elif isinstance(error, InputError):
             code, message = UNUSABLE, str(error)
+            kind = "gpu_memory" if isinstance(error, GpuMemoryError) else None
         elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # the latter is PyTorch's
             code, message = FAILED, "There is not enough memory; close other programs and try again."
         else:
@@ -118,7 +121,7 @@ def _run(session: Session) -> int:
             print_error(traceback.format_exc(), end="")
             name = type(error).__name__
             code, message = FAILED, f"CovidSeg failed unexpectedly ({name}); please report the messages above."
-    session.reporter.error(message, code)
+    session.reporter.error(message, code, kind)
     return code
 
 

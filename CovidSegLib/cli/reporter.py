@@ -46,8 +46,8 @@ class Reporter:
         """Report that all files are written to `output`."""
         print_text(as_message(f"Done: {len(files)} files in {output}. {NOT_FOR_DIAGNOSIS}"))
 
-    def error(self, message: str, exit_code: int) -> None:
-        """Report why the run ends without a result."""
+    def error(self, message: str, exit_code: int, kind: str | None = None) -> None:
+        """Report why the run ends without a result. `kind` is "gpu_memory" if the CPU could do the same work."""
         print_error(as_message(message))
 
 
@@ -83,7 +83,7 @@ class ProgressBar(Reporter):
             self.bar.close()
         super().done(output, files)
 
-    def error(self, message: str, exit_code: int) -> None:
+    def error(self, message: str, exit_code: int, kind: str | None = None) -> None:
         with _lenient():
             self.bar.close()
         super().error(message, exit_code)
@@ -137,9 +137,10 @@ class JsonLines(Reporter):
     def done(self, output: Path, files: Sequence[Path]) -> None:
         self._emit(event="done", output=str(output), files=[file.name for file in files])
 
-    def error(self, message: str, exit_code: int) -> None:
+    def error(self, message: str, exit_code: int, kind: str | None = None) -> None:
         try:
-            self._emit(event="error", message=as_message(message), exit_code=exit_code)
+            extra = {"kind": kind} if kind else {}
+            self._emit(event="error", message=as_message(message), exit_code=exit_code, **extra)
         except InputError:
             super().error(message, exit_code)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..errors import InputError
+from ..errors import GpuMemoryError
 from ..progress import Progress
 from ..volume import AxialScan
 from .loaded_stage import LoadedStage
@@ -31,14 +31,14 @@ def predict(
         The probability maps, on the voxels of the scan.
 
     Raises:
-        InputError: The GPU has too little memory.
+        GpuMemoryError: The GPU has too little free memory, even for small batches.
     """
     progress(name, 0.0)
     run = predict_slices if loaded.stage.slices is not None else predict_patches
     try:
         maps = run(loaded, scan, lungs, lambda fraction: progress(name, min(1.0, fraction)))
     except torch.OutOfMemoryError as error:
-        raise InputError(
+        raise GpuMemoryError(
             'The GPU has too little free memory. Choose the device "cpu", or close other programs.'
         ) from error
     return Probabilities(**maps)

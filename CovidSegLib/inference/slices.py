@@ -36,11 +36,14 @@ def predict_slices(
     If the lungs are known, slices without lungs are skipped. A stage that predicts the lungs again also inspects a few
     slices beyond apex and base.
 
+    If the GPU has too little memory for a batch, smaller batches are tried. They do not change the result.
+
     Returns:
         Probability maps by structure, uint8 of the scan's shape, 0 to 255.
     """
     stage, network, temperature = loaded
     assert stage.slices is not None
+    slices = stage.slices
     frame = slice_frame(stage, scan, lungs)
     selected = list(range(len(scan))) if lungs is None else _slices_with_lungs(lungs, stage, scan.spacing.slices)
     device = next(network.parameters()).device
@@ -56,24 +59,34 @@ def predict_slices(
     sample = selected[::SAMPLE_STEP] if stage.intensity.zscore else []
     statistics = grey_statistics(input_hu(sample), stage.intensity) if sample else None
     predictions = {name: np.zeros(scan.shape, dtype=np.uint8) for name in stage.finds}
-    for start in range(0, len(selected), BATCH_SIZE):
-        batch = selected[start : start + BATCH_SIZE]
-        groups = [
-            neighbouring_slices(z, len(scan), stage.slices.count, scan.spacing.slices, stage.slices.step_mm)
-            for z in batch
-        ]
+
+    def predict_batch(batch: list[int]) -> torch.Tensor:
+        groups = [neighbouring_slices(z, len(scan), slices.count, scan.spacing.slices, slices.step_mm) for z in batch]
         needed = sorted({z for group in groups for z in group})
         grey = standardise(scale_window(input_hu(needed), stage.intensity.window_hu), stage.intensity, statistics)
         image = torch.stack([grey[[needed.index(z) for z in group]] for group in groups])
         image = image.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             logits = network(image)
-        maps = structure_maps(logits, stage, temperature).cpu()
+        return structure_maps(logits, stage, temperature).cpu()
+
+    start, size = 0, BATCH_SIZE
+    while start < len(selected):
+        batch = selected[start : start + size]
+        try:
+            maps = predict_batch(batch)
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            size //= 2
+            torch.cuda.empty_cache()
+            continue
         for channel, output in enumerate(predictions.values()):
             result = output[batch]
             frame.insert(maps[:, channel], result)
             output[batch] = result
-        progress((start + BATCH_SIZE) / len(selected))
+        start += size
+        progress(start / len(selected))
     return predictions
 
 

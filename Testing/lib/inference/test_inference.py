@@ -114,6 +114,21 @@ def test_too_little_gpu_memory_is_explained(axial: np.ndarray, monkeypatch: pyte
         predict_infection(axial, None, stage)
 
 
+def test_batches_shrink_until_they_fit_into_the_gpu(axial: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = predict_infection(axial)
+    forward, sizes = Neighbour.forward, []
+
+    def small_gpu(network: Neighbour, image: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(image))
+        if len(image) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(network, image)
+
+    monkeypatch.setattr(Neighbour, "forward", small_gpu)
+    np.testing.assert_array_equal(predict_infection(axial), expected)
+    assert sizes[:4] == [8, 4, 2, 2]
+
+
 # Patches
 
 
