@@ -418,10 +418,18 @@ def _numbers(sources: list[Dataset], keyword: str, count: int) -> tuple[float, .
     value: Any = next((source.get(keyword) for source in sources if source.get(keyword) is not None), None)
     if value is None or value == "":
         return None
-    numbers = tuple(float(item) for item in (value if count > 1 else [value]))
+    numbers = tuple(map(_number, value if count > 1 else [value]))
     if len(numbers) != count:
         raise ValueError(keyword)
     return numbers
+
+
+def _number(value: Any) -> float:
+    """Return a decimal string as a number. Python would also accept 1_000 and digits of other scripts."""
+    text = getattr(value, "original_string", "")
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return float(value)
 
 
 def _text(data: Dataset, keyword: str) -> str:

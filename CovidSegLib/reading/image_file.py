@@ -27,6 +27,9 @@ from .native_output import captured_native_output
 from .private_folder import link_or_copy, private_folder
 from .voxel_data import check_voxel_data
 
+#: Rounding of numbers in headers.
+SAME_MM = 1e-3
+
 
 class FileKind(NamedTuple):
     """A kind of image file.
@@ -178,18 +181,26 @@ def _check_agreement(path: Path, reader: sitk.ImageFileReader, header: ImageHead
     """Check that ITK understands the header as this package does. ITK ends to read some damaged headers half way.
 
     Raises:
-        InputError: The size, the voxel size or the position differ.
+        InputError: The size, the voxel size, the position or the orientation differ.
     """
     size, shape = reader.GetSize(), header.shape
     while len(shape) > len(size) and shape[-1] == 1:
         shape = shape[:-1]
-    pairs = [(reader.GetSpacing(), header.spacing[: len(size)]), (reader.GetOrigin(), header.origin)]
+    axes = (np.reshape(reader.GetDirection(), (len(size), -1)) * reader.GetSpacing()).T.ravel()
+    pairs = [
+        (reader.GetSpacing(), header.spacing[: len(size)]),
+        (reader.GetOrigin(), header.origin),
+        (axes, header.axes),
+    ]
     if size != shape or not all(stated is None or _same(read, stated) for read, stated in pairs):
-        raise _damaged(path, _kind(path))
+        raise InputError(
+            f'The header of "{path.name}" is damaged, or states the size, position or orientation in two different '
+            "ways. Export the CT again."
+        )
 
 
 def _same(read: Sequence[float], stated: Sequence[float]) -> bool:
-    return len(read) == len(stated) and np.allclose(read, stated, rtol=1e-4, atol=1e-6)
+    return len(read) == len(stated) and np.allclose(read, stated, rtol=1e-3, atol=SAME_MM)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class ImageHeader:
         shape: Size of each axis as the header states it, the fastest first.
         spacing: Voxel size in mm along each axis.
         origin: LPS position of the first voxel in mm, or None if the format states it in more than one way.
+        axes: LPS vectors in mm from a voxel to the next along each axis, one after the other, if they must be compared.
         warnings: Sentences for the user.
     """
 
@@ -42,6 +43,7 @@ class ImageHeader:
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     origin: tuple[float, ...] | None = None
+    axes: tuple[float, ...] | None = None
     float_type: np.dtype | None = None
     compressed_size: int | None = None
     may_be_longer: bool = False
@@ -59,6 +61,20 @@ def require_spacing(path: Path, spacing: Sequence[float]) -> None:
         return
     text = " × ".join(f"{value:.4g}" for value in spacing)
     raise InputError(f'The voxel size of {text} mm in "{path.name}" cannot be right. Export the CT again.')
+
+
+def number_of(text: str) -> float:
+    """Return the number that a header states. Python would also accept 1_000 and digits of other scripts.
+
+    Raises:
+        DamagedHeader: It is not a number.
+    """
+    try:
+        if "_" in text or not text.isascii():
+            raise ValueError(text)
+        return float(text)
+    except ValueError as error:
+        raise DamagedHeader(f"{text} is not a number") from error
 
 
 def is_plain(value: str) -> bool:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from ...errors import InputError
-from .header import DamagedHeader, ImageHeader, data_file_beside, is_plain, missing_spacing, require_finite
+from .header import DamagedHeader, ImageHeader, data_file_beside, is_plain, missing_spacing, number_of, require_finite
 
 MOST_LINES, LONGEST_LINE = 1_000, 1 << 16
 BYTES = {
@@ -105,7 +105,4 @@ def _check_synonyms(fields: dict[str, str]) -> None:
 
 
 def _numbers(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split()]
-    except ValueError as error:
-        raise DamagedHeader(f"{text} is not a list of numbers") from error
+    return [number_of(part) for part in text.split()]

@@ -63,6 +63,7 @@ def read_nifti_header(path: Path) -> ImageHeader:
             f'The rescaling to HU in "{path.name}" (slope {slope:g}, intercept {intercept:g}) cannot be right. '
             "Export the CT again."
         )
+    origin, axes_lps = _sform(header, order, min(axes, 3))
     voxels = math.prod(dimensions[1 : axes + 1])
     return ImageHeader(
         path,
@@ -71,6 +72,8 @@ def read_nifti_header(path: Path) -> ImageHeader:
         voxels * bits // 8,
         dimensions[1 : axes + 1],
         spacing[1 : axes + 1],
+        origin=origin,
+        axes=axes_lps,
         float_type=np.dtype(order + FLOATS[datatype]) if datatype in FLOATS else None,
         may_be_longer=True,
         packed_header=compressed,
@@ -88,6 +91,17 @@ def _byte_order(path: Path, header: bytes) -> str:
         if size == HEADER_BYTES and header[344:348] == b"n+1\0":
             return order
     raise DamagedHeader("no NIfTI-1 signature")
+
+
+def _sform(header: bytes, order: str, axes: int) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """LPS position of the first voxel, and vectors of the axes, if the header gives them as a matrix.
+
+    ITK silently prefers the quaternion, which may say otherwise, if the axes of the matrix are not at right angles.
+    """
+    if struct.unpack_from(order + "h", header, 254)[0] <= 0 or axes < 3:
+        return None, None
+    matrix = np.reshape(struct.unpack_from(order + "12f", header, 280), (3, 4)) * [[-1.0], [-1.0], [1.0]]
+    return tuple(map(float, matrix[:, 3])), tuple(map(float, matrix[:, :3].T.ravel()))
 
 
 def _orientation_warnings(path: Path, header: bytes, order: str, spacing: tuple[float, ...]) -> tuple[str, ...]:

@@ -7,7 +7,16 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
-from .header import DamagedHeader, ImageHeader, data_file_beside, is_plain, missing_spacing, require_finite, shown
+from .header import (
+    DamagedHeader,
+    ImageHeader,
+    data_file_beside,
+    is_plain,
+    missing_spacing,
+    number_of,
+    require_finite,
+    shown,
+)
 
 #: A header of a segmentation with hundreds of segments has some thousand lines; ITK needs minutes for 100,000.
 MOST_LINES, LONGEST_LINE = 10_000, 1 << 16
@@ -90,7 +99,7 @@ def _geometry(path: Path, fields: dict[str, str], dimension: int) -> tuple[tuple
     """Spacing and LPS origin. Three axes must have a direction and length, or at least a spacing."""
     directions = _VECTOR.findall(fields.get("space directions", ""))
     vectors = [_numbers(text) for text in directions if text.lower() != "none"]
-    spacings = [value for text in fields.get("spacings", "").split() if math.isfinite(value := _number(text))]
+    spacings = [value for text in fields.get("spacings", "").split() if math.isfinite(value := number_of(text))]
     if len(vectors if directions else spacings) < min(3, dimension):
         raise missing_spacing(path)
     position = _numbers(fields.get("space origin", ""))
@@ -101,11 +110,4 @@ def _geometry(path: Path, fields: dict[str, str], dimension: int) -> tuple[tuple
 
 
 def _numbers(vector: str) -> list[float]:
-    return [_number(text) for text in vector.strip("() ").split(",") if text.strip()]
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise DamagedHeader(f"{text} is not a number") from error
+    return [number_of(text) for text in vector.strip("() ").split(",") if text.strip()]

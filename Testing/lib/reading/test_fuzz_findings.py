@@ -126,6 +126,12 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
         in_header(112, np.float32(1e-30).tobytes()),
         "rescaling .* cannot be right",
     ),
+    "NIfTI: a matrix that is not that of the quaternion": (
+        "nifti int16",
+        in_header(280, np.float32([1.2, 0.9]).tobytes()),
+        "two different|not at right angles",
+    ),
+    "DICOM: underscores in numbers": ("dicom", with_value("RescaleIntercept", b"-1_024 "), DAMAGED),
     "DICOM: slope without intercept": ("dicom", with_value("RescaleIntercept", None), "only a part of the rescaling"),
     "DICOM: bits stored": ("dicom", with_value("BitsStored", b"\xff\0"), CONTRADICTS),
     "DICOM: high bit": ("dicom", with_value("HighBit", b"\7\0"), CONTRADICTS),
