@@ -21,8 +21,11 @@ if importlib.util.find_spec("CovidSegLib") is None:
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from CovidSegModule import self_test
+from CovidSegModule.logic.comparison import ComparisonLogic
 from CovidSegModule.logic.input import InputLogic
+from CovidSegModule.logic.numbers import NumbersLogic
 from CovidSegModule.logic.results import ResultsLogic
+from CovidSegModule.logic.threshold import ThresholdLogic
 from CovidSegModule.parameters import Parameters
 from CovidSegModule.scene.review import Reviews
 from CovidSegModule.widgets.panel import Panel
@@ -106,8 +109,11 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
     def __init__(self, input_logic=None, results_logic=None):
         ScriptedLoadableModuleLogic.__init__(self)
         self.input = input_logic or InputLogic()
-        self.results = results_logic or ResultsLogic()
         self.reviews = Reviews()
+        self.numbers = NumbersLogic(self.reviews)
+        self.results = results_logic or ResultsLogic(self.numbers)
+        self.threshold = ThresholdLogic(self.reviews)
+        self.comparison = ComparisonLogic(self.reviews)
 
     def parameters(self):
         """Return the parameters of the current scene, as selected in the panel."""

@@ -57,3 +57,13 @@ class Parameters:
     @device.setter
     def device(self, name: str) -> None:
         self.node.SetParameter("Device", name)
+
+    @property
+    def tissue_bounds(self) -> tuple[int, int, int] | None:
+        """Bounds of ground glass and consolidation in HU: lowest, common, highest. None for the usual ones."""
+        bounds = self.node.GetParameter("TissueBounds").split()
+        return (int(bounds[0]), int(bounds[1]), int(bounds[2])) if len(bounds) == 3 else None
+
+    @tissue_bounds.setter
+    def tissue_bounds(self, bounds: tuple[int, int, int] | None) -> None:
+        self.node.SetParameter("TissueBounds", " ".join(map(str, bounds or ())))

@@ -6,6 +6,7 @@ whose mask has changed are counted again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ LOWEST_HU, BINS = -1100, 2048
 #: Lobes, by their code in the label map: 0 is no lobe.
 LOBES = ("right upper", "right middle", "right lower", "left upper", "left lower")
 #: Voxels that are counted at a time, which limits the memory that is needed.
-CHUNK = 1_000_000
+CHUNK = 500_000
 _REGIONS, _LOBES = ZONE_COUNT + 1, len(LOBES) + 1
 
 
@@ -62,6 +63,8 @@ class LiveCounts:
         self._box: Box | None = None
         self._lungs = self._infection = np.zeros((0, 0, 0), np.uint8)
         self._lobes: np.ndarray | None = None
+        self._lungs_given: np.ndarray | None = None
+        self._complete = False
         self._hu_in_box = hu.ravel()[:0]
         self._height = self._limits_counted = np.zeros((1, 1, 1))
         self._counts = np.zeros(2 * _LOBES * _REGIONS * BINS, np.int64)
@@ -73,42 +76,64 @@ class LiveCounts:
         Args:
             box: Position of the arrays on the grid. Keep it as long as it holds all masks, because a new box is counted
                 completely.
-            lungs: uint8 in the box: 0 outside, 1 right lung, 2 left lung. The lungs include the infection.
+            lungs: uint8 in the box: 0 outside, 1 right lung, 2 left lung. The lungs include the infection. If it is the
+                same array as in the last call, it is taken to be unchanged, which saves time.
             infection: Boolean in the box.
             lobes: uint8 in the box: 0 outside, 1 to 5 as in `LOBES`. None if they are not known.
         """
+        for _ in self.steps(box, lungs, infection, lobes):
+            pass
+        return self.counts
+
+    @property
+    def counts(self) -> Counts:
+        """The counts after the last `update`, or after the last of the `steps`."""
+        shape = (2, _LOBES, _REGIONS)
+        return Counts(self._counts.reshape(*shape, BINS), self._sums.reshape(shape), self._grid.voxel_ml)
+
+    def steps(
+        self, box: Box, lungs: np.ndarray, infection: np.ndarray, lobes: np.ndarray | None = None
+    ) -> Iterator[None]:
+        """Do the same as `update` in steps of some hundredths of a second. `counts` has the result.
+
+        If the steps are not finished, the next call of `update` or `steps` starts again.
+        """
         limits = self._limits(box, lungs)
-        if (
-            box != self._box
-            or lobes is not self._lobes
-            or not np.array_equal(limits, self._limits_counted, equal_nan=True)
-        ):
-            self._count_all(box, lungs, infection, lobes, limits)
+        same_zones = np.array_equal(limits, self._limits_counted, equal_nan=True)
+        if not self._complete or box != self._box or lobes is not self._lobes or not same_zones:
+            self._complete = False
+            yield from self._count_all(box, lungs, infection, lobes, limits)
+            self._complete = True
         else:
-            changed = np.flatnonzero((infection != self._infection) | (lungs != self._lungs))
+            differs = infection != self._infection
+            if lungs is not self._lungs_given:
+                differs |= lungs != self._lungs
+            changed = np.flatnonzero(differs)
             if changed.size:
                 self._count(changed, -1)
                 self._lungs.ravel()[changed] = lungs.ravel()[changed]
                 self._infection.ravel()[changed] = infection.ravel()[changed]
                 self._count(changed, 1)
-        shape = (2, _LOBES, _REGIONS)
-        return Counts(self._counts.reshape(*shape, BINS), self._sums.reshape(shape), self._grid.voxel_ml)
+        self._lungs_given = lungs
 
     def _limits(self, box: Box, lungs: np.ndarray) -> np.ndarray:
-        if box == self._box and np.array_equal(lungs, self._lungs):
+        if box == self._box and (lungs is self._lungs_given or np.array_equal(lungs, self._lungs)):
             return self._limits_counted
         self._height = heights(self._grid, box)
         return zone_limits(lungs, self._height)
 
     def _count_all(
         self, box: Box, lungs: np.ndarray, infection: np.ndarray, lobes: np.ndarray | None, limits: np.ndarray
-    ) -> None:
+    ) -> Iterator[None]:
         self._box, self._lobes, self._limits_counted = box, lobes, limits
         self._lungs, self._infection = lungs.copy(), infection.copy()
+        yield
         self._hu_in_box = self._hu[box].ravel()
         self._counts[:], self._sums[:] = 0, 0
+        yield
         voxels = np.flatnonzero((lungs > 0) | infection)
         for start in range(0, voxels.size, CHUNK):
+            yield
             self._count(voxels[start : start + CHUNK], 1)
 
     def _count(self, voxels: np.ndarray, sign: int) -> None:

@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 import CovidSeg
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.process.run import Run
+from CovidSegModule.scene import tables
 from CovidSegModule.scene.review import add_original, add_probability
 from CovidSegModule.scene.voxels import BoxArray, set_segment_voxels, whole
 
@@ -248,3 +249,31 @@ def column(panel, index):
     """Return the texts in a column of the results table."""
     table = panel.ui.resultsTable
     return [table.item(row, index).text() for row in range(table.rowCount)]
+
+
+def show_result(panel, ct=None):
+    """Show a result in a panel without a run, and wait until it is counted. Return its segmentation node."""
+    ct = ct or make_ct()
+    node = make_result(ct)
+    tables.add_table([], node, ct)
+    panel.parameters.ct, panel.parameters.result = ct, node
+    wait_until(lambda: panel.sections["numbers"].logic.is_ready(node))
+    slicer.app.processEvents()
+    return node
+
+
+def press(panel, key):
+    """Press a key in the window of a panel: "D", "Shift+N"."""
+    window = panel.widget.window()
+    window.activateWindow()
+    sequence = qt.QKeySequence(key)
+    QTest.keySequence(window, sequence)
+    slicer.app.processEvents()
+
+
+def settle(seconds=0.2):
+    """Let the application process events for a while, so that sections follow an edit."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        slicer.app.processEvents()
+        time.sleep(0.01)

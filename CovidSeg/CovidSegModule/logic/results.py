@@ -7,10 +7,23 @@ from slicer.i18n import tr as _
 
 from ..scene import segmentations, tables
 from ..scene.tables import Row
+from .numbers import NumbersLogic
 
 
 class ResultsLogic:
-    """Read the numbers of a segmentation, and show or hide its surfaces."""
+    """Read the numbers of a segmentation, and show or hide its surfaces.
+
+    Args:
+        numbers: Computes the numbers of edited masks. Without it, the numbers stay those of the model's masks.
+    """
+
+    def __init__(self, numbers: NumbersLogic | None = None):
+        self._numbers = numbers
+
+    def follow_edits(self, segmentation: slicer.vtkMRMLSegmentationNode, *, lesions: bool) -> None:
+        """Write the numbers of the present masks to the table. Counting lesions takes longer than everything else."""
+        if self._numbers:
+            self._numbers.update_rows(segmentation, lesions=lesions)
 
     def rows(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> list[Row]:
         """Return the numbers of a segmentation: right lung, left lung, both lungs; empty if it has none."""

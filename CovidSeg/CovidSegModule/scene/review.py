@@ -26,6 +26,7 @@ from .nodes import place_beside
 from .segmentations import INFECTION, LUNGS
 from .volumes import ROLE_ATTRIBUTE, grid_of
 from .voxels import (
+    BINARY_LABELMAP,
     SMALLEST_BOX,
     BoxArray,
     join,
@@ -157,7 +158,7 @@ class Review:
             self._observed.AddObserver(getattr(self._observed, name), self._on_change) for name in MASK_EVENTS
         ]
         self._callbacks: list[Callable[[], None]] = []
-        self._masks: dict[str, tuple[int, BoxArray | None]] = {}
+        self._masks: dict[str, tuple[tuple[float, ...], BoxArray | None]] = {}
 
     # --- nodes ---
 
@@ -194,11 +195,15 @@ class Review:
         return volume_voxels(self.probability_node, self.ct) if self.probability_node and self.ct else None
 
     def mask(self, segment_id: str) -> BoxArray | None:
-        """Return the present mask of "right_lung", "left_lung" or "infection"; None if it is empty."""
-        version, mask = self._masks.get(segment_id, (-1, None))
-        if version != self.version:
+        """Return the present mask of "right_lung", "left_lung" or "infection"; None if it is empty.
+
+        The same object is returned until the mask changes.
+        """
+        key = self._state_of(segment_id)
+        known, mask = self._masks.get(segment_id, (None, None))
+        if known != key:
             mask = segment_voxels(self.segmentation, segment_id, self.ct) if self.ct else None
-            self._masks[segment_id] = (self.version, mask)
+            self._masks[segment_id] = (key, mask)
         return mask
 
     def original(self, segment_id: str) -> BoxArray | None:
@@ -247,6 +252,16 @@ class Review:
         for observer in self._observers:
             self._observed.RemoveObserver(observer)
         self._observers, self._callbacks = [], []
+
+    def _state_of(self, segment_id: str) -> tuple[float, ...]:
+        """Return what changes whenever the mask or its position on the CT changes."""
+        segment = self.segmentation.GetSegmentation().GetSegment(segment_id)
+        labelmap = segment.GetRepresentation(BINARY_LABELMAP) if segment else None
+        if self.ct is None or labelmap is None:
+            return ()
+        moved = self.segmentation.GetTransformNodeID() != self.ct.GetTransformNodeID()
+        grid = self.grid
+        return (labelmap.GetMTime(), segment.GetLabelValue(), moved, *grid.origin, *grid.direction, *grid.spacing)
 
     def _on_change(self, _caller: object, _event: str) -> None:
         self.version += 1

@@ -22,7 +22,7 @@ TOLERANCE = 1e-3
 SMALLEST_BOX: Box = (slice(0, 1), slice(0, 1), slice(0, 1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BoxArray:
     """The part of an array on the CT's grid that lies in a box. Everything outside the box is zero.
 
@@ -162,6 +162,17 @@ def update_surface(segmentation: slicer.vtkMRMLSegmentationNode, segment_id: str
         return
     segment.RemoveRepresentation(CLOSED_SURFACE)
     contents.CreateRepresentation(CLOSED_SURFACE)  # only where it is missing
+
+
+def ras_of(voxel: tuple[int, int, int], ct: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float, float]:
+    """Return the position of a voxel (z, y, x) of the CT in the world, that is after all parent transforms."""
+    matrix = vtk.vtkMatrix4x4()
+    ct.GetIJKToRASMatrix(matrix)
+    position = matrix.MultiplyPoint((*voxel[::-1], 1.0))[:3]
+    to_world = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(ct.GetParentTransformNode(), None, to_world)
+    x, y, z = to_world.TransformPoint(position)
+    return x, y, z
 
 
 def make_volume(class_name: str, voxels: BoxArray, ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLVolumeNode:

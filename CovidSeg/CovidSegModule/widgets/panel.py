@@ -10,13 +10,19 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
+from ..logic.comparison import ComparisonLogic
 from ..logic.input import InputLogic
+from ..logic.numbers import NumbersLogic
 from ..logic.results import ResultsLogic
+from ..logic.threshold import ThresholdLogic
 from ..parameters import Parameters
 from ..scene.review import Review, Reviews
+from .comparison import ComparisonSection
 from .input import InputSection
+from .numbers import NumbersSection
 from .results import ResultsSection
 from .section import Section
+from .threshold import ThresholdSection
 
 #: Shortest time between two calls of `Section.masks_changed`, in milliseconds.
 MASKS_MILLISECONDS = 50
@@ -27,6 +33,9 @@ class ModuleLogic(Protocol):
 
     input: InputLogic
     results: ResultsLogic
+    threshold: ThresholdLogic
+    comparison: ComparisonLogic
+    numbers: NumbersLogic
     reviews: Reviews
 
     def parameters(self) -> Parameters:
@@ -38,6 +47,9 @@ def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
     return [
         InputSection(panel, logic.input),
         ResultsSection(panel, logic.results),
+        ThresholdSection(panel, logic.threshold, logic.numbers),
+        ComparisonSection(panel, logic.comparison),
+        NumbersSection(panel, logic.numbers),
     ]
 
 

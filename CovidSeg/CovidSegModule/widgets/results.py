@@ -9,6 +9,9 @@ from ..logic.results import ResultsLogic, cells, headline
 from .section import Section, SectionHost
 from .views import center_3d_views
 
+#: Time without edits after which lesions are counted, in milliseconds.
+LESIONS_MILLISECONDS = 300
+
 
 class ResultsSection(Section):
     """Show the numbers of the current result. The section is hidden if there are none.
@@ -23,6 +26,7 @@ class ResultsSection(Section):
     def __init__(self, panel: SectionHost, logic: ResultsLogic):
         super().__init__(panel)
         self.logic = logic
+        self._lesions_timer = qt.QTimer()
 
     def setup(self) -> None:
         """Set up the table and connect the button."""
@@ -31,6 +35,9 @@ class ResultsSection(Section):
         header.setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
         header.setDefaultAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
         header.setHighlightSections(False)
+        self._lesions_timer.setSingleShot(True)
+        self._lesions_timer.setInterval(LESIONS_MILLISECONDS)
+        self._lesions_timer.timeout.connect(self._count_lesions)
         self.ui.show3DButton.connect("clicked(bool)", self.on_show_3d)
 
     def update(self) -> None:
@@ -46,6 +53,27 @@ class ResultsSection(Section):
         in_3d = self.logic.is_shown_in_3d(segmentation)
         self.ui.show3DButton.checked = in_3d
         self.ui.show3DButton.text = _("Hide 3D") if in_3d else _("Show 3D")
+
+    def masks_changed(self) -> None:
+        """Show the numbers of the edited masks at once, and the number of lesions when the user pauses."""
+        self._follow_edits(lesions=False)
+        self._lesions_timer.start()
+
+    def scene_closing(self) -> None:
+        """Stop counting."""
+        self._lesions_timer.stop()
+
+    def cleanup(self) -> None:
+        """Stop counting."""
+        self._lesions_timer.stop()
+
+    def _count_lesions(self) -> None:
+        self._follow_edits(lesions=True)
+
+    def _follow_edits(self, lesions: bool) -> None:
+        if self.parameters and self.parameters.result:
+            self.logic.follow_edits(self.parameters.result, lesions=lesions)
+            self.update()
 
     def on_show_3d(self, visible: bool = False) -> None:
         """Show or hide the surfaces of the current result."""

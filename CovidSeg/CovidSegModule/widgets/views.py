@@ -32,3 +32,15 @@ def center_3d_views(segmentation: Any = None) -> None:
         renderer.GetActiveCamera().Dolly(CLOSER)
         renderer.ResetCameraClippingRange()
         view.scheduleRender()
+
+
+def jump_to(position: tuple[float, float, float]) -> None:
+    """Centre all slice views on a position in the world."""
+    slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *position, slicer.vtkMRMLSliceNode.CenteredJumpSlice)
+
+
+def show_chart(chart: slicer.vtkMRMLPlotChartNode | None) -> None:
+    """Show a chart in the plot view. Choose a layout with one if there is none. Do nothing if there are no views."""
+    plots = getattr(slicer.modules, "plots", None)
+    if chart is not None and plots is not None and slicer.app.layoutManager() is not None:
+        plots.logic().ShowChartInLayout(chart)

@@ -28,6 +28,10 @@ class Application:
         """Process pending events."""
         self._qt_application.processEvents()
 
+    def topLevelWidgets(self):
+        """Return all windows."""
+        return self._qt_application.topLevelWidgets()
+
     def layoutManager(self):
         """Return None, as if Slicer was started with --no-main-window."""
         return None

@@ -1,0 +1,67 @@
+"""Places where a model hesitates: neither a low nor a high probability of infection."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from ..masks import CONNECTIVITY_26, bounding_box
+
+#: Probabilities from 0 to 1 between which a model hesitates.
+LOWEST_DOUBT, HIGHEST_DOUBT = 0.2, 0.8
+#: Smaller places are not worth a look.
+SMALLEST_PLACE_ML = 0.02
+
+
+class Place(NamedTuple):
+    """A connected doubtful place.
+
+    Attributes:
+        volume_ml: Its volume.
+        voxel: A voxel (z, y, x) in the slice that holds most of it.
+    """
+
+    volume_ml: float
+    voxel: tuple[int, int, int]
+
+
+def doubtful(probability: np.ndarray) -> np.ndarray:
+    """Return where the probability, uint8 for 0 to 1, is between `LOWEST_DOUBT` and `HIGHEST_DOUBT`.
+
+    >>> doubtful(np.uint8([50, 51, 204, 205]))
+    array([False,  True,  True, False])
+    """
+    low, high = round(LOWEST_DOUBT * 255), round(HIGHEST_DOUBT * 255)
+    # Subtracting wraps around below `low`, so that one comparison is enough.
+    return (probability - np.uint8(low)) <= high - low
+
+
+def doubtful_places(probability: np.ndarray, voxel_ml: float) -> list[Place]:
+    """Return the 26-connected doubtful places, the largest first.
+
+    Args:
+        probability: uint8 (z, y, x).
+        voxel_ml: Volume of a voxel in ml.
+    """
+    mask = doubtful(probability)
+    box = bounding_box(mask)
+    if box is None:
+        return []
+    labels, _ = ndimage.label(mask[box], CONNECTIVITY_26)
+    volumes = np.bincount(labels.ravel()) * voxel_ml
+    volumes[0] = 0
+    objects = ndimage.find_objects(labels)
+    places = []
+    for label in np.argsort(-volumes, kind="stable"):
+        if volumes[label] < SMALLEST_PLACE_ML:
+            break
+        part = objects[label - 1]
+        inside = labels[part] == label
+        z = int(np.argmax(inside.sum((1, 2))))
+        pixels = np.argwhere(inside[z])
+        y, x = pixels[np.argmin(((pixels - pixels.mean(0)) ** 2).sum(1))]
+        start = [a.start + b.start for a, b in zip(box, part, strict=True)]
+        places.append(Place(float(volumes[label]), (start[0] + z, start[1] + int(y), start[2] + int(x))))
+    return places
