@@ -44,7 +44,7 @@ def show(
     if node is None:
         node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSegmentationNode")
         node.UnRegister(None)
-        node.SetName(slicer.mrmlScene.GenerateUniqueName(overlay.name))
+        node.SetName(overlay.name)
         node.SetHideFromEditors(True)
         node.SetSaveWithScene(False)
         node = slicer.mrmlScene.AddNode(node)
