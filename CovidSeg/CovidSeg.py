@@ -22,7 +22,9 @@ if importlib.util.find_spec("CovidSegLib") is None:
 
 from CovidSegModule import self_test
 from CovidSegModule.logic.comparison import ComparisonLogic
+from CovidSegModule.logic.correction import CorrectionLogic
 from CovidSegModule.logic.input import InputLogic
+from CovidSegModule.logic.lesions import LesionsLogic
 from CovidSegModule.logic.numbers import NumbersLogic
 from CovidSegModule.logic.results import ResultsLogic
 from CovidSegModule.logic.threshold import ThresholdLogic
@@ -40,7 +42,7 @@ class CovidSeg(ScriptedLoadableModule):
         ScriptedLoadableModule.__init__(self, parent)
         parent.title = "CovidSeg"
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
-        parent.dependencies = []
+        parent.dependencies = ["Segmentations"]
         parent.contributors = ["CovidSeg contributors"]
         parent.helpText = _(
             "Segments the lungs and COVID-19 infection in a chest CT and measures them. "
@@ -114,6 +116,8 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         self.results = results_logic or ResultsLogic(self.numbers)
         self.threshold = ThresholdLogic(self.reviews)
         self.comparison = ComparisonLogic(self.reviews)
+        self.lesions = LesionsLogic(self.reviews)
+        self.correction = CorrectionLogic(self.reviews)
 
     def parameters(self):
         """Return the parameters of the current scene, as selected in the panel."""

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 #: A point of a lesion: voxel index (z, y, x), and the radius in mm of the ball around it that fits into the lesion.
 #: The radius is zero if it is not known.
@@ -60,6 +59,8 @@ def find_neck(mask: np.ndarray, spacing: Sequence[float]) -> tuple[Point, Point]
         mask: Boolean (z, y, x), a lesion.
         spacing: Spacing in mm along (z, y, x).
     """
+    from scipy import ndimage  # takes long to load, and Slicer imports this file when it starts
+
     step = max(1, math.ceil((mask.size / _MOST_VOXELS) ** (1 / 3)))
     sampled = np.pad(mask[::step, ::step, ::step], 1)
     steps = [step * along for along in spacing]

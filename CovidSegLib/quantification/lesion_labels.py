@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-from scipy import ndimage
 
-from ..masks import CONNECTIVITY_26, Box, bounding_box
+from ..masks import Box, bounding_box, label_components
 from ..volume import Grid
 from .lesion_division import Point, divide
 
@@ -30,6 +29,7 @@ class LesionLabels:
         code: uint8 (z, y, x): the code at each voxel, 0 for none.
         boxes: Bounding box of each lesion, by number.
         voxels: Number of voxels of each lesion, by number.
+        next_number: Number of the next new lesion.
     """
 
     def __init__(self, grid: Grid):
@@ -43,7 +43,7 @@ class LesionLabels:
         self._points: dict[int, tuple[Point, ...]] = {}
         #: Pairs of lesions that touch and stay apart.
         self._apart: set[frozenset[int]] = set()
-        self._next = 1
+        self.next_number = 1
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -62,7 +62,7 @@ class LesionLabels:
         if not kept:
             kept = (self._inside(number, self.mask(number)),)
         elif len(points) > 1:  # merged from several
-            parts, count = ndimage.label(self.mask(number), structure=CONNECTIVITY_26)
+            parts, count = label_components(self.mask(number))
             corner = [part.start for part in self.boxes[number]]
             marked = {int(parts[tuple(np.subtract(point[:3], corner))]) for point in kept}
             kept += tuple(self._inside(number, parts == part) for part in range(1, count + 1) if part not in marked)
@@ -112,8 +112,8 @@ class LesionLabels:
         """
         labels = self.labels[box]
         parts, count = _components(self.code[box])
-        part, number, _ = _count_pairs(parts, labels, count, self._next)
-        pieces = np.bincount(number, minlength=self._next)
+        part, number, _ = _count_pairs(parts, labels, count, self.next_number)
+        pieces = np.bincount(number, minlength=self.next_number)
         if any(pieces[one] > 1 and len(self._points.get(one, ())) < 2 for one in lost):
             return None
         fresh = (parts > 0) & (labels == 0)
@@ -153,10 +153,10 @@ class LesionLabels:
         touched = lost | _values(self.labels[box])
         region = _union([box, *(self.boxes[number] for number in touched)])
         labels, code = self.labels[region], self.code[region]
-        chosen = np.zeros(self._next, bool)
+        chosen = np.zeros(self.next_number, bool)
         chosen[[0, *touched]] = True  # voxels without a number are new
         parts, count = _components(np.where(chosen[labels], code, np.uint8(0)))
-        groups = self._resolve(*_count_pairs(parts, labels, count, self._next))
+        groups = self._resolve(*_count_pairs(parts, labels, count, self.next_number))
         sizes = np.bincount(parts.ravel(), minlength=count + 1)
         numbers = np.zeros(count + 1, np.int32)
         for part in sorted(range(1, count + 1), key=lambda part: -sizes[part]):
@@ -224,7 +224,7 @@ class LesionLabels:
         self._points.update(points)
         pairs = (frozenset(names.get(number, number) for number in pair) for pair in self._apart)
         self._apart = {pair for pair in pairs if len(pair) == 2}
-        self._next = max(self._next, *(number + 1 for number in involved)) if involved else self._next
+        self.next_number = max(self.next_number, *(number + 1 for number in involved)) if involved else self.next_number
         if boxes:
             self._measure(involved, _union(boxes))
         return involved
@@ -241,7 +241,7 @@ class LesionLabels:
         """
         box = self.boxes[number]
         corner = [part.start for part in box]
-        parts, count = ndimage.label(self.mask(number), structure=CONNECTIVITY_26)
+        parts, count = label_components(self.mask(number))
         at = [int(parts[tuple(np.subtract(point[:3], corner))]) for point in points]
         numbers = [0] * len(points)
         self._points.pop(number, None)
@@ -260,8 +260,8 @@ class LesionLabels:
         return numbers
 
     def _new_number(self) -> int:
-        self._next += 1
-        return self._next - 1
+        self.next_number += 1
+        return self.next_number - 1
 
     def _measure(self, numbers: Iterable[int], region: Box) -> None:
         """Update box and number of voxels of lesions that lie within their old box and a region."""
@@ -269,6 +269,8 @@ class LesionLabels:
         whole: dict[int, Box | None] = {}
         if len(numbers) > 8:  # one pass for all of them
             region = _union([region, *(self.boxes[number] for number in numbers if number in self.boxes)])
+            from scipy import ndimage  # takes long to load, and Slicer imports this file when it starts
+
             found = ndimage.find_objects(self.labels[region], max(numbers))
             corner = [along.start for along in region]
             whole = {number: _moved_box(found[number - 1], corner) for number in numbers}
@@ -321,7 +323,7 @@ def _components(code: np.ndarray) -> tuple[np.ndarray, int]:
         box = bounding_box(mask)
         if box is not None:
             mask = mask[box]
-            found, number = ndimage.label(mask, structure=CONNECTIVITY_26)
+            found, number = label_components(mask)
             if count:
                 np.add(found, count, out=found, where=mask)
             labels[box] += found

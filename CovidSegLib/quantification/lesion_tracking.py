@@ -79,6 +79,7 @@ class LesionTracker(LesionLabels):
         labels: int32 (z, y, x): number of the lesion at each voxel, 0 for none.
         boxes: Bounding box of each lesion, by number.
         voxels: Number of voxels of each lesion, by number.
+        next_number: Number of the next new lesion. Numbers are never used again.
         changed: Numbers of lesions whose voxels have changed. The caller clears this set.
 
     Example:
@@ -148,7 +149,7 @@ class LesionTracker(LesionLabels):
                 number = int(self.labels[point[:3]]) if inside else 0
                 if number:
                     places.setdefault(number, []).append((mark.number, point))
-        self._next = max([self._next, *(mark.number + 1 for mark in marks)])
+        self.next_number = max([self.next_number, *(mark.number + 1 for mark in marks)])
         names: dict[int, int] = {}
         for number, here in places.items():
             if len({name for name, _ in here}) == 1:
@@ -214,11 +215,11 @@ class LesionTracker(LesionLabels):
                 raise ValueError("the lesion has no narrow place")
             corner = [along.start for along in self.boxes[number]]
             points = [(z + corner[0], y + corner[1], x + corner[2], radius) for z, y, x, radius in neck]
-        state, following = self._states.get(number, PROPOSED), self._next
+        state, following = self._states.get(number, PROPOSED), self.next_number
         parts = sorted(set(self.divide_lesion(number, points)), key=lambda part: -self.voxels[part])
         numbers = [number, *range(following, following + len(parts) - 1)]
         self._forget(self.rename(dict(zip(parts, numbers, strict=True))))
-        self._next = following + len(parts) - 1
+        self.next_number = following + len(parts) - 1
         self._states.update(dict.fromkeys(numbers, state))
         return numbers
 

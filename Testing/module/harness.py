@@ -52,6 +52,15 @@ def make_ct(name="CT", array=None, axes=OBLIQUE, spacing=(2.9, 3.1, 5.3), origin
     return node
 
 
+def several_lesions():
+    """Like `painted`, with three more lesions: two in the right lung and one in the left."""
+    array = painted()
+    z, y, x = np.ogrid[:30, :48, :64]
+    for lung, (cx, cy, cz, radius) in ((-850, (20, 14, 18, 4)), (-850, (14, 20, 8, 2)), (-851, (46, 24, 15, 3))):
+        array[((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < radius**2) & (array == lung)] = -500
+    return array
+
+
 def make_colour_image(name="photo"):
     """Add a volume node with three components per voxel to the scene."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
@@ -90,10 +99,12 @@ def make_result(ct):
     """Return a result as a run of the fake child process adds it to the scene, but at once and without a table.
 
     The segmentation holds the masks that `painted` marks. Its other nodes are in the scene as well.
+    Infection beyond the middle of the array belongs to the left lung.
     """
     array = slicer.util.arrayFromVolume(ct)
     infection = array == -500
-    right, left = (array == -850) | infection, array == -851
+    beyond = np.arange(array.shape[2]) >= array.shape[2] // 2
+    right, left = (array == -850) | (infection & ~beyond), (array == -851) | (infection & beyond)
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", f"{ct.GetName()} infection")
     node.CreateDefaultDisplayNodes()
     node.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
@@ -105,6 +116,17 @@ def make_result(ct):
     add_original(node, ct)
     add_probability(node, ct, BoxArray(probability, whole(probability.shape)))
     return node
+
+
+def edit(review, segment_id, mask):
+    """Replace a mask of the whole grid as Slicer's Segment Editor does, not through the `Review`."""
+    set_segment_voxels(review.segmentation, segment_id, BoxArray(mask, whole(mask.shape)), review.ct)
+
+
+def infection_ml(review):
+    """Return the volume of the infection."""
+    mask = review.mask("infection")
+    return float(mask.array.sum() * review.grid.voxel_ml) if mask else 0.0
 
 
 # --- logic and runs ---
@@ -212,8 +234,9 @@ def is_running(process_id):
 
 
 def click(button):
-    """Click a button with the left mouse button."""
-    QTest.mouseClick(button, qt.Qt.LeftButton)
+    """Click a button with the left mouse button. The sensitive part of a check box is on its left."""
+    place = qt.QPoint(8, button.height // 2) if isinstance(button, qt.QCheckBox) else qt.QPoint()
+    QTest.mouseClick(button, qt.Qt.LeftButton, qt.Qt.NoModifier, place)
 
 
 def current_run(panel):

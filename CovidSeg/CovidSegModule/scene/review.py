@@ -141,6 +141,7 @@ class Review:
         editor: Saves states for undo. The section with the Segment Editor sets it to its widget, so that there is one
             history for everything.
         version: Grows with each change of the masks. Compare it to find out whether to compute again.
+        written: The version after the last `write`. A greater version was made by hand, or by undo or redo.
 
     Example:
         >>> review = reviews.of(parameters.result)  # doctest: +SKIP
@@ -153,6 +154,7 @@ class Review:
         self.segmentation = segmentation
         self.editor: Editor = History(segmentation)
         self.version = 0
+        self.written = 0
         self._observed = segmentation.GetSegmentation()
         self._observers = [
             self._observed.AddObserver(getattr(self._observed, name), self._on_change) for name in MASK_EVENTS
@@ -232,6 +234,7 @@ class Review:
         if undo:
             self.save_state()
         set_segment_voxels(self.segmentation, segment_id, mask, self.ct)
+        self.written = self.version
 
     def write_infection(self, mask: BoxArray, *, undo: bool = True) -> None:
         """Replace the infection mask. See `write`."""

@@ -11,14 +11,18 @@ import vtk
 from slicer.util import VTKObservationMixin
 
 from ..logic.comparison import ComparisonLogic
+from ..logic.correction import CorrectionLogic
 from ..logic.input import InputLogic
+from ..logic.lesions import LesionsLogic
 from ..logic.numbers import NumbersLogic
 from ..logic.results import ResultsLogic
 from ..logic.threshold import ThresholdLogic
 from ..parameters import Parameters
 from ..scene.review import Review, Reviews
 from .comparison import ComparisonSection
+from .correction import CorrectionSection
 from .input import InputSection
+from .lesions import LesionsSection
 from .numbers import NumbersSection
 from .results import ResultsSection
 from .section import Section
@@ -36,6 +40,8 @@ class ModuleLogic(Protocol):
     threshold: ThresholdLogic
     comparison: ComparisonLogic
     numbers: NumbersLogic
+    lesions: LesionsLogic
+    correction: CorrectionLogic
     reviews: Reviews
 
     def parameters(self) -> Parameters:
@@ -48,6 +54,8 @@ def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
         InputSection(panel, logic.input),
         ResultsSection(panel, logic.results),
         ThresholdSection(panel, logic.threshold, logic.numbers),
+        LesionsSection(panel, logic.lesions),
+        CorrectionSection(panel, logic.correction),
         ComparisonSection(panel, logic.comparison),
         NumbersSection(panel, logic.numbers),
     ]

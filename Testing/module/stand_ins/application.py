@@ -8,7 +8,7 @@ import slicer
 import vtk
 from PySide6 import QtWidgets
 
-from . import mrml_widgets, python_qt, scripted_module
+from . import mrml_widgets, python_qt, scripted_module, segment_editor
 
 
 class Application:
@@ -46,6 +46,7 @@ def start():
     slicer.app = Application(qt_application)
     slicer.mrmlScene = make_scene()
     mrml_widgets.register()
+    segment_editor.register()
     translation = types.ModuleType("slicer.i18n")
     translation.tr = lambda text: text
     translation.translate = lambda context, text: text

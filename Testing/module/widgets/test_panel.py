@@ -26,7 +26,8 @@ def test_the_disclaimer_is_always_shown(panel):
 
 
 def test_sections_are_in_order(panel):
-    assert list(panel.sections) == ["input", "results", "threshold", "comparison", "numbers"]
+    names = ["input", "results", "threshold", "lesions", "correction", "comparison", "numbers"]
+    assert list(panel.sections) == names
     layout = panel.ui.sectionsPanel.layout()
     widgets = [layout.itemAt(index).widget() for index in range(layout.count())]
     assert widgets == [section.widget for section in panel.sections.values()]

@@ -1,0 +1,312 @@
+"""Logic of the section "lesions": follow them through edits, and accept, reject, merge and split them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+import slicer
+from slicer.i18n import tr as _
+
+from CovidSegLib.masks import Box
+from CovidSegLib.quantification.lesion_measures import Lesion, LesionMeasures, Surroundings
+from CovidSegLib.quantification.lesion_tracking import (
+    ACCEPTED,
+    PROPOSED,
+    REJECTED,
+    LesionTracker,
+    Mark,
+    code_voxels,
+)
+from CovidSegLib.quantification.zones import heights, zone_limits
+from CovidSegLib.segmentation import LEFT_LUNG, RIGHT_LUNG
+
+from ..scene import lesions as nodes
+from ..scene.review import SMALLEST_BOX, Review, Reviews
+from ..scene.segmentations import INFECTION, LUNGS
+from ..scene.voxels import BoxArray, join, ras_of
+
+
+class DecisionError(ValueError):
+    """A decision that is not possible. The message is for the user."""
+
+
+class LesionReview:
+    """The lesions of one result. Get it from `LesionsLogic.of`.
+
+    Args:
+        review: The masks of the result.
+    """
+
+    def __init__(self, review: Review):
+        self.review = review
+        self.tracker = LesionTracker(review.grid)
+        self._measures = LesionMeasures(self.tracker)
+        self._surroundings: Surroundings | None = None
+        self._version = -1
+        self._tag: str | None = None
+        self._marks: list[Mark] = []
+
+    def lesions(self) -> list[Lesion]:
+        """Return the lesions as they are now, by number. Only what has changed is computed again."""
+        self._follow()
+        assert self._surroundings is not None
+        return self._measures.lesions(self._surroundings)
+
+    # --- decisions: each can be undone ---
+
+    def accept(self, numbers: Collection[int]) -> None:
+        """Accept lesions. Rejected ones become infection again."""
+        rejected = self._in_state(numbers, rejected=True)
+        self._begin()
+        self._restore(rejected)
+        self.tracker.accept(numbers)
+        self._store()
+
+    def reject(self, numbers: Collection[int]) -> None:
+        """Reject lesions. They are no longer part of the infection, and of no number."""
+        numbers = self._in_state(numbers, rejected=False)
+        if not numbers:
+            return
+        self._begin()
+        self.tracker.reject(numbers)
+        self._write(numbers, rejected=True)
+        self._store()
+
+    def restore(self, numbers: Collection[int]) -> None:
+        """Take back the rejection of lesions. They are proposed again."""
+        numbers = self._in_state(numbers, rejected=True)
+        if numbers:
+            self._begin()
+            self._restore(numbers)
+            self._store()
+
+    def reject_smaller(self, ml: float) -> int:
+        """Reject all proposed lesions below a volume, also those that are too small to be listed. Return how many."""
+        self._follow()
+        tracker, limit = self.tracker, ml / self.tracker.grid.voxel_ml
+        small = [number for number in tracker.numbers() if tracker.voxels[number] < limit * (1 - 1e-9)]
+        small = [number for number in small if tracker.state(number) == PROPOSED]
+        self.reject(small)
+        return len(small)
+
+    def merge(self, numbers: Collection[int]) -> int:
+        """Make several lesions one, and return its number.
+
+        Raises:
+            DecisionError: The lesions are in different lungs, or some are rejected.
+        """
+        self._follow()
+        if len({self.tracker.code[self.tracker.points(number)[0][:3]] for number in numbers}) != 1:
+            raise DecisionError(
+                _("Only lesions of the same lung can be merged, and not with rejected ones. Select other lesions.")
+            )
+        number = self.tracker.merge(numbers)
+        self.review.save_state()
+        self._store()
+        return number
+
+    def split(self, number: int) -> list[int]:
+        """Split a lesion into the parts that were merged, or at its neck, and return the numbers of the parts.
+
+        Raises:
+            DecisionError: The lesion has no neck.
+        """
+        self._follow()
+        try:
+            numbers = self.tracker.split(number)
+        except ValueError:
+            raise DecisionError(
+                _("Lesion {n} has no narrow place to split it at. Cut it with Erase or Scissors.").format(n=number)
+            ) from None
+        self.review.save_state()
+        self._store()
+        return numbers
+
+    def undo(self) -> None:
+        """Undo the last decision or edit."""
+        self.review.editor.undo()
+
+    def redo(self) -> None:
+        """Undo the last undo."""
+        self.review.editor.redo()
+
+    # --- views ---
+
+    def show(self, number: int) -> None:
+        """Centre all views on a lesion, and outline it."""
+        self._follow()
+        ct = self.review.ct
+        if ct is None or number not in self.tracker.voxels:
+            return
+        nodes.show_outline(BoxArray(self.tracker.mask(number), self.tracker.boxes[number]), ct)
+        nodes.centre_views(ras_of(self.tracker.points(number)[0][:3], ct))
+
+    # --- how ---
+
+    def _follow(self) -> None:
+        """Take over changes of the masks and of the stored numbers and states."""
+        review = self.review
+        if self._version == review.version:
+            return
+        by_hand = self._tag is not None and review.version > review.written
+        self._version = review.version
+        masks = {name: review.mask(name) for name in (*LUNGS, INFECTION, nodes.REJECTED_SEGMENT)}
+        box = join(*(mask.box for mask in masks.values() if mask)) or SMALLEST_BOX
+        right, left, infection, rejected = (
+            mask.crop(box) if mask else np.zeros(_shape(box), np.bool_) for mask in masks.values()
+        )
+        lungs = np.where(right, np.uint8(RIGHT_LUNG), np.uint8(LEFT_LUNG) * left)  # where both overlap, the right lung
+        self.tracker.update(code_voxels(lungs, infection, rejected), by_hand, box)
+        self._surround(zone_limits(lungs, heights(review.grid, box)))
+        tag, marks, next_number = nodes.read_marks(review.segmentation)
+        if tag and tag != self._tag:  # after loading a scene, and after undo or redo
+            self.tracker.next_number = max(self.tracker.next_number, next_number)
+            self.tracker.adopt(marks)
+            self._tag, self._marks = tag, marks
+        else:
+            self._store()
+
+    def _surround(self, limits: np.ndarray) -> None:
+        """Note on what lesions are measured, if it has changed."""
+        known = self._surroundings
+        if known is not None and np.array_equal(known.zone_limits, limits, equal_nan=True):
+            return
+        probability = self.review.probability()
+        self._surroundings = Surroundings(
+            self.review.hu(),
+            limits,
+            probability.array if probability else None,
+            probability.box if probability else None,
+        )
+
+    def _begin(self) -> None:
+        """Prepare a decision."""
+        self._follow()
+        self.review.save_state()
+
+    def _store(self) -> None:
+        """Store numbers and states in the scene. Nothing is written if they are stored already."""
+        listed = (
+            {lesion.number for lesion in self._measures.lesions(self._surroundings)} if self._surroundings else set()
+        )
+        marks = [mark for mark in self.tracker.marks() if mark.number in listed or mark.state != PROPOSED]
+        tag = nodes.marks_as_tag(marks, self.tracker.next_number)
+        if tag != self._tag:
+            self._tag = tag
+            nodes.write_tag(self.review.segmentation, tag)
+        self._version = self.review.version
+
+    def _in_state(self, numbers: Collection[int], rejected: bool) -> list[int]:
+        self._follow()
+        return [number for number in numbers if (self.tracker.state(number) == REJECTED) is rejected]
+
+    def _restore(self, numbers: Collection[int]) -> None:
+        self.tracker.restore(numbers)
+        if numbers:
+            self._write(numbers, rejected=False)
+
+    def _write(self, numbers: Collection[int], rejected: bool) -> None:
+        """Move the voxels of lesions from the infection to the rejected ones, or back."""
+        review, tracker = self.review, self.tracker
+        box = join(*(tracker.boxes[number] for number in numbers))
+        assert box is not None
+        moved = np.zeros(_shape(box), bool)
+        for number in numbers:
+            part = tuple(
+                slice(a.start - b.start, a.stop - b.start) for a, b in zip(tracker.boxes[number], box, strict=True)
+            )
+            moved[part] |= tracker.mask(number)
+        infection = _changed(review.mask(INFECTION), BoxArray(moved, box), grows=not rejected)
+        nodes.write_rejected(
+            review, _changed(review.mask(nodes.REJECTED_SEGMENT), BoxArray(moved, box), grows=rejected)
+        )
+        review.write_infection(infection, undo=False)
+        review.update_surface()
+
+
+def _shape(box: Box) -> list[int]:
+    return [part.stop - part.start for part in box]
+
+
+def _changed(mask: BoxArray | None, moved: BoxArray, grows: bool) -> BoxArray:
+    """Return a mask with voxels added to it or removed from it."""
+    box = join(mask.box if mask else None, moved.box)
+    assert box is not None
+    before, by = mask.crop(box) if mask else np.zeros(_shape(box), np.bool_), moved.crop(box)
+    return BoxArray(before | by if grows else before & ~by, box)
+
+
+class LesionsLogic:
+    """Keeps the lesions of each result.
+
+    Args:
+        reviews: The masks of the results, which sections share.
+    """
+
+    def __init__(self, reviews: Reviews):
+        self._reviews = reviews
+        self._kept: dict[str, LesionReview] = {}
+
+    def of(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> LesionReview | None:
+        """Return the lesions of a result, or None if it is no result or its CT is gone."""
+        if segmentation is None or segmentation.GetSegmentation().GetSegment(INFECTION) is None:
+            return None
+        review = self._reviews.of(segmentation)
+        if review.ct is None or review.ct.GetImageData() is None:
+            return None
+        kept = self._kept.get(segmentation.GetID())
+        if kept is None or kept.review is not review or kept.tracker.grid != review.grid:
+            kept = self._kept[segmentation.GetID()] = LesionReview(review)
+        return kept
+
+    def clear(self) -> None:
+        """Forget all results, because the scene is being closed."""
+        self._kept.clear()
+
+    def hide_outline(self) -> None:
+        """Remove the outline of a lesion from the views."""
+        nodes.hide_outline()
+
+
+COLUMNS = ("number", "side", "zone", "lobe", "volume_ml", "mean_hu", "mean_probability", "state")
+
+
+def sort(lesions: list[Lesion], column: str, descending: bool = False) -> list[Lesion]:
+    """Return lesions sorted by a column, those without a value last."""
+    known = [lesion for lesion in lesions if getattr(lesion, column) is not None]
+    order = {"zone": ["upper", "middle", "lower"], "state": ["edited", "proposed", "accepted", "rejected"]}.get(column)
+
+    def key(lesion: Lesion) -> Any:
+        value = getattr(lesion, column)
+        return order.index(value) if order else value
+
+    rest = [lesion for lesion in lesions if getattr(lesion, column) is None]
+    return sorted(known, key=key, reverse=descending) + rest
+
+
+def cells(lesion: Lesion) -> list[str]:
+    """Return the texts of a row of the table, in the order of `COLUMNS`."""
+    words = {
+        "right": _("right"),
+        "left": _("left"),
+        "outside": _("outside"),
+        "upper": _("upper"),
+        "middle": _("middle"),
+        "lower": _("lower"),
+        "proposed": _("proposed"),
+        ACCEPTED: _("accepted"),
+        REJECTED: _("rejected"),
+        "edited": _("edited"),
+    }
+    return [
+        str(lesion.number),
+        words[lesion.side],
+        words.get(lesion.zone or "", "–"),
+        lesion.lobe or "–",
+        f"{lesion.volume_ml:.1f}" if lesion.volume_ml < 99.95 else f"{lesion.volume_ml:.0f}",
+        f"{lesion.mean_hu:.0f}".replace("-", "−"),
+        "–" if lesion.mean_probability is None else f"{lesion.mean_probability:.2f}",
+        words[lesion.state],
+    ]

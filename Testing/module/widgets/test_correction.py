@@ -1,0 +1,261 @@
+"""The section "correction": Slicer's real masking and history, driven through the Segment Editor and its rules."""
+
+import harness
+import numpy as np
+import pytest
+import slicer
+from harness import click, press, show_result, shown
+
+from CovidSegModule.logic.correction import EFFECTS
+from CovidSegModule.scene.segmentations import INFECTION, LUNGS
+
+
+@pytest.fixture
+def section(panel):
+    show_result(panel, harness.make_ct(array=harness.several_lesions()))
+    return panel.sections["correction"]
+
+
+@pytest.fixture
+def tools(panel, section):
+    """The section with its tools shown."""
+    click(panel.ui.correctButton)
+    return section
+
+
+def voxels(section, segment_id=INFECTION):
+    mask = section.logic.review_of(section.parameters.result).mask(segment_id)
+    return int(mask.array.sum()) if mask else 0
+
+
+def hu(panel):
+    return slicer.util.arrayFromVolume(panel.parameters.ct)
+
+
+def draw(section, effect, mask):
+    """Use a tool on all voxels of a mask."""
+    section.editor.setActiveEffectByName(effect)
+    section.editor.activeEffect().modify(mask)
+    slicer.app.processEvents()
+
+
+def everywhere(panel):
+    return np.ones(hu(panel).shape, bool)
+
+
+def test_the_section_is_hidden_without_a_result(panel):
+    assert not shown(panel.ui.correctionPanel)
+    show_result(panel)
+    assert shown(panel.ui.correctionPanel)
+    assert not shown(panel.ui.toolsPanel)
+
+
+def test_the_editor_is_set_up(panel, tools):
+    node = tools.editor.mrmlSegmentEditorNode()
+    assert node is slicer.mrmlScene.GetSingletonNode("CovidSeg", "vtkMRMLSegmentEditorNode")
+    assert tools.editor.segmentationNode() is panel.parameters.result
+    assert tools.editor.sourceVolumeNode() is panel.parameters.ct
+    assert tools.editor.currentSegmentID() == INFECTION
+    assert tools.editor.activeEffect().name == "Paint"
+    assert node.GetMaskMode() == slicer.vtkMRMLSegmentationNode.EditAllowedInsideAllSegments
+    assert node.GetOverwriteMode() == node.OverwriteNone
+    assert node.GetSourceVolumeIntensityMask()
+    assert node.GetSourceVolumeIntensityMaskRange() == (-750, 50)
+    assert (node.GetAttribute("BrushSphere"), node.GetAttribute("BrushDiameterIsRelative")) == ("1", "1")
+    names = [tools.editor.effectByIndex(index).name for index in range(1, 11)]
+    assert names == list(EFFECTS)
+    assert tools.editor.effectByIndex(11) is None, "other effects are hidden"
+
+
+def test_painting_stays_in_the_lungs_and_in_the_range(panel, tools):
+    array = hu(panel)
+    array[10:12, 20:28, 12:20] = -400  # ground glass that the model missed
+    array[12:13, 20:28, 12:20] = 80  # a vessel
+    review = tools.logic.review_of(panel.parameters.result)
+    before = {name: review.mask(name).full(array.shape) for name in (*LUNGS, INFECTION)}
+    draw(tools, "Paint", everywhere(panel))
+    added = review.mask(INFECTION).full(array.shape) & ~before[INFECTION]
+    in_range = (array >= -750) & (array <= 50)
+    assert np.array_equal(added, in_range & (before[LUNGS[0]] | before[LUNGS[1]]) & ~before[INFECTION])
+    assert added.sum() > 100
+    for name in LUNGS:
+        assert np.array_equal(review.mask(name).full(array.shape), before[name]), "the lungs are as they were"
+
+
+def test_one_tick_lifts_the_range(panel, tools):
+    draw(tools, "Paint", everywhere(panel))
+    limited = voxels(tools)
+    click(panel.ui.limitRangeBox)
+    assert not tools.editor.mrmlSegmentEditorNode().GetSourceVolumeIntensityMask()
+    draw(tools, "Paint", everywhere(panel))
+    assert voxels(tools) == voxels(tools, LUNGS[0]) + voxels(tools, LUNGS[1]) > limited
+    click(panel.ui.limitRangeBox)
+    assert tools.editor.mrmlSegmentEditorNode().GetSourceVolumeIntensityMask()
+
+
+def test_the_range_can_be_changed(panel, tools):
+    panel.ui.lowSpinBox.value = -860
+    assert tools.editor.mrmlSegmentEditorNode().GetSourceVolumeIntensityMaskRange() == (-860, 50)
+    draw(tools, "Paint", everywhere(panel))
+    assert voxels(tools) == voxels(tools, LUNGS[0]) + voxels(tools, LUNGS[1])
+
+
+def test_erasing_is_not_limited_to_the_range(panel, tools):
+    """Slicer applies the range to Erase as well. The infection would keep voxels that nobody can remove."""
+    array = hu(panel)
+    array[array == -500] = 200
+    draw(tools, "Erase", everywhere(panel))
+    assert voxels(tools) == 0
+    assert voxels(tools, LUNGS[0]) > 0
+    tools.editor.setActiveEffectByName("Paint")
+    assert tools.editor.mrmlSegmentEditorNode().GetSourceVolumeIntensityMask(), "the range is back"
+
+
+def test_undo_and_redo_by_key(panel, tools, module_widget):
+    before = voxels(tools)
+    hu(panel)[10:12, 20:28, 12:20] = -400
+    draw(tools, "Paint", everywhere(panel))
+    painted = voxels(tools)
+    assert painted > before
+    press(panel, "Ctrl+Z")
+    assert voxels(tools) == before
+    press(panel, "Y")
+    assert voxels(tools) == painted
+
+
+def test_undo_works_after_loading_a_scene(panel, tools, tmp_path):
+    panel.ui.lowSpinBox.value = -800
+    assert slicer.mrmlScene.WriteToMRB(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(False)
+    assert not shown(panel.ui.correctionPanel)
+    assert slicer.mrmlScene.ReadFromMRB(str(tmp_path / "scene.mrb"))
+    assert tools.editor.segmentationNode() is panel.parameters.result
+    assert tools.editor.currentSegmentID() == INFECTION
+    assert panel.ui.lowSpinBox.value == -800, "the range is saved with the scene"
+    before = voxels(tools)
+    draw(tools, "Erase", everywhere(panel))
+    assert voxels(tools) == 0
+    tools.editor.undo()
+    assert voxels(tools) == before
+
+
+def test_decisions_and_edits_have_one_history(panel, tools, module_widget):
+    table = panel.ui.lesionsTable
+    table.setCurrentCell(0, 0)
+    click(panel.ui.rejectButton)
+    rejected = voxels(tools)
+    draw(tools, "Erase", everywhere(panel))
+    press(panel, "Z")
+    assert voxels(tools) == rejected
+    press(panel, "Z")
+    panel.sections["lesions"].masks_changed()
+    assert table.item(0, 7).text() == "proposed"
+    assert voxels(tools) > rejected
+
+
+def test_correcting_the_lungs(panel, tools):
+    click(panel.ui.correctLungsBox)
+    node = tools.editor.mrmlSegmentEditorNode()
+    assert node.GetSelectedSegmentID() == LUNGS[0]
+    assert node.GetMaskMode() == slicer.vtkMRMLSegmentationNode.EditAllowedEverywhere
+    assert not node.GetSourceVolumeIntensityMask()
+    assert not panel.ui.lowSpinBox.enabled
+    infection = voxels(tools)
+    part = everywhere(panel)
+    part[:14] = False
+    draw(tools, "Erase", part)
+    tools.masks_changed()
+    assert voxels(tools) == infection, "infection outside the new lungs is kept"
+    assert shown(panel.ui.outsideLabel)
+    assert "outside the lungs" in panel.ui.outsideLabel.text
+    panel.sections["lesions"].masks_changed()
+    assert "outside" in [panel.ui.lesionsTable.item(row, 1).text() for row in range(panel.ui.lesionsTable.rowCount)]
+    tools.editor.undo()
+    tools.masks_changed()
+    assert not shown(panel.ui.outsideLabel)
+    click(panel.ui.correctLungsBox)
+    assert node.GetSelectedSegmentID() == INFECTION
+    assert not node.GetSourceVolumeIntensityMask(), "Erase is still active"
+    tools.editor.setActiveEffectByName("Draw")
+    assert node.GetSourceVolumeIntensityMask()
+
+
+def test_a_lung_chosen_in_the_editor_follows_the_same_rules(panel, tools):
+    tools.editor.setCurrentSegmentID(LUNGS[1])
+    assert panel.ui.correctLungsBox.checked
+    assert tools.editor.mrmlSegmentEditorNode().GetMaskMode() == 0
+    tools.editor.setCurrentSegmentID(INFECTION)
+    assert not panel.ui.correctLungsBox.checked
+
+
+def test_keys_choose_effects_and_show_the_tools(panel, section, module_widget):
+    press(panel, "2")
+    assert section.editor.activeEffect().name == "Erase"
+    assert shown(panel.ui.toolsPanel)
+    press(panel, "E")
+    assert section.editor.activeEffect() is None
+    assert not shown(panel.ui.toolsPanel)
+
+
+def test_leaving_the_module_puts_the_tool_down(panel, tools, module_widget):
+    assert tools.editor.viewsObserved
+    panel.exit()
+    assert tools.editor.activeEffect() is None
+    assert not tools.editor.viewsObserved
+    press(panel, "1")
+    assert tools.editor.activeEffect() is None, "the shortcuts are gone"
+    panel.enter()
+    press(panel, "1")
+    assert tools.editor.activeEffect().name == "Paint"
+
+
+def test_keys_do_not_edit_another_segmentation(panel, module_widget):
+    """The editor selects any segmentation by itself. Without a result, its keys must do nothing."""
+    other = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode")
+    other.GetSegmentation().AddEmptySegment("someone's")
+    panel.update()
+    press(panel, "1")
+    assert panel.sections["correction"].editor.activeEffect() is None
+
+
+def test_two_results_in_turn(panel, tools):
+    first = panel.parameters.result
+    second = show_result(panel)
+    assert tools.editor.segmentationNode() is second
+    assert tools.editor.currentSegmentID() == INFECTION
+    draw(tools, "Erase", everywhere(panel))
+    panel.parameters.result = first
+    assert tools.editor.segmentationNode() is first
+    assert voxels(tools) > 0
+    review = tools.logic.review_of(second)
+    assert review.editor is not tools.editor
+    assert tools.logic.review_of(first).editor is tools.editor
+    slicer.mrmlScene.RemoveNode(first)
+    assert not shown(panel.ui.correctionPanel)
+
+
+def test_segmenting_another_ct_edits_the_new_result(panel, tools):
+    harness.make_ct("another")
+    panel.ui.inputSelector.setCurrentNode(slicer.mrmlScene.GetFirstNodeByName("another"))
+    harness.segment(panel)
+    assert tools.editor.segmentationNode() is panel.parameters.result
+    assert tools.editor.currentSegmentID() == INFECTION
+
+
+def test_names_that_are_stored(panel, tools):
+    node = tools.editor.mrmlSegmentEditorNode()
+    assert node.GetSingletonTag() == "CovidSeg"
+    assert node.GetAttribute("CovidSeg.LimitHU") == "1"
+
+
+def test_cleanup(module_widget, panel, tools):
+    module_widget.cleanup()
+    assert tools.editor.activeEffect() is None
+    harness.make_ct("later")
+
+
+def test_picture(module_widget, panel, tools, tmp_path):
+    """Grab the panel with the tools. With --basetemp, the picture can be inspected afterwards."""
+    module_widget.parent.resize(400, 1200)
+    slicer.app.processEvents()
+    assert module_widget.parent.grab().toImage().save(str(tmp_path / "panel_correction.png"))
