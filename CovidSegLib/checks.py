@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 import numpy as np
@@ -10,8 +11,9 @@ from .errors import InputError
 from .segmentation import LEFT_LUNG, RIGHT_LUNG
 from .volume import Grid, Volume
 
-#: Larger than any chest CT (1024 x 1024 x 2000 voxels); 4 GiB as int16.
-MAX_VOXELS = 2**31
+#: 1024 slices of 1024 x 1024 pixels. With `MAX_BYTES` for the voxels as they are stored or decoded, reading an image
+#: takes about 4 GB of memory at most, however small its compressed file is.
+MAX_VOXELS, MAX_BYTES = 2**30, 2**31
 #: Photon-counting CT goes down to 0.1 mm; interrupted high-resolution scans leave 10 to 20 mm between slices.
 SPACING_MM = (0.1, 25.0)
 MAX_EXTENT_MM = 3000.0
@@ -42,9 +44,7 @@ def check_geometry(grid: Grid) -> None:
     """
     if min(grid.shape) < 2:
         raise InputError("The image is a single slice, but a chest CT is needed. Select the complete series.")
-    if prod(grid.shape) > MAX_VOXELS:
-        size = " × ".join(map(str, reversed(grid.shape)))
-        raise InputError(f"The image of {size} voxels is larger than any chest CT. Check that it is the right file.")
+    check_size(grid.shape)
     spacing = np.asarray(grid.spacing)
     extent = spacing * grid.shape[::-1]
     plausible = (spacing >= SPACING_MM[0]) & (spacing <= SPACING_MM[1]) & (extent <= MAX_EXTENT_MM)
@@ -63,6 +63,24 @@ def check_geometry(grid: Grid) -> None:
         raise InputError(
             "The image's axes are not at right angles (sheared, as by a gantry tilt). "
             "Resample the CT to a straight grid, or export it without tilt, and try again."
+        )
+
+
+def check_size(shape: Sequence[int], voxel_bytes: int = 1) -> None:
+    """Check that an image can be read in a limited amount of memory. Call this before anything is allocated.
+
+    Args:
+        shape: Size of each axis, the fastest last.
+        voxel_bytes: Bytes of a voxel while it is read.
+
+    Raises:
+        InputError: The image is too large.
+    """
+    if prod(shape) > MAX_VOXELS or prod(shape) * voxel_bytes > MAX_BYTES:
+        size = " × ".join(map(str, reversed(shape)))
+        raise InputError(
+            f"The image of {size} voxels is too large to be read. Check that it is the right file, or export fewer "
+            "slices."
         )
 
 

@@ -26,6 +26,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from ..checks import check_size
 from ..errors import InputError
 from ..volume import Grid
 from .dicom_header import SliceHeader
@@ -74,7 +75,9 @@ def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID)
             "Export it uncompressed."
         )
     whole = all(float(value).is_integer() for item in slices for value in item.rescale or ())
-    array = np.empty(grid.shape, np.int16 if whole else np.float32)
+    dtype = np.dtype(np.int16 if whole else np.float32)
+    check_size(grid.shape, dtype.itemsize)
+    array = np.empty(grid.shape, dtype)
     indices_by_file: dict[Path, list[int]] = {}
     for index, item in enumerate(slices):
         indices_by_file.setdefault(item.path, []).append(index)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from ..checks import grey_value_of_white, is_label_map
 from ..errors import InputError
 from ..volume import AIR_HU, MAX_HU
+
+#: Values that are converted at a time.
+SLAB = 1 << 22
+WHOLE, BROKEN, NOT_FINITE = range(3)
 
 
 def as_hounsfield(values: np.ndarray) -> np.ndarray:
@@ -20,15 +25,7 @@ def as_hounsfield(values: np.ndarray) -> np.ndarray:
     >>> as_hounsfield(np.array([-3024.0, 40.0, 70000.0]))
     array([-1024,    40, 32767], dtype=int16)
     """
-    if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            with np.errstate(over="ignore"):
-                return values.astype(np.float32)
-        if not (values == np.rint(values)).all():
-            return np.clip(values, AIR_HU, MAX_HU).astype(np.float32)
-        return np.clip(values, AIR_HU, MAX_HU).astype(np.int16)
-    limits = np.iinfo(values.dtype)
-    return np.clip(values, max(AIR_HU, limits.min), min(MAX_HU, limits.max)).astype(np.int16)
+    return _converted(values, lambda slab: slab)
 
 
 def from_grey_values(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:
@@ -55,4 +52,32 @@ def from_grey_values(values: np.ndarray, window: tuple[float, float]) -> np.ndar
             f"A window was given, but the image contains values from {values.min():g} to {values.max():g}, which are "
             "not 8-bit grey values. Omit the window."
         )
-    return as_hounsfield(low + values.astype(np.float64) * ((high - low) / white))
+    return _converted(values, lambda slab: low + slab.astype(np.float64) * ((high - low) / white))
+
+
+def _converted(values: np.ndarray, to_hu: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Apply a function to the values and convert its results to int16 or float32, in little more memory than these."""
+    step = max(1, SLAB // max(1, values[:1].size))
+    slabs = [slice(start, start + step) for start in range(0, len(values), step)]
+    kinds = [_kind(to_hu(values[slab])) for slab in slabs]
+    hu = np.empty(values.shape, np.int16 if all(kind == WHOLE for kind in kinds) else np.float32)
+    finite = NOT_FINITE not in kinds
+    for slab in slabs:
+        part = to_hu(values[slab])
+        with np.errstate(over="ignore"):
+            hu[slab] = np.clip(part, *_limits(part.dtype)) if finite else part
+    return hu
+
+
+def _kind(part: np.ndarray) -> int:
+    if part.dtype.kind != "f":
+        return WHOLE
+    if not np.isfinite(part).all():
+        return NOT_FINITE
+    return WHOLE if (part == np.rint(part)).all() else BROKEN
+
+
+def _limits(dtype: np.dtype) -> tuple[int, int]:
+    if dtype.kind == "f":
+        return AIR_HU, MAX_HU
+    return max(AIR_HU, np.iinfo(dtype).min), min(MAX_HU, np.iinfo(dtype).max)

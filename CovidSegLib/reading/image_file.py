@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
-from ..checks import check_geometry
+from ..checks import check_geometry, check_size
 from ..errors import InputError
 from ..volume import Grid, GridSpacing, Volume
 from .image_headers import (
@@ -65,14 +66,16 @@ def image_extension(path: Path) -> str | None:
     return next((extension for extension in FILE_KINDS if name.endswith(extension)), None)
 
 
-def read_image_file(path: Path) -> Volume:
+def read_image_file(path: Path, convert: Callable[[np.ndarray], np.ndarray] = np.copy) -> Volume:
     """Read a three-dimensional image with one value per voxel.
 
     Args:
         path: A file with one of the extensions in `FILE_KINDS`.
+        convert: Returns a new array of the stored values, without which two copies of them would be in memory.
 
     Returns:
-        The stored values with the file's own scaling applied (z, y, x), on the grid that the file states.
+        The stored values, with the file's own scaling applied and converted, (z, y, x), on the grid that the file
+        states.
 
     Raises:
         InputError: The file is damaged or incomplete, its header lacks or contradicts what a CT needs, or it is not a
@@ -85,7 +88,9 @@ def read_image_file(path: Path) -> Volume:
         reader.ReadImageInformation()
         _check_dimensions(path, reader)
         _check_agreement(path, reader, header)
-        return Volume.of_image(reader.Execute(), source={"format": kind.name}, warnings=header.warnings)
+        image = reader.Execute()
+        array = convert(sitk.GetArrayViewFromImage(image))  # the view must not outlive the image
+        return Volume(array, Grid.of_image(image), {"format": kind.name}, header.warnings)
 
 
 def read_stored_image(path: Path) -> sitk.Image:
@@ -113,6 +118,8 @@ def check_image_file(path: Path) -> ImageHeader:
         raise InputError(f'The file "{path.name}" is empty (0 bytes). Copy or export it again.')
     try:
         header = kind.read_header(path)
+        size = max(header.size, header.decoded_size or 0)
+        check_size(header.shape[::-1], -(-size // math.prod(header.shape)))
         check_voxel_data(path, header)
     except EOFError:
         raise InputError(

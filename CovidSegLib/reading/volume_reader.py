@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..errors import InputError
@@ -43,19 +44,18 @@ def read_volume(path: Path | str, *, series: str | None = None, window: tuple[fl
         ((12, 16, 20), {'format': 'NRRD'})
     """
     path = Path(path)
+    convert = as_hounsfield if window is None else partial(from_grey_values, window=window)
     with _explained_os_errors(path), quiet_itk():
         if not path.exists():
             raise InputError(f'There is no file or folder "{path.name}". Check the path.')
         if _is_dicom(path):
             volume = _read_dicom(path, series)
-        elif series is not None:
+            return replace(volume, array=convert(volume.array))
+        if series is not None:
             raise InputError(
                 f'A series can be chosen only in a DICOM folder, but "{path.name}" is a single image. Omit the series.'
             )
-        else:
-            volume = read_image_file(path)
-        array = as_hounsfield(volume.array) if window is None else from_grey_values(volume.array, window)
-        return replace(volume, array=array)
+        return read_image_file(path, convert)
 
 
 def _is_dicom(path: Path) -> bool:

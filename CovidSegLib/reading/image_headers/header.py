@@ -28,6 +28,7 @@ class ImageHeader:
         float_type: Type of the voxels if they are floating-point numbers whose values must be checked for NaN.
         compressed_size: Bytes of the compressed stream, if the header states them.
         may_be_longer: Whether other data may follow the voxels.
+        decoded_size: Bytes of all voxels as ITK holds them, if more than `size`.
         packed_header: Whether the header is in the compressed stream too, so that `offset` counts uncompressed bytes.
         shape: Size of each axis as the header states it, the fastest first.
         spacing: Voxel size in mm along each axis.
@@ -47,6 +48,7 @@ class ImageHeader:
     float_type: np.dtype | None = None
     compressed_size: int | None = None
     may_be_longer: bool = False
+    decoded_size: int | None = None
     packed_header: bool = False
     warnings: tuple[str, ...] = ()
 

@@ -76,6 +76,8 @@ def read_nifti_header(path: Path) -> ImageHeader:
         axes=axes_lps,
         float_type=np.dtype(order + FLOATS[datatype]) if datatype in FLOATS else None,
         may_be_longer=True,
+        # ITK rescales to 4 or 8-byte floats.
+        decoded_size=None if slope in (0, 1) and intercept == 0 else voxels * (4 if bits <= 16 else 8),
         packed_header=compressed,
         warnings=_orientation_warnings(path, header, order, spacing[1 : min(axes, 3) + 1]),
     )
