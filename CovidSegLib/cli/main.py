@@ -20,6 +20,8 @@ from .session import Session
 
 #: Exit codes: success, an unexpected error, unusable input or arguments. For a cancelled run see `process`.
 DONE, FAILED, UNUSABLE = 0, 1, 2
+#: What PyTorch, and the loader of compiled modules, report when memory runs out.
+OUT_OF_MEMORY = ("allocate memory", "failed to map segment")
 
 
 class Parser(argparse.ArgumentParser):
@@ -113,7 +115,7 @@ def _run(session: Session) -> int:
         elif isinstance(error, InputError):
             code, message = UNUSABLE, str(error)
             kind = "gpu_memory" if isinstance(error, GpuMemoryError) else None
-        elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # the latter is PyTorch's
+        elif isinstance(error, MemoryError) or any(text in str(error) for text in OUT_OF_MEMORY):
             code, message = FAILED, "There is not enough memory; close other programs and try again."
         else:
             import traceback  # slow to import, and `covidseg --help` imports this module

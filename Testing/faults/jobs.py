@@ -1,0 +1,106 @@
+"""Commands that are disturbed, what the user has before, and what must hold after."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import SimpleITK as sitk
+from support.phantoms import UPPER, phantom_on
+from support.tiny_data import write_data, write_recipe
+from support.tiny_run import make_run
+
+#: A file of the user beside the results, which must never change.
+NOTES, NOTES_TEXT = "notes.txt", "what the user wrote\n"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command that writes into a folder.
+
+    Attributes:
+        name: Name in the table.
+        stages: Words of the progress or output at which a fault strikes, in their order.
+        arguments: Arguments of `covidseg`, given the folder with the inputs and that for the results.
+        again: Arguments of the next run, which must succeed; those of the first run if None.
+        complete: Names that a complete result has.
+        partly: Names that may be there without the others, because the next run goes on with them.
+    """
+
+    name: str
+    stages: tuple[str, ...]
+    arguments: Callable[[Path, Path], list[str]]
+    complete: tuple[str, ...]
+    again: Callable[[Path, Path], list[str]] | None = None
+    partly: tuple[str, ...] = ()
+
+    def is_complete(self, out: Path) -> bool:
+        """Whether all files of the result are there, and can be read."""
+        if not all((out / name).exists() for name in self.complete):
+            return False
+        for name in self.complete:
+            if name.endswith(".json"):
+                json.loads((out / name).read_text())
+            elif name.endswith(".nrrd"):
+                sitk.ReadImage(str(out / name))
+        return True
+
+    def is_untouched(self, out: Path) -> bool:
+        """Whether no part of a result is there."""
+        return not any((out / name).exists() for name in self.complete)
+
+
+def prepare(place: Path) -> None:
+    """Write the inputs of all jobs."""
+    place.mkdir(parents=True, exist_ok=True)
+    sitk.WriteImage(phantom_on(UPPER).volume.to_image(), str(place / "ct.nrrd"), True)
+    write_data(place / "data")
+    write_recipe(place)
+    make_run(place / "tiny-run")
+
+
+SEGMENT = Job(
+    "segment",
+    ("Reading the CT", "Finding the lungs", "Finding the infection", "Saving the segmentation", "Saving the report"),
+    lambda place, out: ["segment", str(place / "ct.nrrd"), "-o", str(out), "--skip", "overview", "--progress", "json"],
+    ("segmentation.seg.nrrd", "report.json"),
+)
+TRAIN = Job(
+    "train",
+    ("Starting", "epoch 1,", "epoch 3,", "epoch 6,"),
+    lambda place, out: [
+        *("train", str(place / "tiny.toml"), "--data", str(place / "data"), "-o", str(out / "run")),
+        *("--validation", "p2", "--test", "p3", "--progress", "json"),
+    ],
+    ("run/card.json", "run/training.json", "run/model.safetensors"),
+    again=lambda place, out: [
+        *("train", str(place / "tiny.toml"), "--data", str(place / "data"), "-o", str(out / "run")),
+        *("--validation", "p2", "--test", "p3", "--progress", "json"),
+        *(["--resume"] if (out / "run" / "settings.json").exists() else []),
+    ],
+    partly=("run",),
+)
+EVALUATE = Job(
+    "evaluate",
+    ("Reading the cases", "Segmenting p1", "Writing the tables", "Drawing the pictures"),
+    lambda place, out: [
+        *("evaluate", str(place / "data"), "-o", str(out), "--model", "unet-cascade", "--patients", "p1"),
+        *("--progress", "json"),
+    ],
+    ("cases.csv", "results.json", "evaluation.md"),
+)
+MODELS = Job(
+    "models pack",
+    ("",),
+    lambda place, out: ["models", "pack", str(place / "tiny-run"), "--name", "mine"],
+    ("models/mine/card.json", "models/mine/model.safetensors"),
+)
+DATA = Job(
+    "data split",
+    ("",),
+    lambda place, out: ["data", "split", str(place / "data"), "-o", str(out / "split.json")],
+    ("split.json",),
+)
+JOBS = {job.name: job for job in (SEGMENT, TRAIN, EVALUATE, MODELS, DATA)}
