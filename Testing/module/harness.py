@@ -118,6 +118,23 @@ def make_result(ct):
     return node
 
 
+def add_lobes(ct):
+    """Add a segmentation of the lobes with the names of TotalSegmentator, divided at two heights."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lobes")
+    array = slicer.util.arrayFromVolume(ct)
+    z, x = np.arange(array.shape[0])[:, None, None], np.arange(array.shape[2])
+    for name, low, high, right in (
+        ("lung_upper_lobe_right", 0, 10, True),
+        ("lung_middle_lobe_right", 10, 16, True),
+        ("lung_lower_lobe_right", 16, 30, True),
+        ("lung_upper_lobe_left", 0, 12, False),
+        ("lung_lower_lobe_left", 12, 30, False),
+    ):
+        mask = (array < 0) & (z >= low) & (z < high) & ((x < array.shape[2] // 2) == right)
+        set_segment_voxels(node, name, BoxArray(mask, whole(mask.shape)), ct)
+    return node
+
+
 def edit(review, segment_id, mask):
     """Replace a mask of the whole grid as Slicer's Segment Editor does, not through the `Review`."""
     set_segment_voxels(review.segmentation, segment_id, BoxArray(mask, whole(mask.shape)), review.ct)

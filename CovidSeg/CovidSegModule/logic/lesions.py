@@ -19,10 +19,12 @@ from CovidSegLib.quantification.lesion_tracking import (
     Mark,
     code_voxels,
 )
+from CovidSegLib.quantification.live import LOBES
 from CovidSegLib.quantification.zones import heights, zone_limits
 from CovidSegLib.segmentation import LEFT_LUNG, RIGHT_LUNG
 
 from ..scene import lesions as nodes
+from ..scene.lobes import lobe_labels, lobes_key
 from ..scene.review import SMALLEST_BOX, Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
 from ..scene.voxels import BoxArray, join, ras_of
@@ -45,6 +47,7 @@ class LesionReview:
         self._measures = LesionMeasures(self.tracker)
         self._surroundings: Surroundings | None = None
         self._version = -1
+        self._lobes: tuple[int, ...] = ()
         self._tag: str | None = None
         self._marks: list[Mark] = []
 
@@ -147,8 +150,8 @@ class LesionReview:
 
     def _follow(self) -> None:
         """Take over changes of the masks and of the stored numbers and states."""
-        review = self.review
-        if self._version == review.version:
+        review, lobes = self.review, lobes_key()
+        if self._version == review.version and self._lobes == lobes:
             return
         by_hand = self._tag is not None and review.version > review.written
         self._version = review.version
@@ -157,9 +160,9 @@ class LesionReview:
         right, left, infection, rejected = (
             mask.crop(box) if mask else np.zeros(_shape(box), np.bool_) for mask in masks.values()
         )
-        lungs = np.where(right, np.uint8(RIGHT_LUNG), np.uint8(LEFT_LUNG) * left)  # where both overlap, the right lung
+        lungs = np.where(left, np.uint8(LEFT_LUNG), np.uint8(RIGHT_LUNG) * right)  # the left lung where both overlap
         self.tracker.update(code_voxels(lungs, infection, rejected), by_hand, box)
-        self._surround(zone_limits(lungs, heights(review.grid, box)))
+        self._surround(zone_limits(lungs, heights(review.grid, box)), lobes, box)
         tag, marks, next_number = nodes.read_marks(review.segmentation)
         if tag and tag != self._tag:  # after loading a scene, and after undo or redo
             self.tracker.next_number = max(self.tracker.next_number, next_number)
@@ -168,17 +171,24 @@ class LesionReview:
         else:
             self._store()
 
-    def _surround(self, limits: np.ndarray) -> None:
+    def _surround(self, limits: np.ndarray, lobes: tuple[int, ...], box: Box) -> None:
         """Note on what lesions are measured, if it has changed."""
         known = self._surroundings
-        if known is not None and np.array_equal(known.zone_limits, limits, equal_nan=True):
+        if known and self._lobes == lobes and np.array_equal(known.zone_limits, limits, equal_nan=True):
             return
-        probability = self.review.probability()
+        self._lobes = lobes
+        hu, probability, labels = self.review.hu(), self.review.probability(), None
+        found = lobe_labels(self.review.ct, box) if lobes else None
+        if found is not None:
+            labels = np.zeros(hu.shape, np.uint8)
+            labels[box] = found
         self._surroundings = Surroundings(
-            self.review.hu(),
+            hu,
             limits,
             probability.array if probability else None,
             probability.box if probability else None,
+            labels,
+            dict(enumerate(LOBES, start=1)),
         )
 
     def _begin(self) -> None:

@@ -18,7 +18,7 @@ from CovidSegLib.quantification.live import Counts, LiveCounts
 from CovidSegLib.quantification.numbers import Numbers, numbers_of
 
 from ..scene import number_nodes, tables
-from ..scene.lobes import find_lobes, lobe_labels
+from ..scene.lobes import lobe_labels, lobes_key
 from ..scene.review import Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
 from ..scene.voxels import SMALLEST_BOX, BoxArray, join
@@ -201,12 +201,12 @@ class NumbersLogic:
 
 
 def _is_current(state: _State) -> bool:
-    return state.version == state.review.version and state.lobes_key == _lobes_key()
+    return state.version == state.review.version and state.lobes_key == lobes_key()
 
 
 def _count(state: _State) -> Iterator[None]:
     """Count what has changed in a result, in steps."""
-    review, version, lobes_key = state.review, state.review.version, _lobes_key()
+    review, version, key = state.review, state.review.version, lobes_key()
     lung_masks = []
     for name in LUNGS:
         lung_masks.append(review.mask(name))
@@ -216,15 +216,15 @@ def _count(state: _State) -> Iterator[None]:
     box = join(*(mask.box for mask in (*lung_masks, infection) if mask))
     box = join(box, state.box if state.counts else None)
     if box is None:
-        state.counts, state.version, state.lobes_key = None, version, lobes_key
+        state.counts, state.version, state.lobes_key = None, version, key
         return
-    if box != state.box or lobes_key != state.lobes_key:
+    if box != state.box or key != state.lobes_key:
         state.lobes = lobe_labels(state.ct, box)
         yield
     if box != state.box or state.lungs is None or lung_masks != state.lung_masks:
         state.lungs = _lungs(lung_masks, box)
         yield
-    state.box, state.lung_masks, state.lobes_key = box, lung_masks, lobes_key
+    state.box, state.lung_masks, state.lobes_key = box, lung_masks, key
     infected = infection.crop(box) if infection else np.zeros(state.lungs.shape, bool)
     yield from state.live.steps(box, state.lungs, infected, state.lobes)
     state.counts = state.live.counts
@@ -237,13 +237,3 @@ def _lungs(masks: list[BoxArray | None], box: Box) -> np.ndarray:
         if mask is not None:
             lungs[mask.crop(box)] = label
     return lungs
-
-
-def _lobes_key() -> tuple[int, ...]:
-    """Return what changes whenever the lobes in the scene change."""
-    found = find_lobes()
-    if found is None:
-        return ()
-    contents = found[0].GetSegmentation()
-    labelmaps = [contents.GetSegment(name).GetRepresentation("Binary labelmap") for name in found[1].values()]
-    return tuple(labelmap.GetMTime() if labelmap else 0 for labelmap in labelmaps)

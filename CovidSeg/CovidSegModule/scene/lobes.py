@@ -55,6 +55,16 @@ def lobe_labels(ct: slicer.vtkMRMLScalarVolumeNode, box: Box) -> np.ndarray | No
     return labels if labels.any() else None
 
 
+def lobes_key() -> tuple[int, ...]:
+    """Return what changes whenever the lobes in the scene change."""
+    found = find_lobes()
+    if found is None:
+        return ()
+    contents = found[0].GetSegmentation()
+    labelmaps = [contents.GetSegment(name).GetRepresentation("Binary labelmap") for name in found[1].values()]
+    return tuple(labelmap.GetMTime() if labelmap else 0 for labelmap in labelmaps)
+
+
 def _lobe_of(segment_id: str, segment: slicer.vtkSegment) -> str | None:
     """Return the name of a lobe by the terminology of a segment, otherwise by its name or ID."""
     tag = vtk.reference("")

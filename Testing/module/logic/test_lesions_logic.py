@@ -193,6 +193,12 @@ def test_corrected_lungs_show_lesions_outside(lesions):
     assert infection_ml(review) == pytest.approx(sum(row.volume_ml for row in lesions.lesions())), "nothing was cut"
 
 
+def test_lobes_of_another_segmentation(lesions, ct):
+    assert {row.lobe for row in lesions.lesions()} == {None}
+    harness.add_lobes(ct)
+    assert [row.lobe for row in lesions.lesions()] == ["right middle", "right lower", "left lower", "right upper"]
+
+
 # --- views ---
 
 

@@ -11,64 +11,10 @@ import weakref
 
 import slicer
 from PySide6 import QtCore, QtGui, QtWidgets
-from vtk.util.numpy_support import vtk_to_numpy
 
+from .editor_effects import EFFECTS, Effect
 from .mrml_widgets import qMRMLNodeComboBox, qMRMLWidget
 from .python_qt import custom_widget
-
-#: Effects of Slicer in the order in which they are registered, with the parameters that `setMRMLDefaults` sets.
-EFFECTS = {
-    "Threshold": {"AutoThresholdMethod": "OTSU"},
-    "Paint": {
-        "BrushMinimumAbsoluteDiameter": "0.01",
-        "BrushMaximumAbsoluteDiameter": "100",
-        "BrushAbsoluteDiameter": "5",
-        "BrushRelativeDiameter": "3",
-        "BrushDiameterIsRelative": "1",
-        "BrushSphere": "0",
-        "EditIn3DViews": "0",
-        "BrushPixelMode": "0",
-    },
-    "Draw": {},
-    "Erase": {},
-    "Level tracing": {},
-    "Grow from seeds": {},
-    "Fill between slices": {},
-    "Margin": {},
-    "Hollow": {},
-    "Smoothing": {"Smoothing.SmoothingMethod": "MEDIAN"},
-    "Scissors": {"Scissors.Operation": "EraseInside"},
-    "Islands": {"Islands.Operation": "KEEP_LARGEST_ISLAND"},
-    "Logical operators": {"Logical operators.BypassMasking": "1"},
-    "Mask volume": {},
-}
-
-
-class Effect:
-    """An editor effect. `modify` stands for what the user draws."""
-
-    def __init__(self, name, logic):
-        self.name, self._logic = name, logic
-
-    def saveStateForUndo(self):
-        self._logic.SaveStateForUndo()
-
-    def modify(self, mask):
-        """Add a mask on the reference grid to the selected segment, or remove it, as this effect does."""
-        logic = self._logic
-        node = logic.GetSegmentEditorNode()
-        assert node.GetActiveEffectName() == self.name, "the effect is not active"
-        self.saveStateForUndo()
-        assert logic.ResetModifierLabelmapToDefault()
-        image = logic.GetModifierLabelmap()
-        view = vtk_to_numpy(image.GetPointData().GetScalars())
-        view.reshape(image.GetDimensions()[::-1])[:] = mask
-        image.Modified()
-        mode = logic.ModificationModeRemove if self.name in ("Erase", "Scissors") else logic.ModificationModeAdd
-        segment = node.GetSelectedSegmentID()
-        logic.ModifySegmentByLabelmap(
-            node.GetSegmentationNode(), segment, image, mode, [0, -1, 0, -1, 0, -1], True, False
-        )
 
 
 @custom_widget
