@@ -162,6 +162,11 @@ def test_a_second_component_is_a_lung_if_it_is_large_and_beside_the_first() -> N
         lungs = lungs_from_probability((mask * 255).astype(np.uint8), spacing)
         assert set(np.unique(lungs)) - {0} == sides
         np.testing.assert_array_equal(lungs > 0, mask)
+    smaller = beside.copy()
+    smaller[25:28, :, 60:85] = False  # the left lung is the smaller one
+    for mask in (smaller, smaller[:, :, ::-1]):
+        lungs = lungs_from_probability((mask * 255).astype(np.uint8), spacing)
+        assert set(np.unique(lungs[:, :, :45])) == {0, 1} and set(np.unique(lungs[:, :, 55:])) == {0, 2}
     mirrored = lungs_from_probability((above[:, :, ::-1] * 255).astype(np.uint8), spacing)
     assert set(np.unique(mirrored)) == {0, 2}
 
@@ -203,3 +208,36 @@ def test_a_lesion_of_the_smallest_volume_is_kept() -> None:
     for smallest, kept in ((0.016, True), (0.0161, False)):
         infection, _ = infection_in_lungs(probability, lungs, 0.5, SPACING, smallest)
         assert infection.sum() == (8 if kept else 0)
+
+
+@pytest.mark.parametrize("shape", [(61, 121, 160), (61, 119, 161), (59, 130, 119)])
+def test_scans_need_not_have_whole_coarse_voxels(shape: tuple[int, int, int]) -> None:
+    z, y, x = np.ogrid[: shape[0], : shape[1], : shape[2]]
+    side = np.abs(x - shape[2] / 2) - shape[2] / 4
+    mask = ((z - 30) / 27) ** 2 + ((y - 60) / 45) ** 2 + (side / (shape[2] / 5)) ** 2 < 1
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), SPACING)
+    np.testing.assert_array_equal(lungs > 0, mask)
+    infection, after = infection_in_lungs(np.full(shape, 255, np.uint8), lungs, 0.5, SPACING, smallest_ml=0.0)
+    assert infection.shape == after.shape == shape
+
+
+@pytest.mark.parametrize(("first", "side"), [(14, 1), (15, 2)])
+def test_a_single_lung_is_on_the_side_of_its_centre(first: int, side: int) -> None:
+    """The middle of 40 columns is between columns 19 and 20."""
+    mask = np.zeros((60, 30, 40), dtype=bool)
+    mask[10:50, 14:16, first : first + 11] = True
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), AxialSpacing(8.0, 4.0, 4.0))
+    assert set(np.unique(lungs)) == {0, side}
+
+
+def test_touching_lungs_are_separated_where_their_bridge_is_narrowest() -> None:
+    """The bridge from column 40 to 80 narrows towards column 70."""
+    mask = np.zeros((20, 60, 120), dtype=bool)
+    mask[2:18, 5:55, 5:40] = mask[2:18, 5:55, 80:115] = True
+    for column in range(40, 80):
+        half = 2 + abs(column - 70) // 4
+        mask[10 - half : 10 + half, 30 - half : 30 + half, column] = True
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), AxialSpacing(3.0, 3.0, 3.0))
+    right = np.flatnonzero((lungs == 1).any(axis=(0, 1)))
+    left = np.flatnonzero((lungs == 2).any(axis=(0, 1)))
+    assert 66 <= right[-1] <= 73 and 67 <= left[0] <= 74

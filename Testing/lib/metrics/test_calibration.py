@@ -47,3 +47,10 @@ def test_calibrations_of_slice_ranges_are_added(rng: np.random.Generator) -> Non
 
 def test_without_voxels_the_error_is_undefined() -> None:
     assert math.isnan(Calibration().error) and Calibration().bins() == []
+
+
+def test_nothing_counted_is_whole_numbers_too() -> None:
+    """They are written to calibration.json as they are."""
+    empty = Calibration()
+    assert empty.voxels.dtype.kind == empty.infected.dtype.kind == "i"
+    assert math.isnan(empty.error)

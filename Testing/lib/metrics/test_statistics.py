@@ -44,6 +44,12 @@ def test_a_single_case_has_no_interval_and_no_case_no_mean() -> None:
         assert all(map(math.isnan, (nothing.mean, nothing.median, nothing.low, nothing.high)))
 
 
+def test_two_cases_have_an_interval() -> None:
+    """Of four equally likely resamples, one has both lower values and one both higher ones."""
+    two = summarise([0.2, 0.6])
+    assert (two.low, two.high) == pytest.approx((0.2, 0.6))
+
+
 def test_limits_of_agreement() -> None:
     """Differences 1, 2 and 6: mean 3, standard deviation √7."""
     agreed = limits_of_agreement([11, 22, 36], [10, 20, 30])

@@ -72,6 +72,14 @@ def test_the_mask_is_on_the_pixels_of_the_slices() -> None:
     assert overlap(mask, np.repeat(np.repeat(filled(), 3, axis=0), 3, axis=1)[:239, :298]) > 0.95
 
 
+@pytest.mark.parametrize(("thickness", "included"), [(4, False), (5, True)])
+def test_a_body_is_thicker_than_16_mm(thickness: int, included: bool) -> None:
+    """Opening removes what is thinner."""
+    section = np.zeros((80, 100), dtype=bool)
+    section[30 : 30 + thickness, 20:80] = True
+    assert body_mask(scan_of([section] * 4)).any() == included
+
+
 def test_air_has_no_body() -> None:
     assert not body_mask(scan_of([np.zeros((80, 100), dtype=bool)] * 4)).any()
 
@@ -87,7 +95,7 @@ def test_padding_is_outside_the_field_of_view_and_a_bulla_is_not() -> None:
     np.testing.assert_array_equal(outside_field_of_view(axial), expected)
 
 
-@pytest.mark.parametrize("edge", [np.s_[0, :], np.s_[-1, :], np.s_[:, 0], np.s_[:, -1]])
+@pytest.mark.parametrize("edge", [np.s_[0, 1:-1], np.s_[-1, 1:-1], np.s_[1:-1, 0], np.s_[1:-1, -1]])
 def test_padding_may_be_on_any_side(edge: tuple[int | slice, ...]) -> None:
     section = np.full((12, 12), AIR_HU + 1, np.int16)
     section[edge] = AIR_HU

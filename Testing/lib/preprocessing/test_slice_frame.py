@@ -115,3 +115,9 @@ def test_labels_are_those_of_the_nearest_pixel() -> None:
 def test_the_first_and_last_slice_are_repeated_beyond_the_ends() -> None:
     assert neighbouring_slices(1, 4, 7, slice_mm=1.0, step_mm=1.0) == [0, 0, 0, 1, 2, 3, 3]
     assert neighbouring_slices(2, 4, 1, slice_mm=1.0, step_mm=1.0) == [2]
+
+
+def test_probabilities_become_0_to_255() -> None:
+    output = np.full((1, 1, 6), 9, np.uint8)
+    SliceFrame(0, 1, 1, 4, (1, 4)).insert(torch.tensor([[[0.0, 0.501, 1.0, 1.2]]]), output)
+    assert output.tolist() == [[[9, 0, 128, 255, 255, 9]]]

@@ -1,8 +1,10 @@
 """Reading of DICOM folders: valid ones, and every known kind of invalid one."""
 
+import io
 import json
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pydicom.dataset import FileDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -17,6 +20,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     HTJ2KLossless,
     ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
     RLELossless,
     generate_uid,
 )
@@ -99,6 +103,43 @@ def test_transfer_syntaxes(tmp_path: Path, syntax: UID) -> None:
         data.file_meta.TransferSyntaxUID = syntax
         data.save_as(file)
     assert np.array_equal(read_volume(tmp_path).array, noise())
+
+
+@pytest.mark.parametrize("slices", [range(12), [3]], ids=["all slices", "one slice"])
+def test_slices_to_be_displayed_inverted_have_the_same_hu(tmp_path: Path, slices: Collection[int]) -> None:
+    """MONOCHROME1 asks a viewer to show low values bright. It does not change what the values mean."""
+    hu = noise()
+
+    def invert_display(data: FileDataset, index: int) -> None:
+        if index in slices:
+            data.PhotometricInterpretation = "MONOCHROME1"
+
+    write_series(tmp_path, hu, edit=invert_display)
+    np.testing.assert_array_equal(read_volume(tmp_path).array, hu)
+
+
+def test_jpeg_slices_of_the_stated_size_are_read(tmp_path: Path) -> None:
+    """Eight-bit JPEG, in which other segments precede the size. Grey values are 4 HU apart."""
+    rows, columns = np.mgrid[:24, :32]
+    grey = np.stack([4 * rows + 2 * columns + 5 * z for z in range(12)]).astype(np.uint8)
+    too_small = False
+
+    def compress(data: FileDataset, index: int) -> None:
+        stream = io.BytesIO()
+        picture = Image.fromarray(grey[index])
+        (picture.crop((0, 0, 24, 24)) if too_small else picture).save(stream, "JPEG", quality=95)
+        data.BitsAllocated = data.BitsStored = 8
+        data.HighBit, data.RescaleSlope, data.RescaleIntercept = 7, 4, -1000
+        data.PixelData = encapsulate([stream.getvalue()])
+        data.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+
+    write_series(tmp_path / "whole", np.zeros(grey.shape), edit=compress)
+    hu = read_volume(tmp_path / "whole").array
+    assert np.abs(hu - (4 * grey.astype(int) - 1000)).max() <= 12
+    too_small = True
+    write_series(tmp_path / "cut", np.zeros(grey.shape), edit=compress)
+    with pytest.raises(InputError, match="are damaged or incomplete"):
+        read_volume(tmp_path / "cut")
 
 
 def test_one_file_stands_for_its_series(tmp_path: Path) -> None:
