@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from ..errors import InputError
 from ..reading.image_file import FILE_KINDS
+from ..storage.limited import read_limited_json
 
 
 def image_stem(name: str) -> str | None:
@@ -62,7 +62,7 @@ def read_json(path: Path, purpose: str) -> Any:
         InputError: The file is missing or damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return read_limited_json(path)
     except (OSError, ValueError) as error:
         raise unreadable(path, purpose) from error
 

@@ -61,6 +61,8 @@ class ResumingDownloader:
         if size and tag:
             headers |= {"Range": f"bytes={size}-", "If-Range": tag}
         with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+            if url.startswith("https:") and not all(step.url.startswith("https:") for step in _steps(response)):
+                raise requests.exceptions.InvalidSchema("redirected from https to http", response=response)
             first, total = _content_range(response)
             if response.status_code == 416 and total == size:
                 return  # interrupted after the last byte
@@ -86,6 +88,11 @@ class ResumingDownloader:
                 bar.update(len(chunk))
         if total is not None and self.size != total:
             raise requests.ConnectionError(f"only {self.size} of {total} bytes arrived", response=response)
+
+
+def _steps(response: requests.Response) -> list[requests.Response]:
+    """Return the response and the redirects that led to it."""
+    return [*response.history, response]
 
 
 def _version(response: requests.Response) -> str:

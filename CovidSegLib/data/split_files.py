@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
 from ..storage.atomic import json_text
+from ..storage.limited import read_limited_json
 from ..storage.staging import staged_files
 from .split import PARTS, Split, check_distinct_patients
 
@@ -76,7 +76,7 @@ def write_folds(path: Path, folds: Sequence[Split], *, overwrite: bool = False) 
 def _read_object(path: Path, subject: str) -> dict[str, Any]:
     """Read the JSON object, with all its keys."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_limited_json(path)
     except OSError as error:
         raise InputError(f'The split "{path}" cannot be read ({error.strerror}). Check the path.') from error
     except ValueError as error:

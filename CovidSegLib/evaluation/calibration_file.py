@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..metrics.calibration import LEVELS, Calibration
+from ..storage.limited import read_limited_json
 from .temperature import rescale
 
 FILE = "calibration.json"
@@ -56,7 +57,7 @@ def read(folder: Path) -> EvaluatedCalibrations:
     """
     path = folder / FILE
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = read_limited_json(path)
         patients = {name: _calibration(stored) for name, stored in content["patients"].items()}
         return EvaluatedCalibrations(str(content["recipe"]), patients)
     except FileNotFoundError as error:

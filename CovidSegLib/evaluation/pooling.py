@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from ..models import Model
 from ..models.loading import recipe_of
 from ..progress import Progress, silent, subprogress
 from ..runs.cross_validation import TrainedFold
+from ..storage.limited import read_limited_json
 from .patients import PatientResult, evaluate_patients
 from .whole_scans import evaluate_whole_scans
 
@@ -145,7 +145,7 @@ def _test_set(run: Model) -> set[str]:
     if not path.exists():
         return set(run.card.get("never_trained_on", [])) - run.seen
     try:
-        test_set = set(json.loads(path.read_text(encoding="utf-8"))["test"])
+        test_set = set(read_limited_json(path)["test"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f'{SPLIT_FILE} of the run "{run.name}" cannot be read. Train it again.') from error
     if seen := sorted(run.seen & test_set):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..storage.limited import read_limited_json
 from . import folders
 
 #: Keys of texts that every card has.
@@ -24,7 +24,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     """
     subject, remedy = f'The card of the model "{folder.name}"', remedy_for(folder)
     try:
-        card = json.loads((folder / folders.CARD_FILE).read_text(encoding="utf-8"))
+        card = read_limited_json(folder / folders.CARD_FILE)
     except (OSError, ValueError) as error:
         raise InputError(f"{subject} cannot be read. {remedy}") from error
     return check_card(card, subject, remedy)

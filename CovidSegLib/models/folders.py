@@ -6,11 +6,15 @@ import os
 import sys
 from pathlib import Path
 
+from ..storage.limited import LONGEST_TEXT
+
 #: Folder of the models that come with CovidSeg.
 WEIGHTS = Path(__file__).parents[1] / "weights"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
 #: All files of a model; other files in its folder do not belong to it.
 FILES = (WEIGHTS_FILE, CARD_FILE, RECIPE_FILE)
+#: Bytes at most of each file. A thousand million weights in float16 fit.
+SIZE_LIMITS = {WEIGHTS_FILE: 2_000_000_000, CARD_FILE: LONGEST_TEXT, RECIPE_FILE: LONGEST_TEXT}
 
 
 def user_folder() -> Path:

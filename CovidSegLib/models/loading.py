@@ -12,7 +12,7 @@ from torch import nn
 from .. import networks, recipes
 from ..errors import InputError
 from ..inference.loaded_stage import LoadedStage
-from ..networks.weights import load_unique_state
+from ..networks.weights import check_state_fits, load_unique_state
 from ..recipe import STAGES, Recipe
 from .catalogue import find_model
 from .model import Model
@@ -76,9 +76,8 @@ def check_weights(recipe: Recipe, data: bytes, name: str, remedy: str) -> None:
         InputError: Weights are missing, of another shape, NaN or infinite.
     """
     tensors = _read_tensors(data, recipe, name, remedy)
-    for stage_name, stage in recipe.stages.items():
-        network = networks.build(stage.network, stage.arguments)
-        _load_weights(network, stage_name, tensors, recipe, name, remedy)
+    for stage_name in recipe.stages:
+        _weights_of_stage(recipe, stage_name, tensors, name, remedy)
 
 
 def _read_tensors(data: bytes, recipe: Recipe, name: str, remedy: str) -> dict[str, torch.Tensor]:
@@ -99,22 +98,30 @@ def _build_network(
     model: Model, recipe: Recipe, name: str, tensors: Mapping[str, torch.Tensor] | None, device: torch.device
 ) -> nn.Module:
     stage = recipe.stages[name]
+    own = None if tensors is None else _weights_of_stage(recipe, name, tensors, model.name, model.remedy)
     network = networks.build(stage.network, stage.arguments)
-    if tensors is not None:
-        _load_weights(network, name, tensors, recipe, model.name, model.remedy)
+    if own is not None:
+        load_unique_state(network, own)
     layout = torch.channels_last if stage.slices is not None else torch.channels_last_3d
     return network.float().eval().to(device).to(memory_format=layout)  # type: ignore[call-overload]
 
 
-def _load_weights(
-    network: nn.Module, stage: str, tensors: Mapping[str, torch.Tensor], recipe: Recipe, name: str, remedy: str
-) -> None:
+def _weights_of_stage(
+    recipe: Recipe, stage: str, tensors: Mapping[str, torch.Tensor], name: str, remedy: str
+) -> dict[str, torch.Tensor]:
+    """Return the weights of a stage if they fit its network.
+
+    The network is compared without memory for its weights: a recipe of others may describe one of any size.
+    """
+    with torch.device("meta"):
+        network = networks.build(recipe.stages[stage].network, recipe.stages[stage].arguments)
     prefix = f"{stage}."
     own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     try:
-        load_unique_state(network, own)
+        check_state_fits(network, own)
     except ValueError as error:
         raise _mismatch(recipe, name, remedy) from error
+    return own
 
 
 def _mismatch(recipe: Recipe, name: str, remedy: str) -> InputError:

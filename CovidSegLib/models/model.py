@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..storage.limited import read_limited
 from . import folders
 from .card import check_sha256, read_card, remedy_for
 
@@ -94,7 +95,7 @@ class Model:
             InputError: The file is missing, or is not the one that the card describes.
         """
         try:
-            data = self.weights.read_bytes()
+            data = read_limited(self.weights, folders.SIZE_LIMITS[folders.WEIGHTS_FILE])
         except OSError as error:
             raise InputError(
                 f'The weights of the model "{self.name}" are missing or cannot be read. {self.remedy}'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -13,11 +12,12 @@ from typing import Any
 from ..errors import InputError
 from ..storage.atomic import write_json_atomically
 from ..storage.disk_errors import explain_disk_errors
+from ..storage.limited import parse_json, read_limited
 from ..storage.staging import staged_files
 from . import folders
 from .card import check_card, check_sha256
 from .catalogue import names
-from .folders import CARD_FILE, FILES, RECIPE_FILE, WEIGHTS_FILE
+from .folders import CARD_FILE, FILES, RECIPE_FILE, SIZE_LIMITS, WEIGHTS_FILE
 from .model import Model, open_model
 
 #: Names that are valid names of folders on every system and cannot be paths.
@@ -84,7 +84,7 @@ def check_model_files(files: Mapping[str, bytes], name: str) -> None:
     remedy = "Ask its author for another copy."
     subject = f'The card of the model "{name}"'
     try:
-        card = json.loads(files[CARD_FILE])
+        card = parse_json(files[CARD_FILE])
     except ValueError as error:
         raise InputError(f"{subject} cannot be read. {remedy}") from error
     check_card(card, subject, remedy)
@@ -106,7 +106,7 @@ def read_model_files(folder: Path) -> dict[str, bytes]:
         InputError: A file cannot be read.
     """
     try:
-        return {file: (folder / file).read_bytes() for file in FILES if (folder / file).exists()}
+        return {file: read_limited(folder / file, SIZE_LIMITS[file]) for file in FILES if (folder / file).exists()}
     except OSError as error:
         raise InputError(f'"{error.filename}" cannot be read ({error.strerror}). Check the folder.') from error
 

@@ -23,14 +23,24 @@ def load_unique_state(network: nn.Module, state: Mapping[str, torch.Tensor]) -> 
     Raises:
         ValueError: Names or shapes differ from those of the network.
     """
+    check_state_fits(network, state)
+    with torch.no_grad():
+        for name, tensor in unique_state(network).items():
+            tensor.copy_(state[name])
+
+
+def check_state_fits(network: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
+    """Check that a state from `unique_state` is of the same kind of network, which may be on torch's meta device.
+
+    Raises:
+        ValueError: Names or shapes differ from those of the network.
+    """
     own = unique_state(network)
     if own.keys() != state.keys():
         raise ValueError(f"the weights are of another network: {sorted(own.keys() ^ state.keys())[:4]} ...")
-    with torch.no_grad():
-        for name, tensor in own.items():
-            if tensor.shape != state[name].shape:
-                raise ValueError(f"{name} has the shape {tuple(state[name].shape)}, not {tuple(tensor.shape)}")
-            tensor.copy_(state[name])
+    for name, tensor in own.items():
+        if tensor.shape != state[name].shape:
+            raise ValueError(f"{name} has the shape {tuple(state[name].shape)}, not {tuple(tensor.shape)}")
 
 
 def load_fitting_state(network: nn.Module, state: Mapping[str, torch.Tensor]) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..storage.limited import read_limited_text
 
 #: Keys that are not inherited.
 OWN = ("name", "title", "reported")
@@ -87,7 +88,9 @@ def _find_parent(path: Path, like: str, library: Path) -> Path:
 
 def _parse(path: Path) -> Table:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_limited_text(path))
+    except RecursionError as error:
+        raise InputError(f"The recipe {path.name} is nested too deeply. Correct it.") from error
     except ValueError as error:  # from TOML or from UTF-8
         raise InputError(f"The recipe {path.name} is not valid TOML: {error}.") from error
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from .. import models, recipes
 from ..errors import InputError
 from ..storage.atomic import write_json_atomically
+from ..storage.limited import read_limited, read_limited_json
 
 FACTS_FILE = "training.json"
 #: Facts that a card needs.
@@ -80,7 +80,7 @@ def ensure_card(run: Path) -> models.Model:
 
 def _read_facts(run: Path) -> dict[str, Any]:
     try:
-        facts = json.loads((run / FACTS_FILE).read_text(encoding="utf-8"))
+        facts = read_limited_json(run / FACTS_FILE)
     except FileNotFoundError as error:
         raise _unfinished(run, FACTS_FILE) from error
     except (OSError, ValueError) as error:
@@ -95,7 +95,7 @@ def _read_facts(run: Path) -> dict[str, Any]:
 
 def _read_weights(run: Path) -> bytes:
     try:
-        return (run / models.WEIGHTS_FILE).read_bytes()
+        return read_limited(run / models.WEIGHTS_FILE, models.folders.SIZE_LIMITS[models.WEIGHTS_FILE])
     except OSError as error:
         raise _unfinished(run, models.WEIGHTS_FILE) from error
 

@@ -7,8 +7,10 @@ Radiopaedia half consists of eight-bit images. Cases have the names of their mas
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path, PureWindowsPath
 
+from ...storage.limited import read_limited_text
 from ..entry import BOTH_LUNGS, GREY_WINDOW, ONE_INFECTION, Entry, Layout
 from ..files import image_stem, unreadable
 from ..patients import patient_of
@@ -25,7 +27,7 @@ def find(folder: Path) -> list[Entry] | None:
     metadata = folder / METADATA
     entries = []
     try:
-        with metadata.open(encoding="utf-8-sig", newline="") as file:
+        with io.StringIO(read_limited_text(metadata)) as file:
             for row in csv.DictReader(file):
                 # A Windows path may have both kinds of slashes.
                 of = {column: folder / FOLDERS[column] / PureWindowsPath(row[column]).name for column in FOLDERS}
