@@ -10,17 +10,12 @@ import math
 from collections.abc import Collection, Iterator
 
 import numpy as np
-from scipy import ndimage
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from .masks import CONNECTIVITY_26, label_components
+from .masks import SLAB_SLICES, components_in_steps, label_components
 
 #: Smaller pieces of infection are noise more often than lesions, and are removed: a sphere of 4 mm in diameter has this
 #: volume. (Lesions are listed from 0.1 ml.)
 SMALLEST_INFECTION_ML = 0.035
-#: Slices that one step of `ThresholdStack` labels at the highest level.
-SLAB_SLICES = 16
 
 
 def level_of(threshold: float) -> int:
@@ -128,33 +123,14 @@ class ThresholdStack:
         del self._probability
 
     def _open_highest(self, level: int) -> Iterator[bool]:
-        """Remove the small components of the highest level, slab by slab to keep each step short."""
-        inner = self._probability[1:-1, 1:-1, 1:-1]
-        labels = np.zeros(inner.shape, np.int32)
-        count, pairs = 0, []
-        for start in range(0, len(inner), SLAB_SLICES):
-            slab = slice(start, start + SLAB_SLICES)
-            found = ndimage.label(inner[slab] >= level, CONNECTIVITY_26, output=labels[slab])
-            labels[slab][labels[slab] > 0] += count
-            count += found
-            if start:
-                pairs.append(_touching(labels[start - 1], labels[start]))
-            yield True
-        if not count:
-            return
-        first, second = np.concatenate([np.zeros((2, 0), int), *pairs], axis=1)
-        graph = coo_array((np.ones(first.size, bool), (first, second)), shape=(count + 1, count + 1))
-        component = connected_components(graph, directed=False)[1]
-        voxels = np.zeros(component.max() + 1, int)
-        for start in range(0, len(inner), SLAB_SLICES):
-            part = labels[start : start + SLAB_SLICES]
-            voxels += np.bincount(component[part[part > 0]], minlength=voxels.size)
-            yield True
-        kept = voxels[component] >= self._smallest
+        """Remove the small components of the highest level."""
+        inner, opened = (array[1:-1, 1:-1, 1:-1] for array in (self._probability, self._opened))
+        labels, component, voxels = yield from components_in_steps(inner >= level)
+        kept = (voxels >= self._smallest)[component]
         kept[0] = False
         for start in range(0, len(inner), SLAB_SLICES):
             slab = slice(start, start + SLAB_SLICES)
-            self._opened[1:-1, 1:-1, 1:-1][slab][kept[labels[slab]]] = level
+            opened[slab][kept[labels[slab]]] = level
             yield True
 
     def _are_large(self, voxels: np.ndarray, position: np.ndarray) -> np.ndarray:
@@ -164,6 +140,9 @@ class ThresholdStack:
             voxels: Flat indices.
             position: Zeros for all voxels, used as working memory.
         """
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
         opened = self._opened.ravel()
         position[voxels] = np.arange(1, voxels.size + 1)
         starts, ends = [], []
@@ -203,16 +182,3 @@ def _fewest_voxels(voxel_ml: float, smallest_ml: float) -> int:
     while fewest * voxel_ml < smallest_ml:
         fewest += 1
     return fewest
-
-
-def _touching(lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """Return the pairs (2, n) of labels that touch between two neighbouring slices."""
-    height, width = lower.shape
-    pairs = []
-    for y in (-1, 0, 1):
-        for x in (-1, 0, 1):
-            a = lower[max(0, y) : height + min(0, y), max(0, x) : width + min(0, x)]
-            b = upper[max(0, -y) : height + min(0, -y), max(0, -x) : width + min(0, -x)]
-            both = (a > 0) & (b > 0)
-            pairs.append(np.unique(np.stack([a[both], b[both]]), axis=1))
-    return np.unique(np.concatenate(pairs, axis=1), axis=1)

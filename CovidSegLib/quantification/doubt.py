@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from ..masks import CONNECTIVITY_26, bounding_box
 
@@ -45,6 +44,8 @@ def doubtful_places(probability: np.ndarray, voxel_ml: float) -> list[Place]:
         probability: uint8 (z, y, x).
         voxel_ml: Volume of a voxel in ml.
     """
+    from scipy import ndimage  # slow to import, and 3D Slicer needs it only when a place is asked for
+
     mask = doubtful(probability)
     box = bounding_box(mask)
     if box is None:

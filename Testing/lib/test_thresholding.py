@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from CovidSegLib.thresholding import SLAB_SLICES, ThresholdStack, level_of, without_small_pieces
+from CovidSegLib.masks import SLAB_SLICES
+from CovidSegLib.thresholding import ThresholdStack, level_of, without_small_pieces
 
 LEVELS = [level_of(percent / 100) for percent in range(5, 96)]
 

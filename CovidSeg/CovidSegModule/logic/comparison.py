@@ -44,7 +44,8 @@ class ComparisonLogic:
 
     def __init__(self, reviews: Reviews):
         self._reviews = reviews
-        self._last: tuple[tuple[object, ...], Comparison] | None = None
+        #: Voxels that were added, removed and kept, by segment, with the two masks that were compared.
+        self._counts: dict[str, tuple[BoxArray | None, BoxArray, tuple[int, int, int]]] = {}
 
     def is_available(self, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
         """Return True if the model's masks of a result are in the scene, and its CT."""
@@ -56,12 +57,26 @@ class ComparisonLogic:
         review = self._reviews.of(segmentation)
         if review.original(INFECTION) is None:
             return None
-        masks = tuple(review.mask(name) for name in (INFECTION, *LUNGS))
-        key = (review, *masks)
+        added, removed, kept = self._count(review, INFECTION)
+        total = added + removed + 2 * kept
+        ml = review.grid.voxel_ml
+        lungs = sum(sum(self._count(review, name)[:2]) for name in LUNGS)
+        return Comparison(2 * kept / total if total else 1.0, added * ml, removed * ml, lungs * ml)
+
+    def _count(self, review: Review, name: str) -> tuple[int, int, int]:
+        """Return the number of voxels that were added, removed and kept."""
+        mask, original = review.mask(name), _of_model(review, name)
+        known = self._counts.get(name)
         # The masks are the same objects as long as they have not changed.
-        if self._last is None or any(a is not b for a, b in zip(self._last[0], key, strict=True)):
-            self._last = key, _compare(review, masks)
-        return self._last[1]
+        if known is None or known[0] is not mask or known[1] is not original:
+            box = join(original.box, mask.box if mask else None)
+            assert box is not None
+            before = original.crop(box)
+            present = mask.crop(box) if mask else np.zeros_like(before)
+            kept = int(np.count_nonzero(before & present))
+            counts = int(np.count_nonzero(present)) - kept, int(np.count_nonzero(before)) - kept, kept
+            known = self._counts[name] = mask, original, counts
+        return known[2]
 
     def is_edited(self, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
         """Return True if a result differs from what the model has computed."""
@@ -122,23 +137,6 @@ class ComparisonLogic:
         present = mask.crop(box) if mask else np.zeros([part.stop - part.start for part in box], bool)
         mixed = np.where(region.crop(box), original.crop(box), present)
         review.write_infection(BoxArray(mixed, box), undo=undo)
-
-
-def _compare(review: Review, masks: tuple[BoxArray | None, ...]) -> Comparison:
-    counts = {}
-    for name, mask in zip((INFECTION, *LUNGS), masks, strict=True):
-        original = _of_model(review, name)
-        box = join(original.box, mask.box if mask else None)
-        assert box is not None
-        before = original.crop(box)
-        present = mask.crop(box) if mask else np.zeros_like(before)
-        common = np.count_nonzero(before & present)
-        counts[name] = (np.count_nonzero(present) - common, np.count_nonzero(before) - common, common)
-    added, removed, common = counts[INFECTION]
-    total = added + removed + 2 * common
-    voxel_ml = review.grid.voxel_ml
-    lungs = sum(sum(counts[name][:2]) for name in LUNGS)
-    return Comparison(2 * common / total if total else 1.0, added * voxel_ml, removed * voxel_ml, lungs * voxel_ml)
 
 
 def _of_model(review: Review, name: str) -> BoxArray:

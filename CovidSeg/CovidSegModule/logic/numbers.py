@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import slicer
 
-from CovidSegLib.masks import Box, label_components
+from CovidSegLib.masks import Box, components_in_steps
 from CovidSegLib.quantification.density import INFECTION_RANGES, HuRange
 from CovidSegLib.quantification.lesions import is_lesion
 from CovidSegLib.quantification.live import Counts, LiveCounts
@@ -119,17 +119,18 @@ class NumbersLogic:
         number_nodes.write_region_table(numbers, segmentation, ct)
         return number_nodes.write_histogram(numbers.histogram, segmentation, ct)
 
-    def update_rows(self, segmentation: slicer.vtkMRMLSegmentationNode, *, lesions: bool) -> None:
+    def update_rows(
+        self, segmentation: slicer.vtkMRMLSegmentationNode, lesions: tuple[int, int, int] | None = None
+    ) -> None:
         """Write the numbers of both lungs to the table that `tables` describes.
 
         Args:
             segmentation: The result.
-            lesions: Count lesions too, which takes longer. Their number is unknown otherwise.
+            lesions: Number of lesions from `lesion_steps`; None if it is not known yet.
         """
         table, numbers = tables.table_of(segmentation), self.numbers(segmentation)
         if table is None or numbers is None:
             return
-        counted = self.count_lesions(segmentation) if lesions else (None, None, None)
         rows = [
             tables.Row(
                 name,
@@ -140,12 +141,12 @@ class NumbersLogic:
                 region.infection_mean_hu,
                 lesions=number,
             )
-            for name, region, number in zip(tables.REGIONS.values(), numbers.lungs, counted, strict=True)
+            for name, region, number in zip(tables.REGIONS.values(), numbers.lungs, lesions or (None,) * 3, strict=True)
         ]
         tables.write_rows(table, rows)
 
-    def count_lesions(self, segmentation: slicer.vtkMRMLSegmentationNode) -> tuple[int, int, int]:
-        """Return the number of lesions in the right lung, in the left lung and in both, as in the report."""
+    def lesion_steps(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Generator[bool, None, tuple[int, int, int]]:
+        """Count the lesions in the right lung, in the left lung and in both, as the report does, in short steps."""
         review = self._reviews.of(segmentation)
         infection, lungs = review.mask(INFECTION), self.masks(segmentation)
         if infection is None or lungs is None:
@@ -153,9 +154,9 @@ class NumbersLogic:
         sides = BoxArray(lungs[1], lungs[0]).crop(infection.box)
         counts = []
         for side in (1, 2):
-            labels, count = label_components(infection.array & (sides == side))
-            volumes = np.bincount(labels.ravel(), minlength=count + 1)[1:] * review.grid.voxel_ml
-            counts.append(int(is_lesion(volumes).sum()))
+            yield True
+            _, _, voxels = yield from components_in_steps(infection.array & (sides == side))
+            counts.append(int(is_lesion(voxels[1:] * review.grid.voxel_ml).sum()))
         return counts[0], counts[1], sum(counts)
 
     def as_csv(self, numbers: Numbers, delimiter: str = ",") -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import slicer
 from slicer.i18n import tr as _
 
@@ -20,10 +22,16 @@ class ResultsLogic:
     def __init__(self, numbers: NumbersLogic | None = None):
         self._numbers = numbers
 
-    def follow_edits(self, segmentation: slicer.vtkMRMLSegmentationNode, *, lesions: bool) -> None:
-        """Write the numbers of the present masks to the table. Counting lesions takes longer than everything else."""
+    def follow_edits(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """Write the numbers of the present masks to the table, except the number of lesions."""
         if self._numbers:
-            self._numbers.update_rows(segmentation, lesions=lesions)
+            self._numbers.update_rows(segmentation)
+
+    def count_lesions(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Iterator[bool]:
+        """Write all numbers of the present masks to the table, in short steps."""
+        if self._numbers:
+            lesions = yield from self._numbers.lesion_steps(segmentation)
+            self._numbers.update_rows(segmentation, lesions)
 
     def rows(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> list[Row]:
         """Return the numbers of a segmentation: right lung, left lung, both lungs; empty if it has none."""

@@ -20,7 +20,7 @@ from ..scene import overlays
 from ..scene.provenance import ATTRIBUTES
 from ..scene.review import Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
-from ..scene.voxels import BoxArray, join, ras_of
+from ..scene.voxels import BoxArray, cropped, join, ras_of
 
 #: Attribute of a segmentation node: the threshold of its infection. It is stored in scenes.
 THRESHOLD_ATTRIBUTE = "CovidSeg.Threshold"
@@ -286,6 +286,6 @@ def _outside_lungs(state: _State) -> np.ndarray:
 
 def _checksum(state: _State) -> int:
     """Return a checksum of the present mask that does not depend on the box."""
-    infected = np.argwhere(state.expected).astype(np.int32)
-    infected += np.array([part.start for part in state.box], np.int32)
-    return zlib.crc32(infected.tobytes())
+    tight = cropped(state.expected)
+    start = [a.start + b.start for a, b in zip(tight.box, state.box, strict=True)]
+    return zlib.crc32(np.packbits(tight.array).tobytes(), zlib.crc32(repr((start, tight.array.shape)).encode()))

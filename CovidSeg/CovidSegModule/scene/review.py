@@ -29,6 +29,7 @@ from .voxels import (
     BINARY_LABELMAP,
     SMALLEST_BOX,
     BoxArray,
+    cropped,
     join,
     make_volume,
     segment_voxels,
@@ -160,6 +161,8 @@ class Review:
             self._observed.AddObserver(getattr(self._observed, name), self._on_change) for name in MASK_EVENTS
         ]
         self._callbacks: list[Callable[[], None]] = []
+        self._originals: dict[str, BoxArray] = {}
+        self._originals_key: tuple[float, ...] = ()
         self._masks: dict[str, tuple[tuple[float, ...], BoxArray | None]] = {}
 
     # --- nodes ---
@@ -209,13 +212,14 @@ class Review:
         return mask
 
     def original(self, segment_id: str) -> BoxArray | None:
-        """Return a mask as the model made it; None if the scene does not have it."""
-        codes = volume_voxels(self.original_node, self.ct) if self.original_node and self.ct else None
-        if codes is None:
+        """Return a mask as the model made it; None if the scene does not have it. The same object each time."""
+        node = self.original_node
+        if node is None or self.ct is None or node.GetImageData() is None:
             return None
-        if segment_id == INFECTION:
-            return BoxArray(codes.array >= ORIGINAL_INFECTION, codes.box)
-        return BoxArray(codes.array % ORIGINAL_INFECTION == ORIGINAL_LUNGS[segment_id], codes.box)
+        key = (node.GetImageData().GetMTime(), *self._grid_key())
+        if self._originals_key != key:
+            self._originals_key, self._originals = key, _decoded(volume_voxels(node, self.ct))
+        return self._originals.get(segment_id)
 
     # --- changing ---
 
@@ -263,8 +267,12 @@ class Review:
         if self.ct is None or labelmap is None:
             return ()
         moved = self.segmentation.GetTransformNodeID() != self.ct.GetTransformNodeID()
+        return (labelmap.GetMTime(), segment.GetLabelValue(), moved, *self._grid_key())
+
+    def _grid_key(self) -> tuple[float, ...]:
+        """Return what changes whenever the CT is moved or resized."""
         grid = self.grid
-        return (labelmap.GetMTime(), segment.GetLabelValue(), moved, *grid.origin, *grid.direction, *grid.spacing)
+        return (*grid.shape, *grid.origin, *grid.direction, *grid.spacing)
 
     def _on_change(self, _caller: object, _event: str) -> None:
         self.version += 1
@@ -292,6 +300,21 @@ class Reviews:
         for review in self._reviews.values():
             review.close()
         self._reviews.clear()
+
+
+def _decoded(codes: BoxArray | None) -> dict[str, BoxArray]:
+    """Return the masks in a label map of `original_codes`, each in its bounding box."""
+    if codes is None:
+        return {}
+    masks = {name: codes.array % ORIGINAL_INFECTION == value for name, value in ORIGINAL_LUNGS.items()}
+    masks[INFECTION] = codes.array >= ORIGINAL_INFECTION
+    decoded = {}
+    for name, mask in masks.items():
+        part = cropped(mask)
+        start = [piece.start for piece in codes.box]
+        z, y, x = (slice(a.start + b, a.stop + b) for a, b in zip(part.box, start, strict=True))
+        decoded[name] = BoxArray(part.array, (z, y, x))
+    return decoded
 
 
 def _add(

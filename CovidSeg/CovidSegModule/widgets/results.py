@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import qt
 from slicer.i18n import tr as _
 
@@ -26,6 +28,7 @@ class ResultsSection(Section):
     def __init__(self, panel: SectionHost, logic: ResultsLogic):
         super().__init__(panel)
         self.logic = logic
+        self._lesions: Iterator[bool] = iter(())
         self._lesions_timer = qt.QTimer()
 
     def setup(self) -> None:
@@ -56,8 +59,12 @@ class ResultsSection(Section):
 
     def masks_changed(self) -> None:
         """Show the numbers of the edited masks at once, and the number of lesions when the user pauses."""
-        self._follow_edits(lesions=False)
-        self._lesions_timer.start()
+        if self.parameters and self.parameters.result:
+            self.logic.follow_edits(self.parameters.result)
+            self.update()
+            self._lesions = self.logic.count_lesions(self.parameters.result)
+            self._lesions_timer.setInterval(LESIONS_MILLISECONDS)
+            self._lesions_timer.start()
 
     def scene_closing(self) -> None:
         """Stop counting."""
@@ -68,11 +75,11 @@ class ResultsSection(Section):
         self._lesions_timer.stop()
 
     def _count_lesions(self) -> None:
-        self._follow_edits(lesions=True)
-
-    def _follow_edits(self, lesions: bool) -> None:
-        if self.parameters and self.parameters.result:
-            self.logic.follow_edits(self.parameters.result, lesions=lesions)
+        """Do the next step of counting."""
+        if next(self._lesions, None):
+            self._lesions_timer.setInterval(0)
+            self._lesions_timer.start()
+        else:
             self.update()
 
     def on_show_3d(self, visible: bool = False) -> None:

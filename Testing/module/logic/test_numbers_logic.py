@@ -35,6 +35,16 @@ def edit_infection(reviews, result, mask):
     reviews.of(result).write_infection(BoxArray(mask, whole(SHAPE)))
 
 
+def lesions(logic, result):
+    """Count the lesions in steps. Return their number in the right lung, in the left lung and in both."""
+    steps = logic.lesion_steps(result)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
 def test_numbers_are_those_of_the_voxels(logic, result):
     painted = harness.painted()
     numbers = logic.numbers(result)
@@ -80,14 +90,14 @@ def test_bounds_of_ground_glass(logic, result):
 
 
 def test_lesions_are_counted_as_in_the_report(logic, reviews, result):
-    assert logic.count_lesions(result) == (1, 0, 1)
+    assert lesions(logic, result) == (1, 0, 1)
     infection = harness.painted() == -500
     infection[10:14, 20:24, 45:49] = True
     infection[20, 20, 45] = True  # smaller than a lesion
     edit_infection(reviews, result, infection)
-    assert logic.count_lesions(result) == (1, 1, 2)
+    assert lesions(logic, result) == (1, 1, 2)
     edit_infection(reviews, result, np.zeros(SHAPE, bool))
-    assert logic.count_lesions(result) == (0, 0, 0)
+    assert lesions(logic, result) == (0, 0, 0)
 
 
 def test_nodes(logic, result):
