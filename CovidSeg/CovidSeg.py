@@ -8,6 +8,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import slicer
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -20,10 +21,11 @@ from slicer.ScriptedLoadableModule import (
 if importlib.util.find_spec("CovidSegLib") is None:
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from CovidSegModule import self_test
+from CovidSegModule import sample_data, self_test
 from CovidSegModule.logic.comparison import ComparisonLogic
 from CovidSegModule.logic.correction import CorrectionLogic
 from CovidSegModule.logic.input import InputLogic
+from CovidSegModule.logic.install import InstallLogic
 from CovidSegModule.logic.lesions import LesionsLogic
 from CovidSegModule.logic.numbers import NumbersLogic
 from CovidSegModule.logic.results import ResultsLogic
@@ -40,6 +42,7 @@ class CovidSeg(ScriptedLoadableModule):
 
     def __init__(self, parent):
         ScriptedLoadableModule.__init__(self, parent)
+        slicer.app.connect("startupCompleted()", sample_data.register)
         parent.title = "CovidSeg"
         parent.categories = [translate("qSlicerAbstractCoreModule", "Segmentation")]
         parent.dependencies = ["Segmentations"]
@@ -111,6 +114,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
     def __init__(self, input_logic=None, results_logic=None):
         ScriptedLoadableModuleLogic.__init__(self)
         self.input = input_logic or InputLogic()
+        self.install = InstallLogic(self.input)
         self.reviews = Reviews()
         self.numbers = NumbersLogic(self.reviews)
         self.results = results_logic or ResultsLogic(self.numbers)

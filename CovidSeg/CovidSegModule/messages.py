@@ -69,12 +69,13 @@ def done(seconds: float) -> str:
     return _("Done in {n} s.").format(n=round(seconds))
 
 
-def crashed(exit_code: int, error_output: str) -> str:
+def crashed(exit_code: int, error_output: str, last_words: str = "") -> str:
     """Return the message for a child process that ended without an error message for the user.
 
     Args:
         exit_code: Exit code of the child process.
         error_output: The end of its error output.
+        last_words: Its last line, without names.
     """
     if exit_code in _KILLED or _OUT_OF_MEMORY.search(error_output):
         return _(
@@ -83,12 +84,23 @@ def crashed(exit_code: int, error_output: str) -> str:
         )
     if mentions_broken_package(error_output):
         return _("A Python package that CovidSeg needs is damaged or missing.")
-    return _("The segmentation stopped unexpectedly. Try again. If it happens again, report it with the log.")
+    message = _("The segmentation stopped unexpectedly. Try again. If it happens again, report it with the saved log.")
+    return f"{message}\n{last_words}" if last_words else message
 
 
 def mentions_broken_package(error_output: str) -> bool:
     """Return True if an error output says that a Python package cannot be loaded."""
     return bool(_BROKEN_PACKAGE.search(error_output))
+
+
+def use_cpu(time: str) -> str:
+    """Return the question to ask when the memory of the GPU is exhausted.
+
+    Args:
+        time: How long it will take, such as "about 2 min"; empty if unknown.
+    """
+    text = _("The graphics card has too little free memory for this CT. Compute on the processor instead?")
+    return f"{text} " + (_("That takes {time}.").format(time=time) if time else _("That takes longer."))
 
 
 def time_left(seconds: float | None) -> str:

@@ -59,6 +59,7 @@ def clean(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     slicer.mrmlScene.Clear(False)
+    slicer.app.userSettings().clear()
     yield folder
     slicer.mrmlScene.Clear(False)
     assert not list(folder.iterdir()), "temporary files were left"

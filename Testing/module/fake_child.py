@@ -144,6 +144,12 @@ def unusable(ct, output):
     sys.exit(2)
 
 
+def gpu_memory(ct, output):
+    """Fail because the GPU has too little memory."""
+    emit("error", message="The GPU has too little free memory.", exit_code=2, kind="gpu_memory")
+    sys.exit(2)
+
+
 def crash(ct, output):
     """Fail because of a programming error."""
     raise RuntimeError("index 3 is out of bounds")

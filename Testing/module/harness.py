@@ -14,6 +14,8 @@ from PySide6.QtTest import QTest
 
 import CovidSeg
 from CovidSegModule.logic.input import InputLogic
+from CovidSegModule.logic.readiness import ReadinessLogic
+from CovidSegModule.process.devices import Device
 from CovidSegModule.process.run import Run
 from CovidSegModule.scene import tables
 from CovidSegModule.scene.review import add_original, add_probability
@@ -24,6 +26,7 @@ MODELS = [
     SimpleNamespace(name="chs-net", title="CHS-Net", summary="Lungs and infection, slice by slice."),
     SimpleNamespace(name="unet-3d", title="U-Net 3D", summary="Slower and smoother."),
 ]
+DEVICES = [Device("cuda:0", "NVIDIA RTX 4000", 6144), Device("cpu", "CPU, 8 cores")]
 #: An oblique, flipped, anisotropic grid. Columns are the axes of the array in RAS.
 OBLIQUE = np.array([[-0.36, 0.48, -0.8], [0.8, 0.6, 0.0], [0.48, -0.64, -0.6]])
 
@@ -158,7 +161,7 @@ class FakeInstaller:
     """
 
     def __init__(self, missing=(), problem=None):
-        self.absent, self.problem, self.calls = list(missing), problem, []
+        self.absent, self.problem, self.calls, self.damaged = list(missing), problem, [], []
 
     def missing(self):
         return self.absent
@@ -167,12 +170,22 @@ class FakeInstaller:
         self.calls.append("install")
         if self.problem:
             raise self.problem
-        self.absent = []
+        self.absent = self.damaged = []
+
+    def install_from_folder(self, folder):
+        self.calls.append(("install_from_folder", folder))
+        self.install()
+
+    def cancel(self):
+        self.calls.append("cancel")
 
     def find_broken(self):
         self.calls.append("find_broken")
-        self.absent = ["monai"]
+        self.absent = self.damaged = ["monai"]
         return self.absent
+
+    def broken(self):
+        return self.damaged
 
 
 class FailingWorker:
@@ -197,6 +210,7 @@ def make_logic(**options):
         "installer": FakeInstaller(),
         "list_models": lambda: MODELS,
         "program": fake("done"),
+        "readiness": ReadinessLogic(lambda: DEVICES),
         **options,
     }
     return CovidSeg.CovidSegLogic(input_logic=InputLogic(**options))

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Sequence
 
 import slicer
+from slicer.i18n import tr as _
 
 from CovidSegLib.models import Model, find_model, installed
 
+from .. import settings
 from ..packages.installer import Installer, SlicerInstaller
 from ..process.run import Result, Run
 from ..process.worker import ChildProcess, Worker
 from ..scene import display, volumes
+from .readiness import ReadinessLogic, duration
+
+#: Licences that restrict the use of a model.
+RESTRICTED = re.compile(r"\bNC\b|non-?commercial|no commercial|not for commercial|research", re.IGNORECASE)
 
 
 class InputLogic:
@@ -24,6 +31,7 @@ class InputLogic:
         list_models: Returns the installed models; by default CovidSegLib's.
         program: The program that segments; by default CovidSegLib in Slicer's Python.
         create_worker: Creates what runs the program; by default a child process.
+        readiness: Checks CTs and devices.
     """
 
     def __init__(
@@ -32,7 +40,9 @@ class InputLogic:
         list_models: Callable[[], Sequence[Model]] = installed,
         program: list[str] | None = None,
         create_worker: Callable[[], Worker] = ChildProcess,
+        readiness: ReadinessLogic | None = None,
     ):
+        self.readiness = readiness or ReadinessLogic()
         self.installer = installer or SlicerInstaller(idle=slicer.app.processEvents)
         self.program = program
         self._list_models = list_models
@@ -68,6 +78,35 @@ class InputLogic:
         from CovidSegLib.models.description import describe
 
         return describe(find_model(name))
+
+    def licence_question(self, name: str) -> str:
+        """Return the licence to agree to before a model is used for the first time; empty if there is none.
+
+        Only licences that restrict the use are asked for, once for each version of a model.
+        """
+        model = next((model for model in self.models() if model.name == name), None)
+        licence = str(getattr(model, "card", {}).get("licence", ""))
+        if model is None or not RESTRICTED.search(licence) or settings.read(_licence_key(model)):
+            return ""
+        return _(
+            'The model "{title}" may be used only under its licence:\n\n{licence}\n\n'
+            "CovidSeg is research software and not for diagnosis. Do you agree to use the model under this licence?"
+        ).format(title=model.title, licence=licence.removeprefix("Weights: "))
+
+    def accept_licence(self, name: str) -> None:
+        """Remember that the user has agreed to the licence of a model in its present version."""
+        for model in self.models():
+            if model.name == name:
+                settings.write(_licence_key(model), "1")
+
+    def remember_time(self, ct: slicer.vtkMRMLScalarVolumeNode, model: str, device: str, seconds: float) -> None:
+        """Keep how long a run took, to say how long the next one will take."""
+        self.readiness.remember_time(model, device, volumes.slices(ct), seconds)
+
+    def expected_time(self, ct: slicer.vtkMRMLScalarVolumeNode, model: str, device: str) -> str:
+        """Return how long a run will take, such as "about 40 s"; empty if that is unknown."""
+        seconds = self.readiness.expected_seconds(model, device, volumes.slices(ct))
+        return "" if seconds is None else duration(seconds)
 
     def start(self, ct: slicer.vtkMRMLScalarVolumeNode, model: str = "", device: str = "auto") -> Run:
         """Start to segment a CT. Call the run's `poll` regularly until it has `finished`.
@@ -108,3 +147,7 @@ class InputLogic:
         for warning in run.warnings:
             logging.warning("CovidSeg: %s", warning)
         return run.result
+
+
+def _licence_key(model: Model) -> str:
+    return f"AcceptedLicence/{model.name}/{model.card.get('sha256')}"

@@ -14,6 +14,8 @@ import slicer
 from packaging.requirements import Requirement
 from slicer.i18n import tr as _
 
+from .diagnosis import network_problem
+from .offline import install_from_folder, wheels_in
 from .plan import make_plan
 from .protection import pip_settings, torch_kept_out
 from .verification import import_problems, is_installed
@@ -36,8 +38,17 @@ class Installer(Protocol):
     def install(self) -> None:
         """Install the missing packages. Raise InstallError if that fails."""
 
+    def install_from_folder(self, folder: Path) -> None:
+        """Install the missing packages from a folder of wheels. Raise InstallError if that fails."""
+
+    def cancel(self) -> None:
+        """Stop an installation as soon as possible. It raises InstallError."""
+
     def find_broken(self) -> list[str]:
         """Try out all packages. Those that do not load count as missing from then on."""
+
+    def broken(self) -> list[str]:
+        """Return the packages that were found not to load."""
 
 
 def question(missing: list[str]) -> str:
@@ -54,7 +65,8 @@ class SlicerInstaller:
     """
 
     def __init__(self, idle: Callable[[], None] = lambda: None, requirements: Path = REQUIREMENTS):
-        self._idle = idle
+        self._application_idle = idle
+        self._cancelled = False
         lines = requirements.read_text(encoding="utf-8").splitlines()
         self._requirements = [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
         self._broken: set[str] = set()
@@ -69,6 +81,7 @@ class SlicerInstaller:
         Raises:
             InstallError: A package could not be installed or does not work.
         """
+        self._cancelled = False
         names = self.missing()
         plan = make_plan(names)
         if not plan.fits:
@@ -79,18 +92,69 @@ class SlicerInstaller:
         if torch:
             with pip_settings(replaceable=("torch", "torchvision")):
                 self._install_torch(torch[0])
+            self._idle()
         if others:
             with pip_settings():
                 self._install_with_pip(others)
+        self._verify(missing)
+
+    def install_from_folder(self, folder: Path) -> None:
+        """Install the missing packages from a folder of wheels, and try them out.
+
+        Args:
+            folder: A folder with `.whl` files of all packages and of those that they need.
+
+        Raises:
+            InstallError: A package could not be installed or does not work.
+        """
+        self._cancelled = False
+        names = self.missing()
+        missing = [item for item in self._requirements if item.name in names]
+        if not wheels_in(folder):
+            raise InstallError(
+                _('There are no Python packages (.whl files) in "{folder}". Choose another folder.').format(
+                    folder=folder
+                )
+            )
+        with pip_settings(replaceable=("torch", "torchvision") if "torch" in names else ()):
+            problem = install_from_folder(missing, folder, self._idle, reinstall=bool(self._broken))
+        if problem:
+            logging.warning("CovidSeg: cannot install from %s: %s", folder, problem)
+            raise InstallError(
+                _(
+                    "The folder does not hold everything that is needed for this computer. Fill it on a computer with "
+                    "the same system and Python {version}: pip download {names} -d FOLDER."
+                ).format(version="{}.{}".format(*sys.version_info), names=" ".join(names))
+            )
+        self._verify(missing)
+
+    def cancel(self) -> None:
+        """Stop an installation: at once while packages are tried out or come from a folder, else after this step."""
+        self._cancelled = True
+
+    def broken(self) -> list[str]:
+        """Return the packages that were found not to load."""
+        return sorted(self._broken)
+
+    def _idle(self) -> None:
+        self._application_idle()
+        if self._cancelled:
+            raise InstallError(_("Cancelled. What was installed so far stays; press the button again to go on."))
+
+    def _verify(self, requirements: list[Requirement]) -> None:
+        """Raise InstallError if a package is still not installed, or does not work."""
         importlib.invalidate_caches()
         # pip and light-the-torch may succeed without installing anything, so ask again.
-        absent = [item.name for item in missing if not is_installed(item)]
+        absent = [item.name for item in requirements if not is_installed(item)]
         if absent:
-            logging.error("CovidSeg: not installed: %s", ", ".join(absent))
+            logging.warning("CovidSeg: not installed: %s", ", ".join(absent))
             raise InstallError(_cannot_install(absent))
         broken = self.find_broken()
         if broken:
-            message = _("These Python packages were installed but do not work: {names}. Restart Slicer and try again.")
+            message = _(
+                "These Python packages were installed but do not work: {names}. Press Repair. If that does not help, "
+                "restart Slicer and press Repair again."
+            )
             raise InstallError(message.format(names=", ".join(broken)))
 
     def find_broken(self) -> list[str]:
@@ -144,13 +208,14 @@ def _failure_explained(names: list[str]) -> Iterator[None]:
     """Turn any failure of pip into an InstallError that tells the user what to do, and log the details."""
     try:
         yield
+    except InstallError:
+        raise
     except Exception as error:
-        logging.exception("CovidSeg: cannot install the Python packages")
+        logging.warning("CovidSeg: cannot install the Python packages", exc_info=True)
         raise InstallError(_cannot_install(names)) from error
 
 
 def _cannot_install(names: list[str]) -> str:
-    return _(
-        "These Python packages could not be installed: {names}. Check that this computer is connected to the internet "
-        "and has 10 GB of free disk space, then press the button again. The log has the details."
-    ).format(names=", ".join(names))
+    message = _("These Python packages could not be installed: {names}.").format(names=", ".join(names))
+    reason = network_problem() or _("Press the button again. If it fails again, report it with the application's log.")
+    return f"{message} {reason}"

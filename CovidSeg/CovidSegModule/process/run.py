@@ -11,6 +11,7 @@ from typing import Any
 import slicer
 import vtk
 
+import CovidSegLib
 from CovidSegLib.errors import InputError
 from CovidSegLib.volume import Grid
 
@@ -27,6 +28,7 @@ from ..scene.voxels import BoxArray
 from .background import Background
 from .command import python_executable, segment_command
 from .folders import create_folder, remove_folder, remove_leftovers
+from .run_log import last_words, run_log, scrub
 from .worker import ChildProcess, Event, Worker
 
 #: Exit code of the child process for an input that it cannot use.
@@ -66,6 +68,8 @@ class Run:
         seconds_left: Estimated remaining time in seconds, or None if unknown.
         warnings: Warnings for the user.
         error: Error message for the user if the run failed, otherwise None.
+        gpu_memory: True if the run failed because the GPU has too little memory.
+        log: What can be sent to the developers if the process has crashed, without names; otherwise empty.
         broken_installation: True if the run failed because a Python package cannot be loaded.
         result: The new nodes, or None.
         loading: True while the result is read and added to the scene.
@@ -97,6 +101,8 @@ class Run:
         self.warnings: list[str] = []
         self.error: str | None = None
         self.broken_installation = False
+        self.gpu_memory = False
+        self.log = ""
         self.result: Result | None = None
         self.loading = False
         self.finished = False
@@ -216,6 +222,7 @@ class Run:
             self.warnings.append(str(event.get("message", "")))
         elif kind == "error":
             self._reported_error = str(event.get("message", ""))
+            self.gpu_memory = event.get("kind") == "gpu_memory"
 
     def _fail(self, exit_code: int) -> None:
         if exit_code == UNUSABLE_INPUT and self._reported_error:
@@ -226,7 +233,9 @@ class Run:
         output = self._worker.error_output
         logging.error("CovidSeg: the child process ended with exit code %d\n%s", exit_code, output)
         self.broken_installation = messages.mentions_broken_package(output)
-        self._finish(messages.crashed(exit_code, output + self._reported_error))
+        secrets = [self.ct.GetName()] if self.ct else []
+        self.log = run_log(exit_code, output, CovidSegLib.__version__, self._model, self._device, secrets)
+        self._finish(messages.crashed(exit_code, output + self._reported_error, scrub(last_words(output), secrets)))
 
     def _add_nodes(self, ct: slicer.vtkMRMLScalarVolumeNode, files: ResultFiles, original: BoxArray) -> Result:
         report = files.report

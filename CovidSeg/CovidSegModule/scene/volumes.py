@@ -46,8 +46,26 @@ def grid_of(ct: slicer.vtkMRMLScalarVolumeNode) -> Grid:
     )
 
 
+def slices(ct: slicer.vtkMRMLScalarVolumeNode) -> int:
+    """Return the number of slices of a CT: its size along the axis that points most to the head."""
+    if ct.GetImageData() is None:
+        return 0
+    axes = vtk.vtkMatrix4x4()
+    ct.GetIJKToRASDirectionMatrix(axes)
+    return int(ct.GetImageData().GetDimensions()[int(np.argmax(np.abs(slicer.util.arrayFromVTKMatrix(axes)[2, :3])))])
+
+
 def snapshot(ct: slicer.vtkMRMLScalarVolumeNode) -> tuple[np.ndarray, Grid]:
     """Return a copy of the voxels (z, y, x) of a CT, and its grid.
+
+    Raises:
+        InputError: The node does not hold a three-dimensional grey-value image.
+    """
+    return checked_voxels(ct).copy(), grid_of(ct)
+
+
+def checked_voxels(ct: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
+    """Return the voxels (z, y, x) of a CT: a view of the node's data.
 
     Raises:
         InputError: The node does not hold a three-dimensional grey-value image.
@@ -59,7 +77,7 @@ def snapshot(ct: slicer.vtkMRMLScalarVolumeNode) -> tuple[np.ndarray, Grid]:
         raise InputError("The selected volume is a colour image, not a CT. Select the CT itself.")
     if ct.IsA("vtkMRMLLabelMapVolumeNode"):
         raise InputError("The selected volume is a label map, not a CT. Select the CT itself.")
-    return slicer.util.arrayFromVolume(ct).copy(), grid_of(ct)
+    return slicer.util.arrayFromVolume(ct)
 
 
 def write_nrrd(voxels: np.ndarray, grid: Grid, path: Path) -> None:

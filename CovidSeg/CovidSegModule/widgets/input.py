@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import qt
@@ -15,7 +16,9 @@ from .. import messages
 from ..logic.input import InputLogic
 from ..packages.installer import InstallError, question
 from ..parameters import Parameters
+from ..process.background import Background
 from ..process.run import Run
+from ..sample_data import add_sample, make_sample
 from .model_card import show_model_card
 from .section import Section, SectionHost
 from .views import center_3d_views
@@ -50,6 +53,9 @@ class InputSection(Section):
         self._show_timer = qt.QTimer()
         self.poll_milliseconds = POLL_MILLISECONDS
         self._started = 0.0
+        self._device = "auto"
+        self._log = ""
+        self._sample: Background[Any] | None = None
         #: True while the result is loaded or packages are installed. The application processes events meanwhile.
         self._busy = False
         self._apply_style = self.ui.applyButton.styleSheet
@@ -71,6 +77,8 @@ class InputSection(Section):
         self.ui.deviceSelector.connect("currentIndexChanged(int)", self.on_device_changed)
         self.ui.cardButton.connect("clicked(bool)", self.on_card_button)
         self.ui.applyButton.connect("clicked(bool)", self.on_apply_button)
+        self.ui.sampleButton.connect("clicked(bool)", self.on_sample_button)
+        self.ui.logButton.connect("clicked(bool)", self.on_log_button)
 
     # --- what happens to the module and to the scene ---
 
@@ -134,13 +142,48 @@ class InputSection(Section):
         if self.run:
             self.run.cancel()
             self._finish_run(messages.cancelled())
-        elif self._install_packages() and self.parameters and self.parameters.ct:
-            self.show_status("")
-            self._started = time.monotonic()
-            self.run = self.logic.start(self.parameters.ct, self._selected_model(), self.parameters.device)
-            self.timer.start(self.poll_milliseconds)
-            self.panel.update()
-            self.on_timer()
+        elif self._licence_accepted() and self._install_packages() and self.parameters and self.parameters.ct:
+            self._start(self.parameters.device)
+
+    def on_sample_button(self, _checked: bool = False) -> None:
+        """Make the sample CT and load it."""
+        self._sample = make_sample()
+        self.show_status(_("Making a synthetic chest CT."))
+        self.timer.start(self.poll_milliseconds)
+        self.panel.update()
+
+    def on_log_button(self, _checked: bool = False) -> None:
+        """Save the log of a run that has crashed."""
+        path = qt.QFileDialog.getSaveFileName(self.widget, _("Save log"), "CovidSeg.log", _("Log (*.log)"))
+        # PySide returns the filter too, PythonQt does not.
+        path = path if isinstance(path, str) else path[0]
+        if path:
+            Path(path).write_text(self._log, encoding="utf-8")
+            self.show_status(_('The log was saved as "{name}".').format(name=Path(path).name))
+
+    def _licence_accepted(self) -> bool:
+        """Ask for agreement to the licence of the selected model if it restricts the use, once for each version."""
+        model = self._selected_model()
+        question = self.logic.licence_question(model)
+        if not question:
+            return True
+        if not slicer.util.confirmOkCancelDisplay(question, _("Licence of the model")):
+            self.show_status(_("The model was not used, because its licence was not accepted."))
+            return False
+        self.logic.accept_licence(model)
+        return True
+
+    def _start(self, device: str) -> None:
+        """Start a run."""
+        assert self.parameters is not None
+        self.show_status("")
+        self._log = ""
+        self._device = device
+        self._started = time.monotonic()
+        self.run = self.logic.start(self.parameters.ct, self._selected_model(), device)
+        self.timer.start(self.poll_milliseconds)
+        self.panel.update()
+        self.on_timer()
 
     def _show_ct(self) -> None:
         if self.parameters and self.parameters.ct:
@@ -150,6 +193,8 @@ class InputSection(Section):
 
     def on_timer(self) -> None:
         """Poll the run and show its progress, or finish it."""
+        if self._sample is not None and self._sample.done:
+            self._finish_sample()
         run = self.run
         if run is None or self._busy:
             return
@@ -175,12 +220,14 @@ class InputSection(Section):
         if run is None:
             return
         error = run.error
+        self._log = run.log
         if run.broken_installation:
             self._find_broken_packages()
             error = _("{error} Press the button again to reinstall it.").format(error=error)
         if run.result and self.parameters:
             self.parameters.result = run.result.segmentation
             center_3d_views(run.result.segmentation)
+            self._remember_time()
         lines = [error or message]
         if run.result:  # the warnings are about the result
             lines += ["⚠ " + warning for warning in run.warnings]
@@ -188,6 +235,26 @@ class InputSection(Section):
                 lines.append(messages.hidden_results(run.result.hidden))
         status = "\n".join(lines)
         self.show_status(status, problem=bool(error))
+        self.panel.update()
+        if run.gpu_memory and self.parameters and self.parameters.ct:
+            time_on_cpu = self.logic.expected_time(self.parameters.ct, self.parameters.model, "cpu")
+            if slicer.util.confirmOkCancelDisplay(messages.use_cpu(time_on_cpu), "CovidSeg"):
+                self._start("cpu")
+
+    def _remember_time(self) -> None:
+        if self.parameters and self.parameters.ct:
+            seconds = time.monotonic() - self._started
+            self.logic.remember_time(self.parameters.ct, self.parameters.model, self._device, seconds)
+
+    def _finish_sample(self) -> None:
+        """Add the sample CT to the scene and select it."""
+        sample, self._sample = self._sample, None
+        self.timer.stop()
+        assert sample is not None
+        self.show_status("")
+        node = add_sample(sample.result())
+        if self.parameters:
+            self.parameters.ct = node
         self.panel.update()
 
     def _install_packages(self) -> bool:
@@ -243,6 +310,9 @@ class InputSection(Section):
         for selector in self._selectors:
             selector.enabled = not running and not self._busy
         self.ui.progressPanel.visible = running
+        self.ui.logButton.visible = bool(self._log) and not running
+        self.ui.sampleButton.visible = ct is None and not running
+        self.ui.sampleButton.enabled = self._sample is None and self.parameters is not None
 
     def show_status(self, text: str, problem: bool = False) -> None:
         """Show a message below the button, in red if it is about a problem; hide it if the text is empty."""
@@ -275,4 +345,5 @@ class InputSection(Section):
             return _("Select a chest CT first.")
         if self.ui.modelSelector.count == 0:
             return _("No model is installed. Reinstall the CovidSeg extension.")
-        return ""
+        check = self.logic.readiness.check(ct)
+        return check.refusal if check else ""

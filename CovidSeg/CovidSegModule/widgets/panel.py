@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 from ..logic.comparison import ComparisonLogic
 from ..logic.correction import CorrectionLogic
 from ..logic.input import InputLogic
+from ..logic.install import InstallLogic
 from ..logic.lesions import LesionsLogic
 from ..logic.numbers import NumbersLogic
 from ..logic.results import ResultsLogic
@@ -22,8 +23,10 @@ from ..scene.review import Review, Reviews
 from .comparison import ComparisonSection
 from .correction import CorrectionSection
 from .input import InputSection
+from .install import InstallSection
 from .lesions import LesionsSection
 from .numbers import NumbersSection
+from .readiness import ReadinessSection
 from .results import ResultsSection
 from .section import Section
 from .threshold import ThresholdSection
@@ -35,6 +38,7 @@ MASKS_MILLISECONDS = 50
 class ModuleLogic(Protocol):
     """The logic of the module, as seen by the panel: one attribute for each section, and the parameters."""
 
+    install: InstallLogic
     input: InputLogic
     results: ResultsLogic
     threshold: ThresholdLogic
@@ -51,7 +55,9 @@ class ModuleLogic(Protocol):
 def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
     """Create the sections of the panel, from top to bottom. Add new sections here."""
     return [
+        InstallSection(panel, logic.install),
         InputSection(panel, logic.input),
+        ReadinessSection(panel, logic.input.readiness, lambda: not logic.input.installer.missing()),
         ResultsSection(panel, logic.results),
         ThresholdSection(panel, logic.threshold, logic.numbers),
         LesionsSection(panel, logic.lesions),
@@ -83,7 +89,7 @@ class Panel(VTKObservationMixin):
         self._logic = logic
         self._is_entered = is_entered
         self._review: Review | None = None
-        self._names: dict[Any, str] = {}
+        self._states: dict[Any, tuple[Any, ...]] = {}
         self._masks_timer = qt.QTimer()
         self.widget: Any = slicer.util.loadUI(resource_path("UI/CovidSeg.ui"))
         self.sections = {section.name: section for section in create_sections(self, logic)}
@@ -129,7 +135,7 @@ class Panel(VTKObservationMixin):
     def update(self, _caller: Any = None, _event: Any = None) -> None:
         """Make all sections show the current parameters."""
         self._follow_masks()
-        self._follow_names()
+        self._follow_nodes()
         for section in self.sections.values():
             section.update()
 
@@ -169,18 +175,18 @@ class Panel(VTKObservationMixin):
         for section in self.sections.values():
             section.nodes_changed()
 
-    def _follow_names(self) -> None:
-        """Observe the selected nodes, because renaming a node changes no parameter."""
+    def _follow_nodes(self) -> None:
+        """Observe the selected nodes, because renaming a node or filling it changes no parameter."""
         nodes = [self.parameters.ct, self.parameters.result] if self.parameters else []
-        names = {node: node.GetName() for node in nodes if node is not None}
-        for node in self._names.keys() - names.keys():
+        states = {node: _state(node) for node in nodes if node is not None}
+        for node in self._states.keys() - states.keys():
             self.removeObserver(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
-        for node in names.keys() - self._names.keys():
+        for node in states.keys() - self._states.keys():
             self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
-        self._names = names
+        self._states = states
 
     def _on_node_modified(self, node: Any, _event: Any) -> None:
-        if self._names.get(node) != node.GetName():
+        if self._states.get(node) != _state(node):
             self.update()
 
     def _follow_masks(self) -> None:
@@ -201,3 +207,11 @@ class Panel(VTKObservationMixin):
         if self.parameters and self.parameters.result:
             for section in self.sections.values():
                 section.masks_changed()
+
+
+def _state(node: Any) -> tuple[Any, ...]:
+    """Return what sections show of a node."""
+    image = node.GetImageData() if node.IsA("vtkMRMLVolumeNode") else None
+    if image is None:
+        return (node.GetName(),)
+    return node.GetName(), image.GetMTime(), node.GetSpacing(), node.GetOrigin()

@@ -64,6 +64,7 @@ def site(monkeypatch):
     monkeypatch.setitem(sys.modules, "slicer.packaging", SimpleNamespace(pip_ensure=pip_ensure))
     monkeypatch.setitem(sys.modules, "PyTorchUtils", SimpleNamespace(PyTorchUtilsLogic=PyTorchUtilsLogic))
     monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(installer_module, "network_problem", lambda: "The internet cannot be reached.")
     site = SimpleNamespace(versions=versions, calls=calls, problems={}, offline=False)
     monkeypatch.setattr(installer_module, "import_problems", lambda modules, idle: site.problems)
     return site

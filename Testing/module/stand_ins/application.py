@@ -3,10 +3,11 @@
 import sys
 import tempfile
 import types
+from pathlib import Path
 
 import slicer
 import vtk
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 
 from . import mrml_widgets, python_qt, scripted_module, segment_editor
 
@@ -19,6 +20,8 @@ class Application:
 
     def __init__(self, qt_application):
         self._qt_application = qt_application
+        self._settings = QtCore.QSettings(str(Path(tempfile.mkdtemp()) / "settings.ini"), QtCore.QSettings.IniFormat)
+        self.connections = []
 
     def testingEnabled(self):
         """Return True, as if Slicer was started with --testing. Dialogs are then answered with yes."""
@@ -31,6 +34,15 @@ class Application:
     def topLevelWidgets(self):
         """Return all windows."""
         return self._qt_application.topLevelWidgets()
+
+    def userSettings(self):
+        """Return the settings of the user. They are strings when they are read."""
+        return self._settings
+
+    def connect(self, signal, receiver):
+        """Remember a connection, such as that of "startupCompleted()"."""
+        self.connections.append((signal, receiver))
+        return True
 
     def layoutManager(self):
         """Return None, as if Slicer was started with --no-main-window."""

@@ -3,6 +3,7 @@
 import itertools
 import statistics
 import time
+from types import SimpleNamespace
 
 import harness
 import pytest
@@ -12,6 +13,7 @@ from harness import click, current_run, segment, shown, start
 from stand_ins import views
 
 from CovidSegLib.models import installed
+from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.packages.installer import InstallError
 from CovidSegModule.scene.nodes import node_ids
 
@@ -196,11 +198,63 @@ def test_warnings_are_shown(panel):
     assert "10 mm thick" in panel.ui.statusLabel.text
 
 
-def test_a_colour_image_is_refused(panel):
-    harness.make_colour_image()
+def test_a_crash_shows_the_last_words_and_saves_a_log(panel, monkeypatch, tmp_path):
+    harness.make_ct("Doe^John")
+    segment(panel, "crash")
+    assert panel.ui.statusLabel.text.splitlines()[1] == "RuntimeError: index 3 is out of bounds"
+    assert shown(panel.ui.logButton)
+    monkeypatch.setattr(qt.QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "log.txt"), ""))
+    click(panel.ui.logButton)
+    log = (tmp_path / "log.txt").read_text()
+    assert "Traceback" in log and "index 3 is out of bounds" in log
+    assert "Doe" not in log and str(tmp_path) not in log
+    segment(panel)
+    assert not shown(panel.ui.logButton)
+
+
+def test_too_little_gpu_memory_asks_before_using_the_cpu(panel, logic, monkeypatch):
+    questions, devices = [], []
+    monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", lambda text, title: questions.append(text) or True)
+    begin = logic.start
+
+    def start_on(ct, model, device):
+        devices.append(device)
+        logic.program = harness.fake("done" if device == "cpu" else "gpu_memory")
+        return begin(ct, model, device)
+
+    monkeypatch.setattr(logic, "start", start_on)
+    harness.make_ct()
+    segment(panel)
+    assert devices == ["auto", "cpu"]
+    assert "Compute on the processor instead?" in questions[0]
+    assert panel.parameters.device == "auto"
+    assert panel.parameters.result
+
+
+def test_a_restrictive_licence_is_asked_for_once_per_version(panel, logic, monkeypatch):
+    questions, answers = [], [False, True, True]
+    monkeypatch.setattr(
+        slicer.util, "confirmOkCancelDisplay", lambda text, title: questions.append(text) or answers[len(questions) - 1]
+    )
+    model = SimpleNamespace(
+        name="chs-net", title="CHS-Net", summary="", card={"licence": "CC BY-NC-SA 4.0", "sha256": "1"}
+    )
+    monkeypatch.setattr(logic, "_list_models", lambda: [model])
+    harness.make_ct()
     click(panel.ui.applyButton)
-    assert current_run(panel) is None
-    assert "colour image" in panel.ui.statusLabel.text
+    assert current_run(panel) is None and "not accepted" in panel.ui.statusLabel.text
+    assert "CC BY-NC-SA 4.0" in questions[0]
+    segment(panel)
+    segment(panel)
+    assert len(questions) == 2, "asked again for the same version"
+    model.card["sha256"] = "2"
+    segment(panel)
+    assert len(questions) == 3
+
+
+@pytest.mark.parametrize("model", installed(), ids=lambda model: model.name)
+def test_the_models_of_today_are_for_research_only(model):
+    assert InputLogic(harness.FakeInstaller()).licence_question(model.name)
 
 
 def test_model_and_device_reach_the_child_process(panel, logic):

@@ -26,7 +26,7 @@ def test_the_disclaimer_is_always_shown(panel):
 
 
 def test_sections_are_in_order(panel):
-    names = ["input", "results", "threshold", "lesions", "correction", "comparison", "numbers"]
+    names = ["install", "input", "readiness", "results", "threshold", "lesions", "correction", "comparison", "numbers"]
     assert list(panel.sections) == names
     layout = panel.ui.sectionsPanel.layout()
     widgets = [layout.itemAt(index).widget() for index in range(layout.count())]

@@ -1,0 +1,38 @@
+"""The section "readiness", as the user meets it."""
+
+import harness
+import slicer
+from harness import click, current_run, segment, shown
+
+
+def test_warnings_can_be_read_before_the_run_and_overridden(panel):
+    harness.make_ct(spacing=(2.9, 3.1, 7.0))
+    harness.wait_until(lambda: shown(panel.ui.checkLabel))
+    assert panel.ui.checkLabel.text.startswith("⚠ The slices are 7 mm apart")
+    assert panel.ui.applyButton.enabled
+    segment(panel)
+    assert panel.parameters.result
+
+
+def test_an_unusable_image_is_refused_before_the_run(panel):
+    harness.make_colour_image()
+    harness.wait_until(lambda: "colour image" in panel.ui.checkLabel.text)
+    assert shown(panel.ui.checkLabel)
+    assert not panel.ui.applyButton.enabled
+    assert "colour image" in panel.ui.applyButton.toolTip
+    click(panel.ui.applyButton)
+    assert current_run(panel) is None
+
+
+def test_device_and_expected_time_are_shown(panel, monkeypatch):
+    monkeypatch.setattr(slicer.app, "testingEnabled", lambda: False)
+    harness.make_ct()
+    panel.enter()
+    harness.wait_until(lambda: shown(panel.ui.planLabel))
+    assert panel.ui.planLabel.text == "Will run on NVIDIA RTX 4000 (6.0 GB free)."
+    segment(panel)
+    assert panel.ui.planLabel.text.endswith("It will take about 5 s.")
+
+
+def test_without_a_ct_the_section_is_hidden(panel):
+    assert not shown(panel.ui.readinessPanel)
