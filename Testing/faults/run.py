@@ -10,6 +10,7 @@ libfaketime. Exit code 1: a trial failed.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import shutil
@@ -32,6 +33,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 DYING = ROOT / "Testing" / "support" / "dying.py"
 FILLER = ".filler"
+PANEL = "the panel's run"
 DISK = "200m"
 TIMEOUT = 600
 #: Memory that a process may still allocate when its memory runs out.
@@ -223,6 +225,7 @@ def disturb(
     *,
     mounted: bool,
     dying: tuple[str, int] | None,
+    run_again: bool = True,
 ) -> str:
     """Run one trial, and the next run after it. Return what was wrong, or an empty text."""
     with small_disk(place, mounted=mounted) as out:
@@ -236,7 +239,7 @@ def disturb(
         code = run_until(trial, stage, strike)
         undo(out, mounted=mounted)
         problem = problem_of(job, fault, code, trial, names)
-        if problem or job.is_complete(out):
+        if problem or job.is_complete(out) or not run_again:
             return problem
         again = start(command_of((job.again or job.arguments)(place, out)), out, clock)
         code = run_until(again, "", None)
@@ -248,7 +251,7 @@ def disturb(
 
 
 def try_job(
-    job: Job, place: Path, faults: list[str], *, mounted: bool, report: Callable[[str], None]
+    job: Job, place: Path, faults: list[str], *, mounted: bool, every_next_run: bool, report: Callable[[str], None]
 ) -> dict[str, tuple[int, list[str]]]:
     """Disturb a job at each stage by each fault. Return the number of trials and the problems by fault."""
     with small_disk(place, mounted=mounted) as out:
@@ -266,16 +269,29 @@ def try_job(
             continue
         trials: list[tuple[str | float, tuple[str, int] | None]] = [(stage, None) for stage in stages]
         if fault == "kill -9":
-            trials += [("", (moment, number)) for moment in MOMENTS for number in (1, 2)]
+            trials += [("", (moment, 1)) for moment in MOMENTS]
         problems = []
-        for stage, dying in trials:
-            problem = disturb(job, place, fault, stage, names, mounted=mounted, dying=dying)
+        for index, (stage, dying) in enumerate(trials):
+            run_again = every_next_run or index == len(trials) // 2
+            problem = disturb(job, place, fault, stage, names, mounted=mounted, dying=dying, run_again=run_again)
             at = f"{dying[0]} file {dying[1]}" if dying else stage
             report(f"{job.name}, {fault}, at {at}: {problem or 'good'}")
             if problem:
                 problems.append(f"{job.name}, {fault}, at {at}: {problem}")
         results[fault] = (len(trials), problems)
     return results
+
+
+def try_panel(report: Callable[[str], None]) -> dict[str, tuple[int, list[str]]]:
+    """Disturb a run of the panel, with the stand-ins for Slicer."""
+    paths = [ROOT, ROOT / "CovidSeg", ROOT / "Testing", ROOT / "Testing" / "module"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
+    command = [sys.executable, ROOT / "Testing" / "module" / "faults.py"]
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
+    problems = json.loads(done.stdout.splitlines()[-1])
+    for fault, problem in problems.items():
+        report(f"{PANEL}, {fault}: {problem or 'good'}")
+    return {fault: (1, [problem] if problem else []) for fault, problem in problems.items()}
 
 
 def table(results: dict[str, dict[str, tuple[int, list[str]]]]) -> str:
@@ -287,14 +303,17 @@ def table(results: dict[str, dict[str, tuple[int, list[str]]]]) -> str:
             f"{count - len(problems)} of {count}" if count else "-"
             for count, problems in (by_fault.get(fault, (0, [])) for fault in faults)
         ]
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+        lines.append(f"| {name if name == PANEL else f'`{name}`'} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", nargs="+", choices=list(JOBS), default=list(JOBS))
+    parser.add_argument("--jobs", nargs="+", choices=[*JOBS, PANEL], default=[*JOBS, PANEL])
     parser.add_argument("--faults", nargs="+", choices=list(FAULTS), default=list(FAULTS))
+    parser.add_argument(
+        "--few-next-runs", action="store_true", help="try the next run after one trial of each fault, not after all"
+    )
     parser.add_argument("--output", type=Path, help="file for the table, in Markdown")
     options = parser.parse_args()
     results, mounted = {}, can_mount()
@@ -302,8 +321,16 @@ def main() -> int:
         place = Path(folder)
         prepare(place)
         for name in options.jobs:
+            if name == PANEL:
+                results[name] = try_panel(lambda line: print(line, flush=True))
+                continue
             results[name] = try_job(
-                JOBS[name], place, options.faults, mounted=mounted, report=lambda line: print(line, flush=True)
+                JOBS[name],
+                place,
+                options.faults,
+                mounted=mounted,
+                every_next_run=not options.few_next_runs,
+                report=lambda line: print(line, flush=True),
             )
     print(table(results))
     if options.output:
