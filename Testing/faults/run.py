@@ -203,7 +203,7 @@ def problem_of(job: Job, fault: str, code: int, trial: Trial, names: set[str]) -
     if code == DONE and not job.is_complete(trial.out):
         return "exit code 0, but the result is incomplete"
     left = {path.name for path in trial.out.iterdir()} - names - {NOTES}
-    if fault == "kill -9":  # nobody can tidy up after itself then; the next run does
+    if fault in ("kill -9", "read-only disk"):  # nobody can tidy up then; a later run does
         left = {name for name in left if not (name.startswith(".covidseg-") or name.endswith(".new"))}
     if left - set(job.partly):
         return f"left behind: {sorted(left)}"

@@ -16,7 +16,7 @@ import nibabel
 import nrrd
 import numpy as np
 import pydicom
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from CovidSegLib.volume import Volume
 
@@ -111,6 +111,8 @@ def _dicom(path: Path, volume: Volume) -> Reference:
         key = (str(data.get("SOPClassUID") or ""), "LOCALIZER" in str(data.get("ImageType") or "").upper())
         groups.setdefault(key, []).extend(_dicom_slices(data))
     fitting = [slices for slices in groups.values() if len(slices) == len(volume.array)]
+    if len(fitting) > 1:  # screenshots and scout views may be in the same series
+        fitting = [groups[key] for key in groups if key == (CTImageStorage, False)]
     if len(fitting) != 1:
         raise CannotRead(f"groups of {sorted(map(len, groups.values()))} slices, not {len(volume.array)}")
     (slices,) = fitting

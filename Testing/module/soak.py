@@ -19,6 +19,7 @@ if __name__ == "__main__":
 
 import harness
 import numpy as np
+import qt
 import slicer
 
 import CovidSeg
@@ -96,6 +97,8 @@ def soak(panel, runs, make_ct, program, log=None):
         assert result is not None, "there is no result"
         slicer.mrmlScene.Clear(False)
         slicer.app.processEvents()
+        # An event loop does this by itself.
+        qt.QCoreApplication.sendPostedEvents(None, qt.QEvent.DeferredDelete)
         samples.append(sample())
         if log and (number % max(1, runs // 10) == 0 or number == runs - 1):
             log(f"{number + 1} runs: {samples[-1]}")

@@ -7,9 +7,9 @@ from typing import Any
 import slicer
 import vtk
 from slicer.i18n import tr as _
-from slicer.util import VTKObservationMixin
 
 from ..logic.correction import EFFECTS, CorrectionLogic
+from ..scene.observers import NodeObservers
 from ..scene.review import History, Review
 from .section import Section, SectionHost
 from .shortcuts import Shortcut, Shortcuts
@@ -19,7 +19,7 @@ UNDO_STATES = 20
 EFFECT_COLUMNS = 6
 
 
-class CorrectionSection(Section, VTKObservationMixin):
+class CorrectionSection(Section):
     """Let the user edit the infection and the lungs.
 
     Args:
@@ -35,7 +35,7 @@ class CorrectionSection(Section, VTKObservationMixin):
 
     def __init__(self, panel: SectionHost, logic: CorrectionLogic):
         Section.__init__(self, panel)
-        VTKObservationMixin.__init__(self)
+        self._node_observers = NodeObservers()
         self.logic = logic
         self.editor: Any = slicer.qMRMLSegmentEditorWidget()
         self._node: Any = None
@@ -87,7 +87,7 @@ class CorrectionSection(Section, VTKObservationMixin):
         """Stop everything."""
         self.exit()
         self._leave_review()
-        self.removeObservers()
+        self._node_observers.clear()
         self.editor.setSegmentationNode(None)
 
     def scene_closing(self) -> None:
@@ -96,7 +96,7 @@ class CorrectionSection(Section, VTKObservationMixin):
         self._leave_review()
         self.editor.setSegmentationNode(None)
         if self._node is not None:
-            self.removeObserver(self._node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
+            self._node_observers.remove(self._node)
         self._node = None
         self.ui.correctButton.checked = False
 
@@ -157,10 +157,10 @@ class CorrectionSection(Section, VTKObservationMixin):
         if node is self._node:
             return
         if self._node is not None:
-            self.removeObserver(self._node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
+            self._node_observers.remove(self._node)
         self._node = node
         self.editor.setMRMLSegmentEditorNode(node)
-        self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
+        self._node_observers.add(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
 
     def _edit(self, review: Review | None) -> None:
         """Edit a result. The editor's history is that of all sections from now on."""

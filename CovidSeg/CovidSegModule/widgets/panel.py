@@ -19,6 +19,7 @@ from ..logic.numbers import NumbersLogic
 from ..logic.results import ResultsLogic
 from ..logic.threshold import ThresholdLogic
 from ..parameters import Parameters
+from ..scene.observers import NodeObservers
 from ..scene.review import Review, Reviews
 from .comparison import ComparisonSection
 from .correction import CorrectionSection
@@ -84,6 +85,7 @@ class Panel(VTKObservationMixin):
 
     def __init__(self, logic: ModuleLogic, resource_path: Callable[[str], str], is_entered: Callable[[], bool]):
         VTKObservationMixin.__init__(self)
+        self._node_observers = NodeObservers()
         self.parameters: Parameters | None = None
         self.resource_path = resource_path
         self._logic = logic
@@ -120,6 +122,7 @@ class Panel(VTKObservationMixin):
         self._masks_timer.stop()
         self._logic.reviews.clear()
         self.removeObservers()
+        self._node_observers.clear()
 
     def enter(self) -> None:
         """Handle that the user has opened the module."""
@@ -142,7 +145,7 @@ class Panel(VTKObservationMixin):
     def _initialize_parameters(self) -> None:
         if self.parameters is None:
             self.parameters = self._logic.parameters()
-            self.addObserver(self.parameters.node, vtk.vtkCommand.ModifiedEvent, self.update)
+            self._node_observers.add(self.parameters.node, vtk.vtkCommand.ModifiedEvent, self.update)
         for section in self.sections.values():
             section.initialize_parameters(self.parameters)
         self.update()
@@ -154,7 +157,7 @@ class Panel(VTKObservationMixin):
         self._logic.reviews.clear()
         self._review = None
         if self.parameters is not None:
-            self.removeObserver(self.parameters.node, vtk.vtkCommand.ModifiedEvent, self.update)
+            self._node_observers.remove(self.parameters.node)
             self.parameters = None
 
     def _on_scene_end_close(self, _caller: Any, _event: Any) -> None:
@@ -180,9 +183,9 @@ class Panel(VTKObservationMixin):
         nodes = [self.parameters.ct, self.parameters.result] if self.parameters else []
         states = {node: _state(node) for node in nodes if node is not None}
         for node in self._states.keys() - states.keys():
-            self.removeObserver(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
+            self._node_observers.remove(node)
         for node in states.keys() - self._states.keys():
-            self.addObserver(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
+            self._node_observers.add(node, vtk.vtkCommand.ModifiedEvent, self._on_node_modified)
         self._states = states
 
     def _on_node_modified(self, node: Any, _event: Any) -> None:
