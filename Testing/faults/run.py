@@ -284,9 +284,9 @@ def try_job(
 
 def try_panel(report: Callable[[str], None]) -> dict[str, tuple[int, list[str]]]:
     """Disturb a run of the panel, with the stand-ins for Slicer."""
-    paths = [ROOT, ROOT / "CovidSeg", ROOT / "Testing", ROOT / "Testing" / "module"]
+    paths = [ROOT / "Testing" / "module", ROOT, ROOT / "CovidSeg", ROOT / "Testing"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    command = [sys.executable, ROOT / "Testing" / "module" / "faults.py"]
+    command = [sys.executable, ROOT / "Testing" / "module" / "run_faults.py"]
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
     problems = json.loads(done.stdout.splitlines()[-1])
     for fault, problem in problems.items():

@@ -2,12 +2,12 @@
 
 import os
 
-import faults
 import pytest
+import run_faults
 
 
-@pytest.mark.parametrize("name", faults.FAULTS)
+@pytest.mark.parametrize("name", run_faults.FAULTS)
 def test_fault(name):
-    if name in faults.NEED_MOUNT and os.getuid() != 0:
+    if name in run_faults.NEED_MOUNT and os.getuid() != 0:
         pytest.skip("needs root, to mount small disks")
-    assert faults.FAULTS[name]() == ""
+    assert run_faults.FAULTS[name]() == ""

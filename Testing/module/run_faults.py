@@ -1,6 +1,6 @@
 """Disturb a run of the panel. Each function returns what was wrong afterwards, or an empty text.
 
-    python Testing/module/faults.py
+    python Testing/module/run_faults.py
 
 prints the results as JSON, for Testing/faults/run.py.
 """
