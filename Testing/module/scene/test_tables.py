@@ -35,3 +35,10 @@ def test_units_are_shown_once():
     headers = column_headers(harness.segment_ct(harness.make_ct()).table)
     assert headers[:4] == ["Region", "Volume (ml)", "Infection (ml)", "Involvement (%)"]
     assert not any("[" in header for header in headers)
+
+
+def test_a_table_whose_columns_were_changed_has_no_rows():
+    table = harness.segment_ct(harness.make_ct()).table
+    assert len(tables.read_rows(table)) == 3
+    table.GetTable().RemoveColumnByName("Infection (ml)")
+    assert tables.read_rows(table) == []
