@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: A path of the repository that is marked as code.
 NAMED = re.compile(r"`((?:CovidSegLib|CovidSeg|Testing|docs|examples|Resources)/[\w./-]*)`")
 LINKED = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
