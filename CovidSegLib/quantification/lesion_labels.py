@@ -9,10 +9,19 @@ import numpy as np
 
 from ..masks import Box, bounding_box, label_components
 from ..volume import Grid
+from .lesion_components import (
+    changed_box,
+    count_pairs,
+    grown_box,
+    label_codes,
+    moved_box,
+    moved_point,
+    parts_around,
+    union_of,
+    values,
+    whole_box,
+)
 from .lesion_division import Point, divide
-
-#: Tables of pairs with more cells than this are counted by sorting.
-_MOST_CELLS = 20_000_000
 
 
 class LesionLabels:
@@ -81,25 +90,54 @@ class LesionLabels:
         Returns:
             The numbers of all lesions whose voxels have changed, also of those that no longer exist.
         """
-        where = where or _whole(code.shape)
-        if any(outside.any() for outside in _around(self.code, where)):
+        where = where or whole_box(code.shape)
+        if any(outside.any() for outside in parts_around(self.code, where)):
             whole = np.zeros(self.code.shape, np.uint8)
             whole[where] = code
-            where, code = _whole(whole.shape), whole
-        inner = _moved_box(changed_box(self.code[where], code), [along.start for along in where])
+            where, code = whole_box(whole.shape), whole
+        inner = moved_box(changed_box(self.code[where], code), [along.start for along in where])
         if inner is None:
             return set()
-        box = _grown(inner, self.code.shape)
+        box = grown_box(inner, self.code.shape)
         before = self.code[box].copy()
-        self.code[inner] = code[_moved_box(inner, [-along.start for along in where])]
+        self.code[inner] = code[moved_box(inner, [-along.start for along in where])]
         different = self.code[box] != before
-        lost = _values(self.labels[box][different])
+        kept = self._changed_as_a_whole(box, different)
+        lost = values(self.labels[box][different])
         self.labels[box][different] = 0
+        if not different.any():
+            return kept
         joined = self._number_locally(box, lost)
         changed = lost | (self._number_again(box, lost) if joined is None else joined)
-        changed |= _values(self.labels[box][different])
+        changed |= values(self.labels[box][different])
         self._measure(changed, box)
-        return changed
+        return changed | kept
+
+    def _changed_as_a_whole(self, box: Box, different: np.ndarray) -> set[int]:
+        """Return the lesions that have changed their code as a whole and touch no other. They keep their numbers.
+
+        Args:
+            box: A box that contains all changes.
+            different: Which voxels in the box have changed. Those of the lesions that are returned are cleared.
+        """
+        labels, code = self.labels[box][different], self.code[box][different]
+        numbers, counts = np.unique(labels, return_counts=True)
+        candidates = [one for one, count in zip(numbers.tolist(), counts.tolist(), strict=True) if one]
+        candidates = [one for one in candidates if self.voxels[one] == counts[numbers == one][0]]
+        kept = {one for one in candidates if self._stands_alone(one, code[labels == one])}
+        different[different] = ~np.isin(labels, list(kept))
+        return kept
+
+    def _stands_alone(self, number: int, code: np.ndarray) -> bool:
+        """Return True if all voxels of a lesion have the same code, which no other voxel beside the lesion has."""
+        from scipy import ndimage  # takes long to load, and Slicer imports this file when it starts
+
+        if code[0] == 0 or (code != code[0]).any():
+            return False
+        box = grown_box(self.boxes[number], self.code.shape)
+        mask = self.labels[box] == number
+        beside = (self.code[box] == code[0]) & ~mask
+        return not (beside & ndimage.binary_dilation(mask, np.ones((3, 3, 3), bool))).any()
 
     def _number_locally(self, box: Box, lost: set[int]) -> set[int] | None:
         """Number new voxels in a box, and join lesions that they connect.
@@ -111,8 +149,8 @@ class LesionLabels:
             The numbers of the lesions that were joined; or None, and nothing is done, if one may have fallen apart.
         """
         labels = self.labels[box]
-        parts, count = _components(self.code[box])
-        part, number, _ = _count_pairs(parts, labels, count, self.next_number)
+        parts, count = label_codes(self.code[box])
+        part, number, _ = count_pairs(parts, labels, count, self.next_number)
         pieces = np.bincount(number, minlength=self.next_number)
         if any(pieces[one] > 1 and len(self._points.get(one, ())) < 2 for one in lost):
             return None
@@ -150,13 +188,13 @@ class LesionLabels:
 
     def _number_again(self, box: Box, lost: set[int]) -> set[int]:
         """Number all lesions again that reach into a box. Return the numbers of those whose voxels have changed."""
-        touched = lost | _values(self.labels[box])
-        region = _union([box, *(self.boxes[number] for number in touched)])
+        touched = lost | values(self.labels[box])
+        region = union_of([box, *(self.boxes[number] for number in touched)])
         labels, code = self.labels[region], self.code[region]
         chosen = np.zeros(self.next_number, bool)
         chosen[[0, *touched]] = True  # voxels without a number are new
-        parts, count = _components(np.where(chosen[labels], code, np.uint8(0)))
-        groups = self._resolve(*_count_pairs(parts, labels, count, self.next_number))
+        parts, count = label_codes(np.where(chosen[labels], code, np.uint8(0)))
+        groups = self._resolve(*count_pairs(parts, labels, count, self.next_number))
         sizes = np.bincount(parts.ravel(), minlength=count + 1)
         numbers = np.zeros(count + 1, np.int32)
         for part in sorted(range(1, count + 1), key=lambda part: -sizes[part]):
@@ -167,7 +205,7 @@ class LesionLabels:
                 mine = (parts == part) & np.isin(labels, group)
                 after[mine] = labels[mine]
         moved = (after != labels) & (parts > 0)
-        changed = _values(labels[moved]) | _values(after[moved])
+        changed = values(labels[moved]) | values(after[moved])
         np.copyto(labels, after, where=parts > 0)
         for part, group in groups.items():
             if len(group) > 1:
@@ -200,11 +238,25 @@ class LesionLabels:
     def _give_to_nearest(self, mask: np.ndarray, group: list[int], region: Box) -> None:
         """Give each voxel of a mask in a region to the nearest lesion of a group."""
         corner = [along.start for along in region]
-        points = [(number, _moved(point, corner, -1)) for number in group for point in self._points[number]]
+        points = [(number, moved_point(point, corner, -1)) for number in group for point in self._points[number]]
         nearest = divide(mask, [point for _, point in points], self.spacing)
         self.labels[region][mask] = np.array([number for number, _ in points], np.int32)[nearest]
 
     # --- numbers ---
+
+    def renumber(self) -> np.ndarray:
+        """Number all lesions from the largest to the smallest, except in `labels`.
+
+        Returns:
+            int32: the new number by the old one, with which the caller replaces the labels.
+        """
+        order = sorted(self.voxels, key=lambda old: (-self.voxels[old], [part.start for part in self.boxes[old]]))
+        table = np.zeros(self.next_number, np.int32)
+        table[order] = np.arange(1, len(order) + 1)
+        self.boxes = {new: self.boxes[old] for new, old in enumerate(order, start=1)}
+        self.voxels = {new: self.voxels[old] for new, old in enumerate(order, start=1)}
+        self.next_number = len(order) + 1
+        return table
 
     def rename(self, names: Mapping[int, int]) -> set[int]:
         """Give lesions other numbers, all at once. Lesions with the same new number become one.
@@ -226,7 +278,7 @@ class LesionLabels:
         self._apart = {pair for pair in pairs if len(pair) == 2}
         self.next_number = max(self.next_number, *(number + 1 for number in involved)) if involved else self.next_number
         if boxes:
-            self._measure(involved, _union(boxes))
+            self._measure(involved, union_of(boxes))
         return involved
 
     def divide_lesion(self, number: int, points: Sequence[Point]) -> list[int]:
@@ -249,7 +301,9 @@ class LesionLabels:
             here = [index for index, where in enumerate(at) if where == part]
             new = [self._new_number() for _ in here or [0]]
             mask = parts == part
-            nearest = divide(mask, [_moved(points[index], corner, -1) for index in here], self.spacing) if here else 0
+            nearest = (
+                divide(mask, [moved_point(points[index], corner, -1) for index in here], self.spacing) if here else 0
+            )
             self.labels[box][mask] = np.array(new, np.int32)[nearest]
             for index, name in zip(here, new, strict=False):
                 numbers[index] = name
@@ -268,15 +322,15 @@ class LesionLabels:
         numbers = list(numbers)
         whole: dict[int, Box | None] = {}
         if len(numbers) > 8:  # one pass for all of them
-            region = _union([region, *(self.boxes[number] for number in numbers if number in self.boxes)])
+            region = union_of([region, *(self.boxes[number] for number in numbers if number in self.boxes)])
             from scipy import ndimage  # takes long to load, and Slicer imports this file when it starts
 
             found = ndimage.find_objects(self.labels[region], max(numbers))
             corner = [along.start for along in region]
-            whole = {number: _moved_box(found[number - 1], corner) for number in numbers}
+            whole = {number: moved_box(found[number - 1], corner) for number in numbers}
         for number in numbers:
             old = self.boxes.get(number)
-            area = whole[number] if whole else _union([region, old]) if old else region
+            area = whole[number] if whole else union_of([region, old]) if old else region
             mask = self.labels[area] == number if area else np.zeros((1, 1, 1), bool)
             box = bounding_box(mask)
             if box is None:
@@ -285,7 +339,7 @@ class LesionLabels:
                 self._apart = {pair for pair in self._apart if number not in pair}
             else:
                 assert area is not None
-                moved = _moved_box(box, [along.start for along in area])
+                moved = moved_box(box, [along.start for along in area])
                 assert moved is not None
                 self.boxes[number], self.voxels[number] = moved, int(np.count_nonzero(mask[box]))
 
@@ -296,100 +350,3 @@ class LesionLabels:
         nearest = int(((scaled - scaled.mean(axis=1, dtype=float)[:, None]) ** 2).sum(axis=0).argmin())
         z, y, x = (int(along) + part.start for along, part in zip(index[:, nearest], self.boxes[number], strict=True))
         return z, y, x, 0.0
-
-
-def changed_box(before: np.ndarray, after: np.ndarray) -> Box | None:
-    """Return the smallest box that contains all differences of two uint8 or boolean arrays, or None.
-
-    >>> before, after = np.zeros((2, 4, 4, 6), np.uint8)
-    >>> after[1:3, 2, 5] = 1
-    >>> changed_box(before, after)
-    (slice(1, 3, None), slice(2, 3, None), slice(5, 6, None))
-    """
-    # Slices that are equal are found by comparing their bytes, which needs no temporary array.
-    slices = [z for z in range(len(before)) if not np.array_equal(before[z], after[z])]
-    if not slices:
-        return None
-    first, last = slices[0], slices[-1] + 1
-    box = bounding_box(before[first:last] != after[first:last])
-    return _moved_box(box, (first, 0, 0))
-
-
-def _components(code: np.ndarray) -> tuple[np.ndarray, int]:
-    """Label the 26-connected components of voxels with the same code, 0 for the background; and count them."""
-    labels, count = np.zeros(code.shape, np.int32), 0
-    for value in range(1, int(code.max(initial=0)) + 1):
-        mask = code == value
-        box = bounding_box(mask)
-        if box is not None:
-            mask = mask[box]
-            found, number = label_components(mask)
-            if count:
-                np.add(found, count, out=found, where=mask)
-            labels[box] += found
-            count += number
-    return labels, count
-
-
-def _count_pairs(
-    parts: np.ndarray, numbers: np.ndarray, count: int, highest: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the pairs of component and lesion that occur at the same voxel: components, lesions, numbers of voxels."""
-    both = (parts > 0) & (numbers > 0)
-    key = parts[both].astype(np.int64) * highest + numbers[both]
-    if (count + 1) * highest < _MOST_CELLS:
-        voxels = np.bincount(key)
-        key = np.flatnonzero(voxels)
-        voxels = voxels[key]
-    else:
-        key, voxels = np.unique(key, return_counts=True)
-    return key // highest, key % highest, voxels
-
-
-def _values(array: np.ndarray) -> set[int]:
-    """Return the values in an array other than zero."""
-    return set(np.unique(array[array > 0]).tolist())
-
-
-def _grown(box: Box, shape: Sequence[int]) -> Box:
-    """Return a box with a margin of one voxel, within an array."""
-    z, y, x = (slice(max(part.start - 1, 0), min(part.stop + 1, size)) for part, size in zip(box, shape, strict=True))
-    return z, y, x
-
-
-def _union(boxes: Sequence[Box]) -> Box:
-    z, y, x = (
-        slice(min(part.start for part in along), max(part.stop for part in along)) for along in zip(*boxes, strict=True)
-    )
-    return z, y, x
-
-
-def _whole(shape: Sequence[int]) -> Box:
-    """Return the box of a whole array."""
-    z, y, x = (slice(0, size) for size in shape)
-    return z, y, x
-
-
-def _around(array: np.ndarray, box: Box) -> list[np.ndarray]:
-    """Return the parts of an array outside a box."""
-    z, y, x = box
-    return [
-        array[: z.start],
-        array[z.stop :],
-        array[z, : y.start],
-        array[z, y.stop :],
-        array[z, y, : x.start],
-        array[z, y, x.stop :],
-    ]
-
-
-def _moved_box(box: Box | None, corner: Sequence[int]) -> Box | None:
-    if box is None:
-        return None
-    z, y, x = (slice(part.start + start, part.stop + start) for part, start in zip(box, corner, strict=True))
-    return z, y, x
-
-
-def _moved(point: Point, corner: Sequence[int], sign: int) -> Point:
-    z, y, x = (along + sign * start for along, start in zip(point[:3], corner, strict=True))
-    return z, y, x, point[3]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,16 +80,28 @@ class LesionMeasures:
 
     def lesions(self, surroundings: Surroundings) -> list[Lesion]:
         """Return all lesions of at least the smallest listed volume, also rejected ones, by number."""
-        tracker = self.tracker
+        return [self._lesion(number, surroundings) for number in self._listed(surroundings)]
+
+    def steps(self, surroundings: Surroundings) -> Iterator[int]:
+        """Measure what `lesions` needs, lesion by lesion, so that a user interface stays responsive.
+
+        Yields:
+            The number of each lesion after it was measured.
+        """
+        for number in self._listed(surroundings):
+            self._lesion(number, surroundings)
+            yield number
+
+    def _listed(self, surroundings: Surroundings) -> list[int]:
+        """Forget what is outdated, and return the numbers of the lesions that are large enough."""
         if self._surroundings is not surroundings:
             self._measured.clear()
             self._surroundings = surroundings
+        tracker = self.tracker
         for number in tracker.changed:
             self._measured.pop(number, None)
         tracker.changed.clear()
-        voxel_ml = tracker.grid.voxel_ml
-        listed = [number for number, voxels in tracker.voxels.items() if is_lesion(voxels * voxel_ml)]
-        return [self._lesion(number, surroundings) for number in sorted(listed)]
+        return [number for number in tracker.numbers() if is_lesion(tracker.voxels[number] * tracker.grid.voxel_ml)]
 
     def _lesion(self, number: int, surroundings: Surroundings) -> Lesion:
         tracker = self.tracker

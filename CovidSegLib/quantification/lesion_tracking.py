@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,8 @@ from .lesion_labels import LesionLabels
 #: What a person thinks of a lesion. An edited lesion was changed by hand and not accepted since.
 PROPOSED, ACCEPTED, REJECTED, EDITED = STATES = ("proposed", "accepted", "rejected", "edited")
 
+#: Number of slices in one step of `LesionTracker.begin`.
+_SLAB = 24
 #: Added to the code of a voxel that a person has rejected.
 _REJECTED_CODE = np.uint8(4)
 
@@ -136,6 +138,29 @@ class LesionTracker(LesionLabels):
         if by_hand:
             self._states.update(dict.fromkeys(changed & self.voxels.keys(), EDITED))
         return bool(changed)
+
+    def begin(self, code: np.ndarray, where: Box) -> Iterator[None]:
+        """Number the lesions of a scan for the first time, in steps, so that a user interface stays responsive.
+
+        The result is that of `update`.
+
+        Args:
+            code: The codes, see `code_voxels`.
+            where: Position of the array `code` on the grid.
+
+        Yields:
+            None, after each of several steps of about the same duration.
+        """
+        z, y, x = where
+        for stop in [*range(_SLAB, len(code), _SLAB), len(code)]:
+            self.follow(code[:stop], (slice(z.start, z.start + stop), y, x))
+            yield
+        table = self.renumber()
+        for start in range(z.start, z.stop, _SLAB):
+            slab = self.labels[start : min(start + _SLAB, z.stop), y, x]
+            slab[:] = table[slab]
+            yield
+        self._forget(self.voxels)
 
     def adopt(self, marks: Sequence[Mark]) -> None:
         """Give lesions the numbers and states of marks, for example after loading a scene or after an undo.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from CovidSegLib.quantification.lesion_tracking import (
     Mark,
     code_voxels,
 )
+from CovidSegLib.quantification.lesions import is_lesion
 from CovidSegLib.quantification.live import LOBES
 from CovidSegLib.quantification.zones import heights, zone_limits
 from CovidSegLib.segmentation import LEFT_LUNG, RIGHT_LUNG
@@ -28,6 +30,10 @@ from ..scene.lobes import lobe_labels, lobes_key
 from ..scene.review import SMALLEST_BOX, Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
 from ..scene.voxels import BoxArray, join, ras_of
+
+_DONE = object()
+#: Time in seconds after which the measuring of lesions is interrupted.
+_PAUSE = 0.05
 
 
 class DecisionError(ValueError):
@@ -46,7 +52,8 @@ class LesionReview:
         self.tracker = LesionTracker(review.grid)
         self._measures = LesionMeasures(self.tracker)
         self._surroundings: Surroundings | None = None
-        self._version = -1
+        self._version = self._work_version = -1
+        self._work: Iterator[None] | None = None
         self._lobes: tuple[int, ...] = ()
         self._tag: str | None = None
         self._marks: list[Mark] = []
@@ -148,21 +155,51 @@ class LesionReview:
 
     # --- how ---
 
+    def prepare(self) -> bool:
+        """Do a piece of the work that `lesions` needs, some hundredths of a second. Return True if there is more."""
+        if self._is_current():
+            return False
+        if self._work is None or self._work_version != self.review.version:
+            self._work, self._work_version = self._steps(), self.review.version
+        return next(self._work, _DONE) is not _DONE
+
+    def _is_current(self) -> bool:
+        return self._version == self.review.version and self._lobes == lobes_key()
+
     def _follow(self) -> None:
         """Take over changes of the masks and of the stored numbers and states."""
-        review, lobes = self.review, lobes_key()
-        if self._version == review.version and self._lobes == lobes:
-            return
-        by_hand = self._tag is not None and review.version > review.written
-        self._version = review.version
-        masks = {name: review.mask(name) for name in (*LUNGS, INFECTION, nodes.REJECTED_SEGMENT)}
+        while self.prepare():
+            pass
+
+    def _steps(self) -> Iterator[None]:
+        review, version, lobes = self.review, self.review.version, lobes_key()
+        by_hand = self._tag is not None and version > review.written
+        masks = {}
+        for name in (*LUNGS, INFECTION, nodes.REJECTED_SEGMENT):
+            masks[name] = review.mask(name)
+            yield
         box = join(*(mask.box for mask in masks.values() if mask)) or SMALLEST_BOX
         right, left, infection, rejected = (
             mask.crop(box) if mask else np.zeros(_shape(box), np.bool_) for mask in masks.values()
         )
         lungs = np.where(left, np.uint8(LEFT_LUNG), np.uint8(RIGHT_LUNG) * right)  # the left lung where both overlap
-        self.tracker.update(code_voxels(lungs, infection, rejected), by_hand, box)
-        self._surround(zone_limits(lungs, heights(review.grid, box)), lobes, box)
+        code = code_voxels(lungs, infection, rejected)
+        limits = zone_limits(lungs, heights(review.grid, box))
+        if self._tag is None:
+            yield
+            self.tracker = LesionTracker(review.grid)
+            self._measures = LesionMeasures(self.tracker)
+            yield from self.tracker.begin(code, box)
+        else:
+            self.tracker.update(code, by_hand, box)
+        self._surround(limits, lobes, box)
+        assert self._surroundings is not None
+        pause = time.perf_counter() + _PAUSE
+        for _number in self._measures.steps(self._surroundings):
+            if time.perf_counter() > pause:
+                yield
+                pause = time.perf_counter() + _PAUSE
+        self._version = version
         tag, marks, next_number = nodes.read_marks(review.segmentation)
         if tag and tag != self._tag:  # after loading a scene, and after undo or redo
             self.tracker.next_number = max(self.tracker.next_number, next_number)
@@ -198,14 +235,14 @@ class LesionReview:
 
     def _store(self) -> None:
         """Store numbers and states in the scene. Nothing is written if they are stored already."""
-        listed = (
-            {lesion.number for lesion in self._measures.lesions(self._surroundings)} if self._surroundings else set()
-        )
-        marks = [mark for mark in self.tracker.marks() if mark.number in listed or mark.state != PROPOSED]
-        tag = nodes.marks_as_tag(marks, self.tracker.next_number)
-        if tag != self._tag:
-            self._tag = tag
-            nodes.write_tag(self.review.segmentation, tag)
+        tracker = self.tracker
+        listed = {number for number in tracker.numbers() if is_lesion(tracker.voxels[number] * tracker.grid.voxel_ml)}
+        kept = [number for number in tracker.numbers() if number in listed or tracker.state(number) != PROPOSED]
+        marks = tracker.marks(kept)
+        # Writing when nothing has changed would make redo impossible after an undo.
+        if marks != self._marks or self._tag is None:
+            self._marks, self._tag = marks, nodes.marks_as_tag(marks, tracker.next_number)
+            nodes.write_tag(self.review.segmentation, self._tag)
         self._version = self.review.version
 
     def _in_state(self, numbers: Collection[int], rejected: bool) -> list[int]:

@@ -41,6 +41,7 @@ class LesionsSection(Section):
         self.shown: list[Lesion] = []
         self._sorted_by, self._descending = COLUMNS[0], False
         self._filling = False
+        self._work_timer = qt.QTimer()
         self.shortcuts = Shortcuts(
             [
                 Shortcut("L", _("Go to the next lesion"), lambda: self.step(1)),
@@ -62,6 +63,9 @@ class LesionsSection(Section):
         header.setSortIndicatorShown(True)
         header.setSectionsClickable(True)
         header.sectionClicked.connect(self.on_heading)
+        self._work_timer.setSingleShot(True)
+        self._work_timer.setInterval(0)
+        self._work_timer.timeout.connect(self.update)
         table.connect("currentCellChanged(int,int,int,int)", self.on_current_cell)
         table.connect("cellClicked(int,int)", self.on_current_cell)
         table.connect("itemSelectionChanged()", self.show_buttons)
@@ -91,10 +95,12 @@ class LesionsSection(Section):
 
     def cleanup(self) -> None:
         """Remove the shortcuts and the outline."""
+        self._work_timer.stop()
         self.exit()
 
     def scene_closing(self) -> None:
         """Forget the lesions of this scene."""
+        self._work_timer.stop()
         self.logic.clear()
 
     def scene_closed(self) -> None:
@@ -102,10 +108,13 @@ class LesionsSection(Section):
         self.ui.lesionStatusLabel.text = ""
 
     def update(self) -> None:
-        """Show the lesions of the current result."""
+        """Show the lesions of the current result, after they were followed in steps."""
         lesions = self._lesions()
         self.ui.lesionsPanel.visible = lesions is not None
-        self._fill(lesions.lesions() if lesions else [])
+        if lesions is not None and lesions.prepare():
+            self._work_timer.start()
+        else:
+            self._fill(lesions.lesions() if lesions else [])
 
     def masks_changed(self) -> None:
         """Show the lesions after an edit."""
@@ -157,7 +166,7 @@ class LesionsSection(Section):
         lesions, ml = self._lesions(), self.ui.smallestSpinBox.value
         if lesions:
             count = lesions.reject_smaller(ml)
-            self.update()
+            self._fill(lesions.lesions())
             self._report(_("{n} lesions below {ml:.1f} ml were rejected.").format(n=count, ml=ml))
 
     def on_undo(self) -> None:
@@ -166,7 +175,7 @@ class LesionsSection(Section):
         if lesions:
             lesions.undo()
             self._report("")
-            self.update()
+            self._fill(lesions.lesions())
 
     def on_redo(self) -> None:
         """Redo what was undone."""
@@ -174,7 +183,7 @@ class LesionsSection(Section):
         if lesions:
             lesions.redo()
             self._report("")
-            self.update()
+            self._fill(lesions.lesions())
 
     # --- what is shown ---
 
@@ -214,7 +223,7 @@ class LesionsSection(Section):
             self._report(str(error))
             return
         self._report("")
-        self.update()
+        self._fill(lesions.lesions())
         if changed:
             self._select(changed)
         elif go_on:

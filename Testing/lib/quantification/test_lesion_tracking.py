@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 from support.grids import ball, grid_of
 
-from CovidSegLib.quantification.lesion_labels import changed_box
+from CovidSegLib.quantification.lesion_components import changed_box
 from CovidSegLib.quantification.lesion_tracking import (
     ACCEPTED,
     EDITED,
@@ -116,6 +116,16 @@ def test_reject_and_restore():
     tracker.restore([2])
     assert tracker.state(2) == PROPOSED
     assert np.array_equal(tracker.code, code_voxels(LUNGS, boxes(BIG, SMALL)))
+
+
+def test_a_lesion_that_is_rejected_as_a_whole_elsewhere_keeps_its_number():
+    """After an undo, for example."""
+    tracker = tracked(boxes(BIG, SMALL))
+    tracker.update(code_voxels(LUNGS, boxes(BIG), boxes(SMALL)))
+    assert tracker.changed >= {2}
+    assert tracker.voxels == {1: 384, 2: 48}
+    assert tracker.state(2) == REJECTED
+    check(tracker)
 
 
 def test_rejected_voxels_that_are_painted_again_count():
@@ -298,3 +308,24 @@ def test_changed_box():
     after = before.copy()
     after[3, 0, 5] = after[3, 2, 1] = 1
     assert changed_box(before, after) == (slice(3, 4), slice(0, 3), slice(1, 6))
+
+
+def test_numbering_in_steps_gives_the_same():
+    random = np.random.default_rng(0)
+    shape = (60, 20, 40)
+    grid = grid_of(shape, (1.0, 1.0, 2.0), (0.0, 0.0, 0.0))
+    infection = ndimage.uniform_filter(random.random(shape), 5) > 0.51
+    box = np.s_[2:58, 1:19, 3:39]
+    lungs = np.zeros(shape, np.uint8)
+    lungs[:, :, :20], lungs[:, :, 20:] = 1, 2
+    code = code_voxels(lungs, infection)[box]
+    at_once, in_steps = LesionTracker(grid), LesionTracker(grid)
+    at_once.update(code, by_hand=False, where=box)
+    assert len(list(in_steps.begin(code, box))) == 6
+    check(in_steps)
+    voxels = [in_steps.voxels[number] for number in in_steps.numbers()]
+    assert voxels == sorted(at_once.voxels.values(), reverse=True)
+    assert in_steps.changed == set(in_steps.numbers())
+    pairs = set(zip(at_once.labels.ravel().tolist(), in_steps.labels.ravel().tolist(), strict=True))
+    assert len(pairs) == len(voxels) + 1
+    assert list(LesionTracker(grid).begin(np.zeros((1, 1, 1), np.uint8), (slice(0, 1),) * 3)) == [None, None]

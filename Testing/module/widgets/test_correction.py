@@ -4,7 +4,7 @@ import harness
 import numpy as np
 import pytest
 import slicer
-from harness import click, press, show_result, shown
+from harness import click, press, settle, show_result, shown
 
 from CovidSegModule.logic.correction import EFFECTS
 from CovidSegModule.scene.segmentations import INFECTION, LUNGS
@@ -148,7 +148,7 @@ def test_decisions_and_edits_have_one_history(panel, tools, module_widget):
     press(panel, "Z")
     assert voxels(tools) == rejected
     press(panel, "Z")
-    panel.sections["lesions"].masks_changed()
+    settle()
     assert table.item(0, 7).text() == "proposed"
     assert voxels(tools) > rejected
 
@@ -168,7 +168,7 @@ def test_correcting_the_lungs(panel, tools):
     assert voxels(tools) == infection, "infection outside the new lungs is kept"
     assert shown(panel.ui.outsideLabel)
     assert "outside the lungs" in panel.ui.outsideLabel.text
-    panel.sections["lesions"].masks_changed()
+    settle()
     assert "outside" in [panel.ui.lesionsTable.item(row, 1).text() for row in range(panel.ui.lesionsTable.rowCount)]
     tools.editor.undo()
     tools.masks_changed()

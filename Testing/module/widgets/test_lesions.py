@@ -189,6 +189,7 @@ def test_save_close_load_and_go_on(panel, section, tmp_path):
     slicer.mrmlScene.Clear(False)
     assert not shown(panel.ui.lesionsPanel)
     assert slicer.mrmlScene.ReadFromMRB(str(tmp_path / "scene.mrb"))
+    settle()
     assert texts(panel, 7) == expected == ["accepted", "proposed", "rejected", "proposed"]
     select(panel, 1)
     click(panel.ui.rejectButton)
