@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import slicer
 
-from CovidSegLib.masks import Box
+from CovidSegLib.masks import CONNECTIVITY_26, Box, label_components
 from CovidSegLib.quantification.doubt import Place, doubtful, doubtful_places
 from CovidSegLib.thresholding import SMALLEST_INFECTION_ML, ThresholdStack, level_of, without_small_pieces
 
@@ -28,6 +28,8 @@ THRESHOLD_ATTRIBUTE = "CovidSeg.Threshold"
 LOWEST_PERCENT, HIGHEST_PERCENT = 5, 95
 #: Threshold of results that do not say theirs.
 USUAL_THRESHOLD = 0.5
+#: How far around erased lesions rims are looked for.
+RIM_VOXELS = 12
 
 _NOTHING = np.zeros(0, np.int64)
 
@@ -38,6 +40,8 @@ class _Hand:
 
     painted: np.ndarray = field(default_factory=lambda: _NOTHING)
     erased: np.ndarray = field(default_factory=lambda: _NOTHING)
+    #: Threshold at which something was erased last.
+    erased_at: float = 1.0
 
 
 @dataclass
@@ -119,8 +123,10 @@ class ThresholdLogic:
         cut = state.stack.mask(level_of(threshold))
         cut.ravel()[_outside_lungs(state)] = False
         mask = BoxArray(cut, state.probability.box).crop(state.box)
-        mask.ravel()[state.hand.painted] = True
         mask.ravel()[state.hand.erased] = False
+        if state.hand.erased.size and threshold < state.hand.erased_at:
+            _remove_rims(state, mask)
+        mask.ravel()[state.hand.painted] = True
         state.review.write_infection(BoxArray(mask, state.box), undo=False)
         state.threshold, state.expected = threshold, mask
         state.mask = state.review.mask(INFECTION)
@@ -203,6 +209,7 @@ class ThresholdLogic:
         state.hand = _Hand(
             np.union1d(np.setdiff1d(state.hand.painted, erased, assume_unique=True), painted),
             np.union1d(np.setdiff1d(state.hand.erased, painted, assume_unique=True), erased),
+            state.threshold if erased.size else state.hand.erased_at,
         )
         self._remember(state)
 
@@ -264,9 +271,9 @@ def _extend(state: _State, mask: BoxArray | None) -> None:
         return np.ravel_multi_index(shift, [part.stop - part.start for part in box])
 
     state.expected = BoxArray(state.expected, old).crop(box)
-    state.hand = _Hand(moved(state.hand.painted), moved(state.hand.erased))
+    state.hand = _Hand(moved(state.hand.painted), moved(state.hand.erased), state.hand.erased_at)
     state.seen = {
-        key: (threshold, _Hand(moved(hand.painted), moved(hand.erased)))
+        key: (threshold, _Hand(moved(hand.painted), moved(hand.erased), hand.erased_at))
         for key, (threshold, hand) in state.seen.items()
     }
     state.box = box
@@ -282,6 +289,32 @@ def _outside_lungs(state: _State) -> np.ndarray:
                 lungs |= mask.crop(state.probability.box)
         state.lung_masks, state.outside = masks, np.flatnonzero((state.probability.array > 0) & ~lungs)
     return state.outside
+
+
+def _remove_rims(state: _State, mask: np.ndarray) -> None:
+    """Remove from a mask what a lower threshold adds around lesions that were erased, and nothing else.
+
+    These pieces touch erased voxels, and no voxel of them was infected at the threshold at which these were erased.
+    """
+    from scipy import ndimage  # slow to import, and rarely needed
+
+    erased = np.zeros(mask.shape, bool)
+    erased.ravel()[state.hand.erased] = True
+    probability = state.probability.crop(state.box)
+    labels, _ = label_components(erased)
+    for part in ndimage.find_objects(labels):
+        around = tuple(
+            slice(max(piece.start - RIM_VOXELS, 0), min(piece.stop + RIM_VOXELS, size))
+            for piece, size in zip(part, mask.shape, strict=True)
+        )
+        pieces, count = label_components(mask[around])
+        if not count:
+            continue
+        rim = np.zeros(count + 1, bool)
+        rim[pieces[ndimage.binary_dilation(erased[around], CONNECTIVITY_26)]] = True
+        rim[pieces[probability[around] >= level_of(state.hand.erased_at)]] = False
+        rim[0] = False
+        mask[around] &= ~rim[pieces]
 
 
 def _checksum(state: _State) -> int:

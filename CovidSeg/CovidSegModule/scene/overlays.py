@@ -57,6 +57,7 @@ def show(
     set_segment_voxels(node, overlay.role, mask, ct)
     display = node.GetDisplayNode()
     display.SetVisibility3D(False)
+    display.SetSliceIntersectionThickness(2)
     display.SetSegmentOpacity2DFill(overlay.role, overlay.fill)
     display.SetVisibility(True)
 

@@ -87,6 +87,22 @@ def test_painting_after_erasing_is_the_last_word(logic, reviews, result):
     assert infection(reviews, result)[INFECTED]
 
 
+def test_a_lesion_that_was_erased_does_not_come_back_as_a_rim(logic, reviews):
+    array = harness.painted()
+    array[10:13, 20:23, 45:48] = -500
+    result = harness.make_result(harness.make_ct(array=array))
+    logic.threshold(result)
+    mask = infection(reviews, result)
+    mask[:, :, 40:] = False
+    reviews.of(result).write_infection(BoxArray(mask, whole(SHAPE)))
+    logic.cut(result, 0.2)
+    lowered = infection(reviews, result)
+    assert not lowered[:, :, 40:].any()
+    assert lowered.sum() > mask.sum(), "the other lesion grows"
+    logic.cut(result, 0.5)
+    np.testing.assert_array_equal(infection(reviews, result), mask)
+
+
 def test_painting_outside_the_lungs_stays(logic, reviews, result):
     logic.cut(result, 0.4)
     paint(reviews, result, (0, 0, 0), True)
