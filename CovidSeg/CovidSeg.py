@@ -24,6 +24,7 @@ if importlib.util.find_spec("CovidSegLib") is None:
 from CovidSegModule import sample_data, self_test
 from CovidSegModule.logic.comparison import ComparisonLogic
 from CovidSegModule.logic.correction import CorrectionLogic
+from CovidSegModule.logic.display import DisplayLogic
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.logic.install import InstallLogic
 from CovidSegModule.logic.lesions import LesionsLogic
@@ -118,6 +119,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         self.reviews = Reviews()
         self.numbers = NumbersLogic(self.reviews)
         self.results = results_logic or ResultsLogic(self.numbers)
+        self.display = DisplayLogic()
         self.threshold = ThresholdLogic(self.reviews)
         self.comparison = ComparisonLogic(self.reviews)
         self.lesions = LesionsLogic(self.reviews)

@@ -142,5 +142,5 @@ def check(volume: Volume) -> Check:
 def duration(seconds: float) -> str:
     """Return a rounded duration such as "about 40 s"."""
     if seconds < 90:
-        return _("about {n} s").format(n=max(5, 5 * round(seconds / 5)))
-    return _("about {n} min").format(n=round(seconds / 60))
+        return _("about {n}\u00a0s").format(n=max(5, 5 * round(seconds / 5)))
+    return _("about {n}\u00a0min").format(n=round(seconds / 60))

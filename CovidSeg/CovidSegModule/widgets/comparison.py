@@ -23,6 +23,7 @@ class ComparisonSection(Section):
     """
 
     name = "comparison"
+    title = _("Edited against AI")
 
     def __init__(self, panel: SectionHost, logic: ComparisonLogic):
         super().__init__(panel)

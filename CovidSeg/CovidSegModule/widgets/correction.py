@@ -32,6 +32,7 @@ class CorrectionSection(Section):
     """
 
     name = "correction"
+    title = _("Correction")
 
     def __init__(self, panel: SectionHost, logic: CorrectionLogic):
         Section.__init__(self, panel)

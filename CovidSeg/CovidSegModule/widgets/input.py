@@ -19,6 +19,7 @@ from ..parameters import Parameters
 from ..process.background import Background
 from ..process.run import Run
 from ..sample_data import add_sample, make_sample
+from .fonts import enlarge
 from .model_card import show_model_card
 from .section import Section, SectionHost
 from .views import center_3d_views
@@ -63,6 +64,7 @@ class InputSection(Section):
 
     def setup(self) -> None:
         """Fill the selectors and connect all signals."""
+        enlarge(self.ui.applyButton, 1.4)
         for model in self.logic.models():
             self.ui.modelSelector.addItem(model.title, model.name)
             self.ui.modelSelector.setItemData(self.ui.modelSelector.count - 1, model.summary, qt.Qt.ToolTipRole)

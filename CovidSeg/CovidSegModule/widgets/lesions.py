@@ -34,6 +34,7 @@ class LesionsSection(Section):
     """
 
     name = "lesions"
+    title = _("Lesions")
 
     def __init__(self, panel: SectionHost, logic: LesionsLogic):
         super().__init__(panel)

@@ -24,6 +24,7 @@ class NumbersSection(Section):
     """
 
     name = "numbers"
+    title = _("Numbers")
 
     def __init__(self, panel: SectionHost, logic: NumbersLogic):
         super().__init__(panel)

@@ -12,6 +12,7 @@ from slicer.util import VTKObservationMixin
 
 from ..logic.comparison import ComparisonLogic
 from ..logic.correction import CorrectionLogic
+from ..logic.display import DisplayLogic
 from ..logic.input import InputLogic
 from ..logic.install import InstallLogic
 from ..logic.lesions import LesionsLogic
@@ -23,6 +24,8 @@ from ..scene.observers import NodeObservers
 from ..scene.review import Review, Reviews
 from .comparison import ComparisonSection
 from .correction import CorrectionSection
+from .display import DisplaySection
+from .fold import Fold
 from .input import InputSection
 from .install import InstallSection
 from .lesions import LesionsSection
@@ -30,6 +33,7 @@ from .numbers import NumbersSection
 from .readiness import ReadinessSection
 from .results import ResultsSection
 from .section import Section
+from .shortcuts import Shortcut
 from .threshold import ThresholdSection
 
 #: Shortest time between two calls of `Section.masks_changed`, in milliseconds.
@@ -42,6 +46,7 @@ class ModuleLogic(Protocol):
     install: InstallLogic
     input: InputLogic
     results: ResultsLogic
+    display: DisplayLogic
     threshold: ThresholdLogic
     comparison: ComparisonLogic
     numbers: NumbersLogic
@@ -60,6 +65,7 @@ def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
         InputSection(panel, logic.input),
         ReadinessSection(panel, logic.input.readiness, lambda: not logic.input.installer.missing()),
         ResultsSection(panel, logic.results),
+        DisplaySection(panel, logic.display, panel.shortcuts),
         ThresholdSection(panel, logic.threshold, logic.numbers),
         LesionsSection(panel, logic.lesions),
         CorrectionSection(panel, logic.correction),
@@ -79,6 +85,7 @@ class Panel(VTKObservationMixin):
     Attributes:
         parameters: The parameters that are shown, or None while the scene is being closed.
         sections: The sections, by name.
+        folds: Headings of the sections that can be folded, by name.
         widget: The widget with everything in it.
         ui: All named widgets of all sections as attributes.
     """
@@ -96,8 +103,9 @@ class Panel(VTKObservationMixin):
         self.widget: Any = slicer.util.loadUI(resource_path("UI/CovidSeg.ui"))
         self.sections = {section.name: section for section in create_sections(self, logic)}
         layout = slicer.util.childWidgetVariables(self.widget).sectionsPanel.layout()
-        for section in self.sections.values():
-            layout.addWidget(section.widget)
+        self.folds = {name: Fold(section) for name, section in self.sections.items() if section.title}
+        for name, section in self.sections.items():
+            layout.addWidget(self.folds[name].widget if name in self.folds else section.widget)
         self.ui: Any = slicer.util.childWidgetVariables(self.widget)
 
     def setup(self) -> None:
@@ -141,6 +149,13 @@ class Panel(VTKObservationMixin):
         self._follow_nodes()
         for section in self.sections.values():
             section.update()
+        for fold in self.folds.values():
+            fold.update()
+
+    def shortcuts(self) -> list[Shortcut]:
+        """Return the keys of all sections."""
+        helpers = [getattr(section, "shortcuts", None) for section in self.sections.values()]
+        return [shortcut for helper in helpers if helper for shortcut in helper.shortcuts]
 
     def _initialize_parameters(self) -> None:
         if self.parameters is None:

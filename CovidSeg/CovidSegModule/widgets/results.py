@@ -8,6 +8,7 @@ import qt
 from slicer.i18n import tr as _
 
 from ..logic.results import ResultsLogic, cells, headline
+from .fonts import enlarge
 from .section import Section, SectionHost
 from .views import center_3d_views
 
@@ -33,9 +34,10 @@ class ResultsSection(Section):
 
     def setup(self) -> None:
         """Set up the table and connect the button."""
+        enlarge(self.ui.headlineLabel, 1.3)
         header = self.ui.resultsTable.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.Stretch)
-        header.setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(0, qt.QHeaderView.Stretch)
         header.setDefaultAlignment(qt.Qt.AlignRight | qt.Qt.AlignVCenter)
         header.setHighlightSections(False)
         self._lesions_timer.setSingleShot(True)

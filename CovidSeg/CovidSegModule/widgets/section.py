@@ -34,12 +34,14 @@ class Section:
 
     Attributes:
         name: Name of the section's `.ui` file, without its ending.
+        title: Heading with which the section can be folded; empty for a section that is always open.
         panel: The panel.
         widget: The top-level widget of the `.ui` file, a qMRMLWidget.
         ui: All named widgets of the `.ui` file as attributes.
     """
 
     name: ClassVar[str]
+    title: ClassVar[str] = ""
 
     def __init__(self, panel: SectionHost):
         self.panel = panel

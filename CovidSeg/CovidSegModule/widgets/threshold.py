@@ -31,6 +31,7 @@ class ThresholdSection(Section):
     """
 
     name = "threshold"
+    title = _("Threshold and doubt")
 
     def __init__(self, panel: SectionHost, logic: ThresholdLogic, numbers: NumbersLogic):
         super().__init__(panel)

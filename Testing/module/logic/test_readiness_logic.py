@@ -75,4 +75,4 @@ def test_unknown_devices_are_no_error():
 
 
 def test_durations():
-    assert [duration(seconds) for seconds in (2, 43, 300)] == ["about 5 s", "about 45 s", "about 5 min"]
+    assert [duration(seconds) for seconds in (2, 43, 300)] == ["about 5\u00a0s", "about 45\u00a0s", "about 5\u00a0min"]

@@ -26,11 +26,22 @@ def test_the_disclaimer_is_always_shown(panel):
 
 
 def test_sections_are_in_order(panel):
-    names = ["install", "input", "readiness", "results", "threshold", "lesions", "correction", "comparison", "numbers"]
+    names = [
+        "install",
+        "input",
+        "readiness",
+        "results",
+        "display",
+        "threshold",
+        "lesions",
+        "correction",
+        "comparison",
+        "numbers",
+    ]
     assert list(panel.sections) == names
     layout = panel.ui.sectionsPanel.layout()
     widgets = [layout.itemAt(index).widget() for index in range(layout.count())]
-    assert widgets == [section.widget for section in panel.sections.values()]
+    assert widgets == [panel.folds.get(name, section).widget for name, section in panel.sections.items()]
 
 
 def test_sections_receive_the_events_of_module_and_scene(panel):

@@ -31,7 +31,7 @@ def test_device_and_expected_time_are_shown(panel, monkeypatch):
     harness.wait_until(lambda: shown(panel.ui.planLabel))
     assert panel.ui.planLabel.text == "Will run on NVIDIA RTX 4000 (6.0 GB free)."
     segment(panel)
-    assert panel.ui.planLabel.text.endswith("It will take about 5 s.")
+    assert panel.ui.planLabel.text.endswith("It will take about 5\u00a0s.")
 
 
 def test_without_a_ct_the_section_is_hidden(panel):
