@@ -56,6 +56,7 @@ class LesionsSection(Section):
 
     def setup(self) -> None:
         """Set up the table and connect all signals."""
+        self._report("")
         table = self.ui.lesionsTable
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -106,7 +107,7 @@ class LesionsSection(Section):
 
     def scene_closed(self) -> None:
         """Clear the message about the previous scene."""
-        self.ui.lesionStatusLabel.text = ""
+        self._report("")
 
     def update(self) -> None:
         """Show the lesions of the current result, after they were followed in steps."""
