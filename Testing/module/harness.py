@@ -326,8 +326,13 @@ def press(panel, key):
 
 
 def settle(seconds=0.2):
-    """Let the application process events for a while, so that sections follow an edit."""
+    """Let the application process events for a while, so that sections follow an edit.
+
+    The number of rounds matters on a busy computer, where one round may take as long as all should.
+    """
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    rounds = 0
+    while time.monotonic() < end or rounds < 100 * seconds:
         slicer.app.processEvents()
         time.sleep(0.01)
+        rounds += 1
