@@ -3,7 +3,7 @@
 Undo, masking and everything that changes a segmentation is Slicer's own vtkSlicerSegmentEditorLogic. The rest follows
 qMRMLSegmentEditorWidget.cxx, also where it is surprising: a new segmentation selects its first segment and drops the
 tool, and after a scene was loaded the node that the combo box shows is taken. What Slicer declares as a property, a
-slot or an invokable method can be used from Python. Nothing else can, and this class does not have it.
+slot or an invocable method can be used from Python. Nothing else can, and this class does not have it.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._make_widgets()
         self._observe(self._logic, self._logic.SegmentationHistoryChangedEvent, "_update_undo_buttons")
 
-    # --- public: properties, invokable methods and slots ---
+    # --- public: properties, invocable methods and slots ---
 
     segmentationNodeSelectorVisible = property(
         lambda self: self._segmentations.isVisibleTo(self), lambda self, on: self._show(on, self._segmentations)
