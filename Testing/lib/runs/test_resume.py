@@ -120,7 +120,7 @@ def kill_during_an_epoch(place: Path, run: Path) -> int:
 
 def kill_during_a_checkpoint(place: Path, run: Path) -> int:
     """Kill a run when the checkpoint of the third epoch is half written; return the exit code."""
-    dying = [sys.executable, str(Path(__file__).parents[2] / "support" / "dying.py"), "half", "3", "train"]
+    dying = [sys.executable, str(Path(__file__).parents[2] / "support" / "dying.py"), "half:last.pt", "3", "train"]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(LIBRARY)}
     process = subprocess.run(
         [*dying, *arguments(place, str(run))], env=environment, capture_output=True, timeout=TIMEOUT, check=False
