@@ -20,6 +20,7 @@ from mutmut import __main__ as mutmut
 from mutmut.mutation.data import SourceFileMutationData
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.utils import format_utils
+from mutmut.utils.file_utils import walk_all_files
 
 NOTICED = ("killed", "timeout", "segfault")
 #: A change that once was not noticed is tried again, as there may be a new test.
@@ -76,7 +77,11 @@ def leave_child_processes_alone() -> None:
 
 
 def create_mutants(children: int) -> None:
-    shutil.rmtree("mutants/Testing", ignore_errors=True)  # so that removed tests are gone
+    """Write the changed files into `mutants`. Python files that are as before keep their results."""
+    shutil.rmtree("mutants/Testing", ignore_errors=True)  # mutmut keeps removed tests
+    for folder, name in walk_all_files():  # and copies other files only once
+        if not name.endswith(".py"):
+            (Path("mutants") / folder / name).unlink(missing_ok=True)
     Path("mutants").mkdir(exist_ok=True)
     with mutmut.CatchOutput(spinner_title="Creating the changed files"):
         mutmut.copy_src_dir()
