@@ -23,8 +23,8 @@ from mutmut.utils import format_utils
 from mutmut.utils.file_utils import walk_all_files
 
 NOTICED = ("killed", "timeout", "segfault")
-#: A change that once was not noticed is tried again, as there may be a new test.
-SETTLED = ("killed", "segfault")
+#: A change that was not noticed is tried again, as there may be a new test. So is one that took too long.
+UNSETTLED = ("not checked", "no tests", "survived", "suspicious", "timeout", "check was interrupted by user")
 
 
 def main() -> None:
@@ -38,9 +38,10 @@ def main() -> None:
         for package, names in groups.items()
         if package in (arguments.packages or groups)
     }
-    results = read_results()
-    if unsettled := [name for names in chosen.values() for name in names if results[name][1] not in SETTLED]:
-        mutmut._run(unsettled, arguments.children)
+    for open_status in (UNSETTLED, ("not checked",)):  # mutmut may forget results when its configuration has changed
+        results = read_results()
+        if names := [name for group in chosen.values() for name in group if results[name][1] in open_status]:
+            mutmut._run(names, arguments.children)
     write_report(arguments.report, groups, chosen)
 
 

@@ -83,6 +83,18 @@ def test_subfolders_are_searched_and_other_files_skipped(tmp_path: Path) -> None
     assert np.array_equal(read_volume(tmp_path).array, hu)
 
 
+@pytest.mark.parametrize(("name", "skipped"), [("DICOMDIR", True), ("dicomdir", True), ("IM9999", False)])
+def test_a_directory_of_dicom_media_need_not_be_an_image(tmp_path: Path, name: str, skipped: bool) -> None:
+    data = pydicom.dcmread(write_series(tmp_path, noise())[0])
+    del data.BitsAllocated, data.BitsStored
+    data.save_as(tmp_path / name)
+    if skipped:
+        np.testing.assert_array_equal(read_volume(tmp_path).array, noise())
+    else:
+        with pytest.raises(InputError):
+            read_volume(tmp_path)
+
+
 def test_files_without_a_signature_are_read(tmp_path: Path) -> None:
     hu = noise()
     for file in write_series(tmp_path, hu):

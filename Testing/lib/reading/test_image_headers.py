@@ -10,6 +10,7 @@ import pytest
 import SimpleITK as sitk
 from support.random_cts import noise
 
+from CovidSegLib.errors import InputError
 from CovidSegLib.reading import read_volume
 from CovidSegLib.volume import Grid, Volume
 
@@ -45,3 +46,22 @@ def test_voxels_of_nrrd_may_start_later_in_their_file(tmp_path: Path, name: str,
     volume = read_volume(path)
     np.testing.assert_array_equal(volume.array, noise(GRID.shape))
     np.testing.assert_allclose(volume.grid.affine_lps, GRID.affine_lps)
+
+
+def test_an_encoding_that_is_not_supported_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "ct.nrrd"
+    sitk.WriteImage(Volume(noise(GRID.shape), GRID).to_image(), str(path), useCompression=False)
+    path.write_bytes(path.read_bytes().replace(b"encoding: raw", b"encoding: bzip2"))
+    with pytest.raises(InputError, match=r"in a way that is not supported \(bzip2\)\. Save it again from 3D Slicer"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("axes", [0, 8])
+def test_nifti_has_one_to_seven_axes(tmp_path: Path, axes: int) -> None:
+    path = tmp_path / "ct.nii"
+    sitk.WriteImage(Volume(noise(GRID.shape), GRID).to_image(), str(path))
+    content = bytearray(path.read_bytes())
+    content[40:42] = struct.pack("<h", axes)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged"):
+        read_volume(path)
