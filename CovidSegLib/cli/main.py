@@ -21,7 +21,7 @@ from .session import Session
 #: Exit codes: success, an unexpected error, unusable input or arguments. For a cancelled run see `process`.
 DONE, FAILED, UNUSABLE = 0, 1, 2
 #: What PyTorch, and the loader of compiled modules, report when memory runs out.
-OUT_OF_MEMORY = ("allocate memory", "failed to map segment")
+OUT_OF_MEMORY = ("allocate memory", "failed to map segment", "could not create a primitive")
 
 
 class Parser(argparse.ArgumentParser):

@@ -37,7 +37,7 @@ PANEL = "the panel's run"
 DISK = "200m"
 TIMEOUT = 600
 #: Memory that a process may still allocate when its memory runs out.
-LITTLE_MEMORY = 4 << 20
+LITTLE_MEMORY = 16 << 20
 DONE, FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 3
 #: Moments of writing a file at which the process kills itself (support/dying.py), and how many files are tried.
 MOMENTS = ("half", "written", "renamed")
