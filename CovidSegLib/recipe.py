@@ -145,11 +145,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Split:
-    """How the paper divides its patients or slices. For information only.
+    """How the paper divides its scans. `covidseg train` draws such a split unless it is given another one.
 
     Attributes:
-        train, validation, test: Fractions, or numbers of patients.
-        folds: Number of cross-validation folds; None if the paper has no cross-validation.
+        train, validation, test: Fractions, or numbers of scans. Slices are divided by patient, whatever the paper does.
+        folds: Number of cross-validation folds; None if the paper has no cross-validation. If there are folds and no
+            `validation`, one fold of the training patients is used for validation.
     """
 
     train: float
@@ -179,13 +180,13 @@ class Training:
             epoch is if early stopping, the schedule "plateau" or the selection of the best weights depends on it.
         watch: Value that early stopping and the schedule "plateau" monitor: "validation-dice", or the training "loss".
         keep: Weights that are kept: those of the "last" epoch, or of the "best" one by validation Dice.
-        clip: Maximum L2 norm of the gradient; longer gradients are scaled down to it.
+        clip: Maximum L2 norm of the gradient, to which longer gradients are scaled down; 0 for no limit.
         average: Decay of the exponential moving average of the weights after its warm-up, from 0 to below 1; 0 for no
             average.
         final_weight: Weight of the final output's loss in networks with deep supervision, above 0 and at most 1.
         starts_from: Recipe whose trained weights are the initial weights; random weights if None.
         data: Names of the data sets of the paper.
-        split: How the paper divides its data.
+        split: How the paper divides its data; a tenth for validation and a fifth for the test if None.
     """
 
     epochs: dict[str, int]

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--split",
         type=Path,
         metavar="FILE",
-        help="training, validation and test patients; see `covidseg data split` (default: a random split)",
+        help="training, validation and test patients; see `covidseg data split` (default: drawn as in the paper)",
     )
     parser.add_argument("--validation", nargs="+", metavar="PATIENT", help="validation patients, instead of --split")
     parser.add_argument("--test", nargs="+", metavar="PATIENT", help="test patients to leave out, instead of --split")
@@ -86,20 +86,22 @@ def run(session: Session) -> None:
     first = int(os.environ.get("RANK", "0")) == 0  # torchrun starts several processes; only the first one reports
     device = choose_device(options.device)
     data = open_data(options.data)
-    split = _find_split(options, data)
-    configs = _run_configs(session, split, first=first)
+    configs = _run_configs(session, data, _given_split(options, data), first=first)
     if first:
         for folder, config in configs.items():
             training.prepare_run(folder, config, resume=options.resume)
     session.on_cancel = "Cancelled; run the same command with --resume to continue after the last complete epoch."
-    train_cases = data.cases(split.train) + [data.clean_slices(name) for name in options.whole_scans]
-    validation_cases = data.cases(split.validation)
+    clean_slices = [data.clean_slices(name) for name in options.whole_scans]
     terms = card_facts(data.layout, whole_scans=bool(options.whole_scans))
     with session.defer_interrupts():  # stops between two optimizer steps, not inside torch or its worker processes
+        split: Split | None = None
         for number, (folder, config) in enumerate(configs.items()):
+            if config.split != split:  # cases are kept from one recipe to the next
+                split = config.split
+                train_cases = data.cases(split.train) + clean_slices
+                validation_cases = data.cases(split.validation) if split.validation else []
             if first:
-                patients = len({case.patient for case in train_cases})
-                reporter.line(f"{config.recipe.name}: {patients} patients, seed {config.seed}")
+                reporter.line(_describe_start(config, len({case.patient for case in train_cases})))
             progress: Progress = reporter if first else silent
             training.train_run(
                 folder,
@@ -119,7 +121,7 @@ def run(session: Session) -> None:
         reporter.done(options.output, [folder / models.WEIGHTS_FILE for folder in configs])
 
 
-def _run_configs(session: Session, split: Split, *, first: bool) -> dict[Path, RunConfig]:
+def _run_configs(session: Session, data: DataSet, split: Split | None, *, first: bool) -> dict[Path, RunConfig]:
     """Return what to train, by the folder of the run."""
     from .. import recipes
     from ..runs.run import RunConfig
@@ -138,7 +140,7 @@ def _run_configs(session: Session, split: Split, *, first: bool) -> dict[Path, R
         configs[folder] = RunConfig(
             recipe_text=text,
             recipe=recipe,
-            split=split,
+            split=split or _paper_split(recipe, data, options.seed),
             stages=_select_stages(recipe, options.stage),
             whole_scans=tuple(options.whole_scans),
             seed=options.seed,
@@ -150,9 +152,31 @@ def _run_configs(session: Session, split: Split, *, first: bool) -> dict[Path, R
     return configs
 
 
-def _find_split(options: argparse.Namespace, data: DataSet) -> Split:
-    """Return the split of the file, of the patients that are named, or a random one."""
+def _describe_start(config: RunConfig, trained_on: int) -> str:
+    """Return a line about a run that starts."""
+    validated, tested = len(config.split.validation), len(config.split.test)
+    return (
+        f"{config.recipe.name}: {trained_on} patients, {validated} for validation, {tested} left out for the test, "
+        f"seed {config.seed}"
+    )
+
+
+def _paper_split(recipe: Recipe, data: DataSet, seed: int) -> Split:
+    """Draw the split of the recipe's paper, or a tenth for validation and a fifth for the test if there is none."""
     from ..data import split as splits
+
+    paper = recipe.training.split
+    if paper is None:
+        return splits.make_split(data.patients, seed, validation=0.1, test=0.2)
+    train, validation = paper.train, paper.validation
+    if paper.folds and not validation:  # one fold of those on which the paper trains
+        validation = train / paper.folds
+        train -= validation
+    return splits.make_paper_split(data.scans_by_patient, seed, train, validation, paper.test)
+
+
+def _given_split(options: argparse.Namespace, data: DataSet) -> Split | None:
+    """Return the split of the file or of the patients that are named; None to draw that of each recipe."""
     from ..data import split_files
 
     if unknown := sorted(set(options.whole_scans) - set(data.whole_scans)):
@@ -164,7 +188,7 @@ def _find_split(options: argparse.Namespace, data: DataSet) -> Split:
             raise InputError("Give the patients either by --split, or by --validation and --test.")
         return split_files.read_split(options.split, data.patients)
     if not options.validation and not options.test:
-        return splits.make_split(data.patients, options.seed, validation=0.1, test=0.2)
+        return None
     return _named_split(options, data)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -13,6 +14,9 @@ from .case import Case
 from .entry import Entry
 from .entry_reader import read_entry
 from .layouts import LAYOUTS, covid_ct_md
+
+#: End of the name of a slice range in the layout `covid19_ct_seg_hu`.
+_RANGE = re.compile(r"_run\d+$")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,12 @@ class DataSet:
     def patients(self) -> list[str]:
         """Sorted patients of the entries with masks."""
         return sorted({entry.patient for entry in self.masked})
+
+    @property
+    def scans_by_patient(self) -> dict[str, int]:
+        """Number of scans with masks, by patient. Slice ranges of one scan, NAME_run0 and so on, are one scan."""
+        scans = {(entry.patient, _RANGE.sub("", entry.name)) for entry in self.masked}
+        return dict(Counter(patient for patient, _ in sorted(scans)))
 
     @property
     def whole_scans(self) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from ..errors import InputError
 from .patients import patient_of
 
 PARTS = ("train", "validation", "test")
+#: Draws before fewer scans than wanted are accepted, as patients with several scans are not divided.
+DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,41 @@ def make_split(patients: Iterable[str], seed: int, validation: float = 0.2, test
     tested = _draw(sorted(names_by_patient), test_count, rng)
     rest = [patient for patient in sorted(names_by_patient) if patient not in tested]
     return _build_split(names_by_patient, _draw(rest, validation_count, rng), tested, seed)
+
+
+def make_paper_split(scans: Mapping[str, int], seed: int, train: float, validation: float, test: float) -> Split:
+    """Draw the split of a paper: as many scans as it states, or the same shares if there are fewer.
+
+    Patients are never divided: a patient with two scans counts as two. Scans beyond the paper's numbers are not used.
+
+    Args:
+        scans: Number of scans, by name of the patient.
+        seed: The same names and seed give the same split.
+        train: Number of scans, or a fraction of all if all three are 1 at most.
+        validation: The same for the validation patients.
+        test: The same for the test patients.
+
+    Raises:
+        InputError: No patient is left for training.
+
+    Example:
+        >>> split = make_paper_split({f"coronacases_{number}": 1 for number in range(20)}, 0, 16, 0, 3)
+        >>> len(split.train), len(split.validation), len(split.test)
+        (16, 0, 3)
+    """
+    names_by_patient, rng = _group_names(scans), random.Random(seed)
+    weights = {person: sum(scans[name] for name in names) for person, names in names_by_patient.items()}
+    total, given = sum(weights.values()), (train, validation, test)
+    exact = max(given) > 1 and sum(given) <= total
+    train_scans, validation_scans, test_scans = given if exact else (total, *_shares(given, total)[1:])
+    _check_some_left(total, int(validation_scans), int(test_scans))
+    tested = _draw_scans(weights, int(test_scans), rng)
+    validated = _draw_scans({person: weights[person] for person in weights.keys() - tested}, int(validation_scans), rng)
+    rest = {person: weights[person] for person in weights.keys() - tested - validated}
+    trained = _draw_scans(rest, int(train_scans), rng) if exact else set(rest)
+    unused = rest.keys() - trained
+    used = {person: names for person, names in names_by_patient.items() if person not in unused}
+    return _build_split(used, validated, tested, seed)
 
 
 def make_folds(patients: Iterable[str], folds: int, seed: int, validation: float = 1) -> list[Split]:
@@ -118,6 +155,29 @@ def _patient_count(number: float, total: int, part: str) -> int:
             f"{number:g} is not a number of patients for {part}. Give a whole number, or a fraction below 1."
         )
     return int(number)
+
+
+def _shares(given: Sequence[float], total: int) -> list[int]:
+    """Divide a number of scans in proportion; every share above 0 has one scan at least."""
+    return [max(1, round(total * part / sum(given))) if part else 0 for part in given]
+
+
+def _draw_scans(weights: Mapping[str, int], count: int, rng: random.Random) -> set[str]:
+    """Draw patients with that many scans together, from each source its share as far as possible."""
+    patients, best, most = sorted(weights), set[str](), 0
+    for _ in range(DRAWS if count else 0):
+        first = _draw(patients, min(count, len(patients)), rng)
+        others = [patient for patient in patients if patient not in first]
+        drawn, scans = set[str](), 0
+        for patient in [*_line_up(sorted(first), rng), *_line_up(others, rng)]:
+            if scans + weights[patient] <= count:
+                drawn.add(patient)
+                scans += weights[patient]
+        if scans > most:
+            best, most = drawn, scans
+        if most == count:
+            break
+    return best
 
 
 def _check_some_left(patients: int, validation: int, test: int) -> None:

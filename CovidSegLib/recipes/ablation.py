@@ -1,17 +1,28 @@
-"""Rows of a paper's ablation table as recipes."""
+"""Rows of a paper's ablation table as recipes.
+
+[[reported.ablation]]
+row = "Original image"
+arguments = { deep_supervision = true }   # of the networks
+without = ["infection.mask_margin_mm"]    # keys that the row does not have, with dots between the names of tables
+changes.infection.region = "whole"        # further values that differ from the recipe
+infection = { dice = 0.5074 }             # what the paper reports
+"""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from ..errors import InputError
-from .inheritance import merge_tables
+from .inheritance import merge_tables, remove_key
 
 Table = dict[str, Any]
+#: Keys of a row that are not results.
+ROW_KEYS = frozenset({"row", "arguments", "without", "changes"})
 
 
 def apply_row(table: Table, wanted: str, where: str) -> Table:
-    """Return a recipe's table with the networks and the reported results of one row of its ablation table.
+    """Return a recipe's table with the settings and the reported results of one row of its ablation table.
 
     Args:
         table: The table of the recipe, which is not changed.
@@ -19,7 +30,7 @@ def apply_row(table: Table, wanted: str, where: str) -> Table:
         where: Name of the recipe in error messages.
 
     Raises:
-        InputError: The recipe has no ablation table, or none or several rows match.
+        InputError: The recipe has no ablation table, none or several rows match, or the row leaves out a missing key.
     """
     row = _find(table, wanted, where)
     title = row["row"]
@@ -29,7 +40,11 @@ def apply_row(table: Table, wanted: str, where: str) -> Table:
         stage = table.get(name)
         if isinstance(stage, dict) and stage.get("network") == table["infection"]["network"]:
             changed[name] = merge_tables(stage, {"arguments": row.get("arguments", {})})
-    changed["reported"] = {key: value for key, value in row.items() if key not in ("row", "arguments")}
+    changed = deepcopy(changed)
+    for key in row.get("without", []):
+        remove_key(changed, key, f'"without" of the row "{title}" of {where} names "{key}", which the recipe lacks')
+    changed = merge_tables(changed, row.get("changes", {}))
+    changed["reported"] = {key: value for key, value in row.items() if key not in ROW_KEYS}
     return changed
 
 

@@ -69,7 +69,7 @@ def _read(path: Path, library: Path, heirs: tuple[Path, ...]) -> tuple[Table, li
     if not isinstance(without, list) or not all(isinstance(each, str) for each in without):
         raise InputError(f'The recipe {path.name} has a wrong value for "without". It must be a list of strings.')
     for key in without:
-        _remove(inherited, key, f'"without" of the recipe {path.name} names "{key}", which is not in {files[0]}')
+        remove_key(inherited, key, f'"without" of the recipe {path.name} names "{key}", which is not in {files[0]}')
     table.setdefault("name", path.stem)
     table.setdefault("title", table["name"])
     return merge_tables(inherited, table), [path.name, *files]
@@ -119,8 +119,17 @@ def merge_tables(earlier: Table, later: Table) -> Table:
     return earlier
 
 
-def _remove(table: Table, key: str, error: str) -> None:
-    """Remove a dotted key from a table, or raise the error."""
+def remove_key(table: Table, key: str, error: str) -> None:
+    """Remove a key from a table in place.
+
+    Args:
+        table: The table.
+        key: The key, with dots between the names of tables.
+        error: Start of the error message.
+
+    Raises:
+        InputError: There is no such key.
+    """
     *tables, last = key.split(".")
     for name in tables:
         table = table.get(name, {})

@@ -166,7 +166,7 @@ def _check_numbers(training: Training, where: str) -> None:
     require(0 < training.final_weight <= 1, where, "final_weight", "above 0 and at most 1")
     require(training.watch in MONITORED, where, "watch", f"one of {', '.join(MONITORED)}")
     require(training.keep in KEPT, where, "keep", f"one of {', '.join(KEPT)}")
-    require(training.clip > 0, where, "clip", "above 0")
+    require(training.clip >= 0, where, "clip", "0 or more")
     for key in ("steps_per_epoch", "early_stopping", "validate_every"):
         number = getattr(training, key)
         require(number is None or number > 0, where, key, "above 0")

@@ -1,8 +1,12 @@
 """Augmentation of training images with MONAI's transforms, by the names that recipes use.
 
 The transforms take dictionaries with an image and a mask (`transform_keys`), both (channels, *spatial) with two or
-three spatial axes. Those of `HU_AUGMENTATIONS` take HU + 1024, so that the zero padding of a rotated image is air.
-Those of `GREY_AUGMENTATIONS` take grey values from 0 to 1, after the recipe's window.
+three spatial axes. There are three kinds, which are applied one after the other:
+
+- `HU_AUGMENTATIONS` take HU + 1024, so that the zero padding of a rotated image is air.
+- `SPATIAL_AUGMENTATIONS` take grey values from 0 to 1, after the recipe's window, so that their zero padding is black.
+- `INTENSITY_AUGMENTATIONS` take the network's input, after the z-score of recipes that have one. MIScnn, in which
+  QC-HC U-Net is trained, and nnU-Net augment normalised images too: a deviation of 0.1 is a tenth of the scan's.
 """
 
 from __future__ import annotations
@@ -173,20 +177,28 @@ def elastic(
     )
 
 
-def gamma(context: AugmentationContext, gamma: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
-    """Raise the grey values to a power from a range."""
+def gamma(
+    context: AugmentationContext, gamma: Sequence[float] = (0.5, 2.0), retain_stats: bool = False
+) -> transforms.Transform:
+    """Scale the values to the range from 0 to 1, raise them to a power from a range, and scale them back.
+
+    Args:
+        context: The stage and the probability.
+        gamma: Range of the power.
+        retain_stats: Restore mean and standard deviation of the image afterwards, as MIScnn and nnU-Net do.
+    """
     low, high = gamma
-    return transforms.RandAdjustContrastd(IMAGE, prob=context.probability, gamma=(low, high))
+    return transforms.RandAdjustContrastd(IMAGE, prob=context.probability, gamma=(low, high), retain_stats=retain_stats)
 
 
 def brightness(context: AugmentationContext, factor: Sequence[float] = (0.5, 2.0)) -> transforms.Transform:
-    """Multiply the grey values by a factor from a range."""
+    """Multiply the values by a factor from a range."""
     low, high = factor
     return transforms.RandScaleIntensityd(IMAGE, prob=context.probability, factors=(low - 1, high - 1))
 
 
 def contrast(context: AugmentationContext, factor: Sequence[float] = (0.3, 3.0)) -> transforms.Transform:
-    """Scale the grey values about their mean by a factor from a range, and clip them to their earlier range."""
+    """Scale the values about their mean by a factor from a range, and clip them to their earlier range."""
     low, high = factor
     return transforms.RandScaleIntensityFixedMeand(
         IMAGE, prob=context.probability, factors=(low - 1, high - 1), fixed_mean=True, preserve_range=True
@@ -203,11 +215,13 @@ HU_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
     "consolidation": consolidation,
     "gas": gas,
 }
-GREY_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
+SPATIAL_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
     "mirror": mirror,
     "rotate": rotate,
     "scale": scale,
     "elastic": elastic,
+}
+INTENSITY_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
     "gamma": gamma,
     "brightness": brightness,
     "contrast": contrast,
@@ -215,7 +229,7 @@ GREY_AUGMENTATIONS: dict[str, Callable[..., transforms.Transform]] = {
 }
 #: Those of `HU_AUGMENTATIONS` that need the lungs in the stage's mask.
 SYNTHETIC_LESIONS = ("consolidation", "gas")
-AUGMENTATIONS = {**HU_AUGMENTATIONS, **GREY_AUGMENTATIONS}
+AUGMENTATIONS = {**HU_AUGMENTATIONS, **SPATIAL_AUGMENTATIONS, **INTENSITY_AUGMENTATIONS}
 
 
 def build_augmentation(
@@ -231,7 +245,8 @@ def build_augmentation(
         entries: The recipe's list.
         name: Name of the stage, "lungs" or "infection".
         stage: The stage.
-        registry: `HU_AUGMENTATIONS` or `GREY_AUGMENTATIONS`; entries of the other one are skipped.
+        registry: `HU_AUGMENTATIONS`, `SPATIAL_AUGMENTATIONS` or `INTENSITY_AUGMENTATIONS`; entries of the others are
+            skipped.
         eight_bit: The HU of the scan were restored from eight-bit pictures.
     """
     return transforms.Compose(
@@ -241,6 +256,18 @@ def build_augmentation(
             if entry.name in registry and entry.only in (None, name)
         ]
     )
+
+
+def build_grey_augmentation(
+    entries: Sequence[Augmentation], name: str, stage: Stage
+) -> tuple[transforms.Compose, transforms.Compose, transforms.Compose]:
+    """Return the spatial and the intensity augmentations that a recipe lists for a stage, and both in one.
+
+    Seed the third one: it gives each of the others random numbers of its own.
+    """
+    space = build_augmentation(entries, name, stage, SPATIAL_AUGMENTATIONS)
+    intensity = build_augmentation(entries, name, stage, INTENSITY_AUGMENTATIONS)
+    return space, intensity, transforms.Compose([space, intensity])
 
 
 def augment(

@@ -38,7 +38,7 @@ class Learner:
         schedule: Changes the learning rate.
         early_stopping: Ends the training.
         log: The epochs so far.
-        clip: Maximum L2 norm of the gradient of a step.
+        clip: Maximum L2 norm of the gradient of a step; 0 for no limit.
     """
 
     name: str
@@ -127,7 +127,7 @@ class Learner:
             progress(f"Training {self.name}", number / len(batches))
             self.optimiser.zero_grad(set_to_none=True)
             losses.append(step(image, mask))
-            norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.clip))
+            norm = float(nn.utils.clip_grad_norm_(self.network.parameters(), self.clip or math.inf))
             self._check_finite(losses[-1], norm)
             self.optimiser.step()
             self.schedule.step()

@@ -18,7 +18,7 @@ from ..inference.regions import volume_frame
 from ..preprocessing import grey_statistics, scale_window, standardise
 from ..recipe import Augmentation, Stage
 from ..volume import AIR_HU
-from .augmentation import GREY_AUGMENTATIONS, augment, build_augmentation
+from .augmentation import augment, build_grey_augmentation
 from .targets import known_slices, target_mask
 
 #: Number of foreground voxels of a scan that are kept as possible positions of patches.
@@ -63,7 +63,7 @@ class PatchDataset(Dataset):
     ) -> None:
         assert stage.patches is not None
         self.stage, self.size, self.foreground_probability = stage, stage.patches.size, stage.patches.foreground
-        self.augment = build_augmentation(augmentation, name, stage, GREY_AUGMENTATIONS)
+        *self.space_and_intensity, self.augment_grey = build_grey_augmentation(augmentation, name, stage)
         self.scans = [scan for case in cases for scan in _scans(case, stage)]
         voxels = torch.tensor([float(scan.pixels.numel()) for scan in self.scans])
         self.voxel_shares = voxels / voxels.sum()
@@ -88,8 +88,9 @@ class PatchDataset(Dataset):
         missing = [side - n for side, n in zip(self.size, image.shape[1:], strict=True)]
         pad = [n for extra in reversed(missing) for n in (extra // 2, extra - extra // 2)]
         image, mask = functional.pad(image, pad, value=AIR_HU), functional.pad(mask, pad)
-        grey, mask = augment(self.augment, scale_window(image, self.stage.intensity.window_hu), mask)
-        return standardise(grey, self.stage.intensity, scan.statistics), mask
+        augment_space, augment_intensity = self.space_and_intensity
+        grey, mask = augment(augment_space, scale_window(image, self.stage.intensity.window_hu), mask)
+        return augment(augment_intensity, standardise(grey, self.stage.intensity, scan.statistics), mask)
 
     def _starts(self, shape: Sequence[int], voxel: Sequence[int] | None) -> list[int]:
         """Draw the first voxel of a patch in a scan of that shape; the patch contains `voxel` if given."""

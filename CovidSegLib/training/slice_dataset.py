@@ -16,7 +16,7 @@ from ..inference import slice_frame
 from ..preprocessing import grey_statistics, keep_near, neighbouring_slices, scale_window, standardise
 from ..recipe import Augmentation, Stage
 from ..volume import AIR_HU
-from .augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, augment, build_augmentation
+from .augmentation import HU_AUGMENTATIONS, augment, build_augmentation, build_grey_augmentation
 from .targets import known_slices, target_mask
 
 
@@ -69,7 +69,7 @@ class SliceDataset(Dataset):
         # Attributes, not a dictionary: MONAI and SeededDataset find the transforms to seed among the attributes.
         self.augment_hu = build_augmentation(augmentation, name, stage, HU_AUGMENTATIONS)
         self.augment_eight_bit = build_augmentation(augmentation, name, stage, HU_AUGMENTATIONS, eight_bit=True)
-        self.augment_grey = build_augmentation(augmentation, name, stage, GREY_AUGMENTATIONS)
+        *self.space_and_intensity, self.augment_grey = build_grey_augmentation(augmentation, name, stage)
         self.vary_input = train and len(self.augment_hu.transforms) > 0
         self.eight_bit = [case.eight_bit for case in cases]
         for index, case in enumerate(cases):
@@ -115,7 +115,9 @@ class SliceDataset(Dataset):
             image = image + AIR_HU
         grey = scale_window(image, intensity.window_hu)
         if self.train:
-            grey, mask = augment(self.augment_grey, grey, mask)
+            augment_space, augment_intensity = self.space_and_intensity
+            grey, mask = augment(augment_space, grey, mask)
+            return augment(augment_intensity, standardise(grey, intensity, scan.statistics), mask)
         return standardise(grey, intensity, scan.statistics), mask
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from CovidSegLib.data import split_files
-from CovidSegLib.data.split import PARTS, Split, make_folds, make_split, source_of
+from CovidSegLib.data.split import PARTS, Split, make_folds, make_paper_split, make_split, source_of
 from CovidSegLib.errors import InputError
 
 PATIENTS = [f"coronacases_{number:03}" for number in range(10)] + [f"radiopaedia_{number}_1" for number in range(10)]
@@ -50,6 +50,35 @@ def test_each_source_has_its_share_of_the_test_patients(patients: list[str], see
     drawn = Counter(map(source_of, split.test))
     for each, number in Counter(map(source_of, patients)).items():
         assert abs(drawn[each] - test * number / len(patients)) < 1
+
+
+#: The 20 scans of COVID-19-CT-Seg: two patients of Radiopaedia have two.
+CT_SEG = {
+    **{f"coronacases_{number:03}": 1 for number in range(10)},
+    **{f"radiopaedia_{number}": 2 if number in (10, 29) else 1 for number in (4, 7, 10, 14, 27, 29, 36, 40)},
+}
+
+
+@pytest.mark.parametrize(
+    ("paper", "scans"), [((16, 0, 3), (16, 0, 3)), ((14, 2, 4), (14, 2, 4)), ((0.8, 0, 0.2), (16, 0, 4)),
+                         ((0.56, 0.14, 0.3), (11, 3, 6)), ((731, 0, 130), (17, 0, 3))]
+)  # fmt: skip
+def test_the_split_of_a_paper_has_its_numbers_of_scans(paper: tuple[float, ...], scans: tuple[int, ...]) -> None:
+    """Patients are not divided, and the same shares are drawn from data sets that are smaller."""
+    for seed in range(20):
+        split = make_paper_split(CT_SEG, seed, *paper)
+        assert tuple(sum(CT_SEG[name] for name in part) for part in lists(split)) == scans
+        assert len(set(together(split))) == len(together(split))
+        assert split == make_paper_split(dict(reversed(CT_SEG.items())), seed, *paper)
+    assert len({make_paper_split(CT_SEG, seed, *paper).test for seed in range(5)}) > 1
+
+
+def test_the_split_of_a_paper_keeps_the_studies_of_a_patient_together() -> None:
+    scans = {"radiopaedia_29_86490_1": 1, "radiopaedia_29_86491_1": 1, "coronacases_001": 1, "coronacases_002": 1}
+    for seed in range(10):
+        split = make_paper_split(scans, seed, 0.5, 0, 0.5)
+        assert len(split.train) == len(split.test) == 2
+        assert {*split.test} in ({"coronacases_001", "coronacases_002"}, {*list(scans)[:2]})
 
 
 @given(names, seeds, st.integers(2, 6), st.sampled_from([0, 1, 0.1]))

@@ -147,6 +147,32 @@ def test_every_row_of_every_recipe_can_be_loaded_by_name() -> None:
     assert count > 20
 
 
+def test_a_row_may_change_region_masking_and_labels(tmp_path: Path) -> None:
+    masked, original = recipes.load("fv-paspp-ds-unet"), recipes.load("fv-paspp-ds-unet", ablation="Original image")
+    assert (masked.infection.mask_margin_mm, original.infection.mask_margin_mm) == (0.0, None)
+    arguments = {**masked.infection.arguments, **masked.reported["ablation"][-1]["arguments"]}
+    assert original.infection == replace(masked.infection, mask_margin_mm=None, arguments=arguments)
+    text = """
+like = "covid-segnet"
+[[reported.ablation]]
+row = "A"
+without = ["training.schedule"]
+[reported.ablation.changes.infection]
+region = "body"
+labels = ["background", "right_lung", "left_lung", "infection"]
+arguments.out_channels = 4
+"""
+    assert load(tmp_path, text).infection.region == "whole"
+    row = recipes.load(str(tmp_path / "mine.toml"), ablation="A")
+    assert (row.infection.region, len(row.infection.labels)) == ("body", 4)
+    assert row.infection.arguments["features"] == 64
+    assert row.training.schedule.name == "constant"
+    assert row.reported == {}
+    load(tmp_path, text.replace("training.schedule", "training.nothing"))
+    with pytest.raises(InputError, match=r'"without" of the row "A" of .* names "training.nothing", which the recipe'):
+        recipes.load(str(tmp_path / "mine.toml"), ablation="A")
+
+
 @pytest.mark.parametrize(
     ("name", "row", "message"),
     [

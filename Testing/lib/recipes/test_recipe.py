@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,14 @@ from CovidSegLib import networks, recipes
 from CovidSegLib.errors import InputError
 from CovidSegLib.metrics.measurement import OVERLAP_METRICS
 from CovidSegLib.recipe import Augmentation, Component, Intensity, Patches, Recipe, Slices, Stage
+from CovidSegLib.recipes.ablation import ROW_KEYS
 from CovidSegLib.recipes.listing import describe, network_cost
-from CovidSegLib.training.augmentation import GREY_AUGMENTATIONS, HU_AUGMENTATIONS, build_augmentation
+from CovidSegLib.training.augmentation import (
+    HU_AUGMENTATIONS,
+    INTENSITY_AUGMENTATIONS,
+    SPATIAL_AUGMENTATIONS,
+    build_augmentation,
+)
 from CovidSegLib.training.losses import build_loss
 from CovidSegLib.training.optimisation import build_optimiser, build_schedule
 from CovidSegLib.training.transform_keys import IMAGE, MASK
@@ -93,10 +100,12 @@ SMALL = tuple(
     for dims in ("2d", "3d")
     for name in ("unet", "qc-hc-unet", "ra-unet", "covid-segnet", "fv-paspp-ds-unet", "chs-net")
 )
+#: The published systems in two dimensions, for a small training budget.
+TWO_D = tuple(f"{name}-2d" for name in ("qc-hc-unet", "ra-unet", "covid-segnet", "fv-paspp-ds-unet", "chs-net"))
 
 
 def test_the_library_has_recipes_of_papers_baselines_and_defaults() -> None:
-    assert recipes.names() == sorted([*PAPERS, *BASELINES, *SMALL, "qc-hc-cascade", "unet-cascade"])
+    assert recipes.names() == sorted([*PAPERS, *BASELINES, *SMALL, *TWO_D, "qc-hc-cascade", "unet-cascade"])
 
 
 @pytest.fixture(params=recipes.names())
@@ -136,7 +145,7 @@ def test_every_recipe_builds_its_training(shipped: Recipe) -> None:
         with torch.no_grad():
             torch.testing.assert_close(loss([logits, logits], mask), loss(logits, mask))
         image = {IMAGE: torch.rand(1, *[20] * dims) * 1000, MASK: torch.zeros(1, *[20] * dims)}
-        for kind in (HU_AUGMENTATIONS, GREY_AUGMENTATIONS):
+        for kind in (HU_AUGMENTATIONS, SPATIAL_AUGMENTATIONS, INTENSITY_AUGMENTATIONS):
             augmentation = build_augmentation(training.augmentation, name, stage, kind)
             augmentation.set_random_state(0)
             changed = augmentation(image)
@@ -146,7 +155,7 @@ def test_every_recipe_builds_its_training(shipped: Recipe) -> None:
 def test_reported_results_use_known_structures_and_metrics(shipped: Recipe) -> None:
     rows = shipped.reported.get("ablation", [])
     for row in [shipped.reported, *rows]:
-        for structure in set(row) - {"ablation", "row", "arguments"}:
+        for structure in set(row) - {"ablation", *ROW_KEYS}:
             assert structure in ("lungs", "infection", "tumour")
             assert row[structure].keys() <= OVERLAP_METRICS.keys()
             assert all(0 <= value <= 1 for value in row[structure].values())
@@ -191,11 +200,29 @@ def test_recipes_have_the_settings_of_the_papers() -> None:
     assert segnet.training.loss == Component("dice-ce", {"dice": 0.5, "ce": 0.5})
     fv = recipes.load("fv-paspp-ds-unet")
     assert fv.infection.patches and fv.infection.patches.size == (8, 128, 128)
-    assert (fv.infection.region, fv.infection.mask_margin_mm) == ("lungs", 0.0)
+    assert (fv.infection.region, fv.infection.mask_margin_mm) == ("whole", 0.0)
     assert (fv.training.batch, fv.training.epochs, fv.training.final_weight) == (5, {"infection": 200}, 0.5)
     chs = recipes.load("chs-net")
     assert chs.lungs and chs.lungs.slices == chs.infection.slices == Slices((256, 256))
     assert chs.training.split and chs.training.split.folds == 5
+    assert {recipes.load(name).training.clip for name in PAPERS} == {0.0}, "no paper limits the gradient"
+    for name in ("unet-3d", "unet-plus-plus"):  # "Each convolutional layer is followed by batch normalization and ReLU"
+        arguments = recipes.load(name).infection.arguments
+        assert (arguments["norm"], arguments["act"]) == ("batch", "relu")
+
+
+@pytest.mark.parametrize("name", TWO_D)
+def test_the_systems_in_two_dimensions_differ_from_the_papers_in_size_and_budget_only(name: str) -> None:
+    own, paper = recipes.load(name), recipes.load(name.removesuffix("-2d"))
+    assert (own.training.loss, own.training.augmentation) == (paper.training.loss, paper.training.augmentation)
+    assert (own.training.final_weight, own.training.keep) == (paper.training.final_weight, paper.training.keep)
+    assert (own.lungs_from, own.stages.keys()) == (paper.lungs_from, paper.stages.keys())
+    for stage, of_paper in zip(own.stages.values(), paper.stages.values(), strict=True):
+        sizes = {"arguments": {}, "slices": None, "patches": None}
+        assert replace(stage, **sizes) == replace(of_paper, **sizes)
+        switches = [{**arguments, **dict.fromkeys(("spatial_dims", "in_channels", "features", "patch_size"))}
+                    for arguments in (stage.arguments, of_paper.arguments)]  # fmt: skip
+        assert switches[0] == switches[1]
 
 
 # Cost of networks
@@ -301,7 +328,7 @@ WRONG = [
     ("batch = 4", "batch = 4\nkeep = 'all'", '"keep". It must be one of last, best'),
     ("batch = 4", "batch = 4\nsampling = 'voxels'", '"sampling". It must be one of slices, millimetres'),
     ("batch = 4", "batch = 4\nsampling = 'millimetres'", '"sampling". It must be "slices" if a stage has patches'),
-    ("batch = 4", "batch = 4\nclip = 0", '"clip". It must be above 0'),
+    ("batch = 4", "batch = 4\nclip = -1", '"clip". It must be 0 or more'),
     ("batch = 4", "batch = 4\nsteps_per_epoch = -1", '"steps_per_epoch". It must be above 0'),
     ("batch = 4", 'batch = 4\nstarts_from = "msd"', '"starts_from". It must be one of attention-unet, chs-net'),
     ("batch = 4", "batch = 4\nfinal_weight = 0", '"final_weight". It must be above 0 and at most 1'),

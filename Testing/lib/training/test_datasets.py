@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from monai.transforms import Compose
 from support.stages import patch_stage, slice_stage
 from support.tiny_case import chest_case
 from support.tiny_data import write_case
@@ -17,6 +18,7 @@ from CovidSegLib.data import open_data
 from CovidSegLib.data.layouts import covid_ct_md
 from CovidSegLib.errors import InputError
 from CovidSegLib.recipe import Augmentation, Intensity, Stage
+from CovidSegLib.training.augmentation import AugmentationContext, augment, gamma
 from CovidSegLib.training.patch_dataset import PatchDataset
 from CovidSegLib.training.slice_dataset import SliceDataset
 from CovidSegLib.training.targets import known_slices, lung_sides, target_mask
@@ -265,3 +267,42 @@ def test_patches_of_a_masking_stage_show_only_the_lungs() -> None:
     image, _ = PatchDataset([case], stage, "infection")[0]
     assert np.isclose(image[0].numpy()[~case.lungs], (AIR_HU + 1100) / 1300).all()
     assert (image[0].numpy()[case.lungs] > 0.1).all()
+
+
+# Augmentation after the z-score
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize(("name", "options"), [("noise", {"deviation": 0.1}), ("brightness", {}), ("contrast", {})])
+def test_values_are_augmented_on_the_scale_of_the_z_score(dims: int, name: str, options: dict) -> None:
+    """MIScnn and nnU-Net normalise first: noise of 0.1 is a tenth of the scan's deviation, not of the window.
+
+    The window of 12000 HU is ten times as wide as the deviation of the scan, so that the two differ.
+    """
+    intensity = Intensity((-6000.0, 6000.0), zscore=True)
+    entry = (Augmentation(name, options),)
+    case = replace(chest_case(slices=8), eight_bit=True)
+    data, plain = (
+        SliceDataset([case], slice_stage(size=(48, 48), intensity=intensity), "infection", True, augmentation)
+        if dims == 2
+        else PatchDataset([case], patch_stage(size=(8, 48, 48), intensity=intensity), "infection", augmentation)
+        for augmentation in (entry, ())
+    )
+    data.augment_grey.set_random_state(0)
+    images = [(data[0][0], plain[0][0]) for _ in range(12)]
+    change = max(float((changed - image).std()) for changed, image in images)
+    assert max(float(image.std()) for _, image in images) == pytest.approx(1, abs=0.2)
+    if name == "noise":
+        assert 0.06 < change < 0.102  # in the window's scale it would be up to 1
+    else:  # the mean of the scan is 0, which no factor changes
+        assert abs(float(torch.stack([changed.mean() - image.mean() for changed, image in images]).mean())) < 0.2
+        assert change > 0.2
+
+
+def test_gamma_can_keep_mean_and_deviation() -> None:
+    image = torch.from_numpy(np.random.default_rng(0).gamma(2, size=(1, 32, 32)))
+    for retain, same in ((True, True), (False, False)):
+        transform = gamma(AugmentationContext(slice_stage(), 1.0), gamma=(1.9, 2.0), retain_stats=retain)
+        changed, _ = augment(Compose([transform]), image, torch.zeros(1, 32, 32))
+        assert not torch.allclose(changed, image, atol=0.1)
+        assert (abs(float(changed.mean() - image.mean())) < 0.01) is same
