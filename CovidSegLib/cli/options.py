@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
@@ -17,3 +18,11 @@ def add_progress(parser: argparse.ArgumentParser) -> None:
         choices=["bar", "json", "none"],
         help="how to show progress (default: a bar in a terminal, else none)",
     )
+
+
+def probability(text: str) -> float:
+    """Return a probability that was given as text, for the `type` of an argument."""
+    with contextlib.suppress(ValueError):
+        if 0.0 < float(text) < 1.0:
+            return float(text)
+    raise argparse.ArgumentTypeError("a number between 0 and 1 is needed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ from .. import models
 from ..errors import InputError
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..progress import subprogress
-from .options import add_device, add_progress
+from .options import add_device, add_progress, probability
 from .session import Session
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ablation", metavar="ROW", help="with --recipe: use the networks of this row of its ablation")
     add_device(parser)
     parser.add_argument(
-        "--threshold", type=_probability, help="probability from which a voxel is infection (default: the model's)"
+        "--threshold", type=probability, help="probability from which a voxel is infection (default: the model's)"
     )
     parser.add_argument(
         "--skip", action="append", default=[], choices=SKIPPABLE, help="do not write these files (repeatable)"
@@ -135,10 +134,3 @@ def _read_volume(session: Session) -> Volume:
     window = tuple(options.window) if options.window else None
     volume = read_volume(options.input, series=options.series, window=window)
     return volume.without_identifiers() if options.anonymous else volume
-
-
-def _probability(text: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0.0 < float(text) < 1.0:
-            return float(text)
-    raise argparse.ArgumentTypeError("a number between 0 and 1 is needed")

@@ -103,6 +103,28 @@ def register_lungs(
     return Registration(transform, after, before)
 
 
+def sampled(transform: sitk.Transform, grid: Grid) -> sitk.Transform:
+    """Return a transform as displacements on a coarse grid, with which resampling is several times as fast.
+
+    The deformation bends over `CONTROL_POINT_MM`, so that linear interpolation between points `VOXEL_MM` apart differs
+    from it by less than a tenth of a millimetre.
+
+    Args:
+        transform: From `register_lungs`.
+        grid: The grid of the current CT.
+    """
+    reference = _isotropic_reference(_reference(grid))
+    field = sitk.TransformToDisplacementField(
+        transform,
+        sitk.sitkVectorFloat64,
+        reference.GetSize(),
+        reference.GetOrigin(),
+        reference.GetSpacing(),
+        reference.GetDirection(),
+    )
+    return sitk.DisplacementFieldTransform(field)
+
+
 def resample_volume(prior: Volume, grid: Grid, transform: sitk.Transform) -> Volume:
     """Return the prior CT on the grid of the current CT: int16 HU by linear interpolation, air outside."""
     image = sitk.Resample(prior.to_image(), _reference(grid), transform, sitk.sitkLinear, float(AIR_HU), sitk.sitkInt16)
@@ -158,7 +180,7 @@ def _isotropic_reference(image: sitk.Image) -> sitk.Image:
         for y in (0, size[1] - 1)
         for x in (0, size[0] - 1)
     ]
-    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
+    low, high = np.min(corners, axis=0) - VOXEL_MM / 2, np.max(corners, axis=0) + VOXEL_MM / 2
     reference = sitk.Image([int(n) for n in np.ceil((high - low) / VOXEL_MM) + 1], sitk.sitkUInt8)
     reference.SetSpacing([VOXEL_MM] * 3)
     reference.SetOrigin(low.tolist())

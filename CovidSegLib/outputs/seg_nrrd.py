@@ -54,10 +54,10 @@ def _header(segmentation: Segmentation) -> dict[str, str]:
         "Segmentation_MasterRepresentation": "Binary labelmap",
         "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
-        "Segmentation_ConversionParameters": f"Reference image geometry|{_geometry(segmentation.grid)}|CT&",
+        "Segmentation_ConversionParameters": f"Reference image geometry|{geometry_text(segmentation.grid)}|CT&",
     }
     provenance = _provenance_tags(segmentation)
-    extents = (_extent(segmentation.lungs), _extent(segmentation.infection))
+    extents = (extent_text(segmentation.lungs), extent_text(segmentation.infection))
     for number, segment in enumerate(SEGMENTS):
         layer, value = LAYERS[segment.identifier]
         tags = {"TerminologyEntry": segment.terminology_entry, **provenance}
@@ -92,7 +92,7 @@ def _provenance_tags(segmentation: Segmentation) -> dict[str, str]:
     }
 
 
-def _extent(mask: np.ndarray) -> str:
+def extent_text(mask: np.ndarray) -> str:
     """Return the extent that Slicer keeps in memory: first and last voxel of a mask (z, y, x) along x, y and z."""
     box = bounding_box(mask)
     if box is None:
@@ -100,7 +100,7 @@ def _extent(mask: np.ndarray) -> str:
     return " ".join(f"{part.start} {part.stop - 1}" for part in reversed(box))
 
 
-def _geometry(grid: Grid) -> str:
+def geometry_text(grid: Grid) -> str:
     """Serialise a grid as Slicer does: the voxel-to-RAS matrix by rows, then the extent, each followed by `;`."""
     depth, height, width = grid.shape
     numbers = [*(float(number) for number in grid.affine_ras.ravel()), 0, width - 1, 0, height - 1, 0, depth - 1]

@@ -67,11 +67,11 @@ def quantify(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "notice": NOT_FOR_DIAGNOSIS,
-        "input": _as_json(volume.source),
+        "input": json_values(volume.source),
         "lungs": {name: _rounded(numbers) for name, numbers in lungs.items()},
         "lesions": _measure_lesions(volume, segmentation),
         "warnings": list(dict.fromkeys(warnings)),
-        "provenance": _as_json(segmentation.provenance),
+        "provenance": json_values(segmentation.provenance),
     }
 
 
@@ -137,10 +137,10 @@ def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:
     return {name: rounded(value, DECIMALS.get(name.rpartition("_")[2])) for name, value in numbers.items()}
 
 
-def _as_json(value: Any) -> Any:
-    """Convert NumPy and pydicom types to JSON types. Numbers that are not finite become None."""
+def json_values(value: Any) -> Any:
+    """Return a value with NumPy and pydicom types as JSON types. Numbers that are not finite become None."""
     if isinstance(value, dict):
-        return {str(key): _as_json(part) for key, part in value.items()}
+        return {str(key): json_values(part) for key, part in value.items()}
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if value is None or isinstance(value, bool | str):
@@ -150,5 +150,5 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, list | tuple):
-        return [_as_json(part) for part in value]
+        return [json_values(part) for part in value]
     return str(value)

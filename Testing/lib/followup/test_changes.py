@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from CovidSegLib.followup import CHANGES, Comparison, compare_lesions
-from CovidSegLib.followup.changes import volumes_of
-from CovidSegLib.masks import label_components
+from CovidSegLib.followup import CHANGES, Comparison, compare_lesions, lesion_components
 from CovidSegLib.volume import Grid, GridSpacing
 
 GRID = Grid((20, 40, 60), GridSpacing(1.0, 1.0, 2.0))
@@ -21,23 +19,35 @@ def boxes(*corners: tuple[int, int, int, int]) -> np.ndarray:
     return mask
 
 
-def compare(current: np.ndarray, prior: np.ndarray) -> Comparison:
+def components(infection: np.ndarray) -> tuple[np.ndarray, dict[int, float]]:
+    """The components of an infection, in one lung."""
+    return lesion_components(np.ones(GRID.shape, np.uint8), infection, GRID.voxel_ml)
+
+
+def compare(current: np.ndarray, prior: np.ndarray, covered: np.ndarray | None = None) -> Comparison:
     """Compare two masks on the same grid."""
-    components, count = label_components(prior)
-    return compare_lesions(current, GRID, components, volumes_of(components, range(1, count + 1), GRID.voxel_ml))
+    return compare_lesions(*components(current), *components(prior), GRID, covered)
 
 
 def test_each_kind_of_change() -> None:
     current = boxes((2, 5, 10, 5), (12, 8, 10, 5), (24, 5, 10, 5), (36, 3, 10, 5))
     prior = boxes((12, 5, 10, 5), (24, 5, 10, 5), (36, 5, 10, 5), (50, 5, 10, 5))
     comparison = compare(current, prior)
-    assert sorted(lesion.change for lesion in comparison.lesions) == sorted(CHANGES)
+    assert sorted(lesion.change for lesion in comparison.lesions) == sorted(CHANGES[:5])
     by_change = {lesion.change: lesion for lesion in comparison.lesions}
     assert by_change["new"].prior_ml == by_change["resolved"].current_ml == 0
     assert by_change["grown"].difference_ml == pytest.approx(0.3)
     assert by_change["shrunken"].difference_ml == pytest.approx(-0.2)
-    middle = comparison.labels[7, 10]
+    middle, before = comparison.labels[7, 10], comparison.prior_labels[7, 10]
     assert [CHANGES[middle[x] - 1] for x in (4, 14, 26, 37, 52)] == ["new", "grown", "stable", "shrunken", "resolved"]
+    assert [CHANGES[before[x] - 1] for x in (14, 26, 37, 40, 52)] == [
+        "grown",
+        "stable",
+        "shrunken",
+        "shrunken",
+        "resolved",
+    ]
+    assert before[4] == middle[40] == 0
 
 
 @pytest.mark.parametrize(
@@ -45,10 +55,10 @@ def test_each_kind_of_change() -> None:
 )
 def test_the_limit_is_a_quarter_of_the_volume(factor: float, change: str) -> None:
     infection = boxes((10, 10, 10, 10))
-    components, _ = label_components(infection)
-    volume = float(infection.sum()) * GRID.voxel_ml
-    (lesion,) = compare_lesions(infection, GRID, components, {1: volume / factor}).lesions
+    labels, volumes = components(infection)
+    (lesion,) = compare_lesions(labels, volumes, labels, {1: volumes[1] / factor}, GRID).lesions
     assert lesion.change == change
+    assert lesion.difference_percent == pytest.approx(100 * (factor - 1))
 
 
 def test_a_lesion_that_splits_or_merges_is_one() -> None:
@@ -83,3 +93,34 @@ def test_a_lesion_is_named_by_a_point_inside_it() -> None:
 def test_nothing_in_either_ct() -> None:
     comparison = compare(boxes(), boxes())
     assert comparison.lesions == () and not comparison.labels.any()
+    assert not comparison.prior_labels.any()
+
+
+def test_infection_in_both_lungs_is_two_lesions() -> None:
+    lungs = np.ones(GRID.shape, np.uint8)
+    lungs[:, :, 15:] = 2
+    labels, volumes = lesion_components(lungs, boxes((10, 10, 10, 5)), GRID.voxel_ml)
+    assert volumes == {1: pytest.approx(0.5), 2: pytest.approx(0.5)}
+    assert labels[7, 10, 14] == 1 and labels[7, 10, 15] == 2
+    assert len(compare_lesions(labels, volumes, *lesion_components(lungs, boxes(), 1.0), GRID).lesions) == 2
+
+
+def test_a_lesion_where_the_prior_ct_has_no_voxels_is_not_new() -> None:
+    covered = np.ones(GRID.shape, bool)
+    covered[:, :, 30:] = False
+    changes = {
+        lesion.current: lesion.change
+        for lesion in compare(boxes((5, 5, 9, 9), (40, 5, 9, 9)), boxes(), covered).lesions
+    }
+    assert changes == {(1,): "new", (2,): "not covered"}
+
+
+def test_a_lesion_outside_the_current_ct_has_not_resolved() -> None:
+    labels, volumes = components(boxes((10, 8, 9, 9)))
+    none = components(boxes())
+    (lesion,) = compare_lesions(*none, labels, {1: 3 * volumes[1]}, GRID).lesions
+    assert lesion.change == "not covered"
+    (lesion,) = compare_lesions(*none, np.zeros_like(labels), volumes, GRID).lesions
+    assert lesion.change == "not covered" and lesion.inside_lps_mm is None
+    (lesion,) = compare_lesions(*none, labels, volumes, GRID).lesions
+    assert lesion.change == "resolved" and lesion.inside_lps_mm is not None
