@@ -118,7 +118,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         self.install = InstallLogic(self.input)
         self.reviews = Reviews()
         self.numbers = NumbersLogic(self.reviews)
-        self.results = results_logic or ResultsLogic(self.numbers)
+        self.results = results_logic or ResultsLogic(self.reviews, self.numbers)
         self.display = DisplayLogic()
         self.threshold = ThresholdLogic(self.reviews)
         self.comparison = ComparisonLogic(self.reviews)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import NamedTuple
 
 import numpy as np
 
-from ..masks import CONNECTIVITY_26, bounding_box
+from ..masks import SLAB_SLICES, bounding_box, components_in_steps
 
 #: Probabilities from 0 to 1 between which a model hesitates.
 LOWEST_DOUBT, HIGHEST_DOUBT = 0.2, 0.8
@@ -44,16 +45,42 @@ def doubtful_places(probability: np.ndarray, voxel_ml: float) -> list[Place]:
         probability: uint8 (z, y, x).
         voxel_ml: Volume of a voxel in ml.
     """
+    steps = doubtful_places_in_steps(probability, voxel_ml)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def doubtful_places_in_steps(probability: np.ndarray, voxel_ml: float) -> Generator[bool, None, list[Place]]:
+    """Find the doubtful places in short steps, for programs that must stay responsive.
+
+    Args:
+        probability: As in `doubtful_places`.
+        voxel_ml: As in `doubtful_places`.
+
+    Yields:
+        True after each step.
+
+    Returns:
+        What `doubtful_places` returns.
+    """
     from scipy import ndimage  # slow to import, and 3D Slicer needs it only when a place is asked for
 
     mask = doubtful(probability)
     box = bounding_box(mask)
     if box is None:
         return []
-    labels, _ = ndimage.label(mask[box], CONNECTIVITY_26)
-    volumes = np.bincount(labels.ravel()) * voxel_ml
-    volumes[0] = 0
+    yield True
+    labels, component, voxels = yield from components_in_steps(mask[box])
+    for start in range(0, len(labels), SLAB_SLICES):
+        slab = slice(start, start + SLAB_SLICES)
+        labels[slab] = component[labels[slab]]
+        yield True
     objects = ndimage.find_objects(labels)
+    yield True
+    volumes = voxels * voxel_ml
     places = []
     for label in np.argsort(-volumes, kind="stable"):
         if volumes[label] < SMALLEST_PLACE_ML:
@@ -63,6 +90,7 @@ def doubtful_places(probability: np.ndarray, voxel_ml: float) -> list[Place]:
         z = int(np.argmax(inside.sum((1, 2))))
         pixels = np.argwhere(inside[z])
         y, x = pixels[np.argmin(((pixels - pixels.mean(0)) ** 2).sum(1))]
-        start = [a.start + b.start for a, b in zip(box, part, strict=True)]
-        places.append(Place(float(volumes[label]), (start[0] + z, start[1] + int(y), start[2] + int(x))))
+        corner = [a.start + b.start for a, b in zip(box, part, strict=True)]
+        places.append(Place(float(volumes[label]), (corner[0] + z, corner[1] + int(y), corner[2] + int(x))))
+        yield True
     return places

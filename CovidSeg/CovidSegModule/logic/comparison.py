@@ -115,7 +115,6 @@ class ComparisonLogic:
             if region is not None:
                 review.write(lung, _of_model(review, lung), undo=False)
                 self.restore_infection(segmentation, region, undo=False)
-        review.update_surface()
 
     def restore_infection(
         self, segmentation: slicer.vtkMRMLSegmentationNode, region: BoxArray, *, undo: bool = True

@@ -270,7 +270,6 @@ class LesionReview:
             review, _changed(review.mask(nodes.REJECTED_SEGMENT), BoxArray(moved, box), grows=rejected)
         )
         review.write_infection(infection, undo=False)
-        review.update_surface()
 
 
 def _shape(box: Box) -> list[int]:

@@ -8,6 +8,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..scene import segmentations, tables
+from ..scene.review import Reviews
 from ..scene.tables import Row
 from .numbers import NumbersLogic
 
@@ -16,10 +17,12 @@ class ResultsLogic:
     """Read the numbers of a segmentation, and show or hide its surfaces.
 
     Args:
+        reviews: The results of the scene.
         numbers: Computes the numbers of edited masks. Without it, the numbers stay those of the model's masks.
     """
 
-    def __init__(self, numbers: NumbersLogic | None = None):
+    def __init__(self, reviews: Reviews, numbers: NumbersLogic | None = None):
+        self._reviews = reviews
         self._numbers = numbers
 
     def follow_edits(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
@@ -38,9 +41,15 @@ class ResultsLogic:
         table = tables.table_of(segmentation)
         return tables.read_rows(table) if table else []
 
+    def surface_steps(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Iterator[None]:
+        """Make the surfaces of masks that have changed, in short steps."""
+        return self._reviews.of(segmentation).surfaces.steps()
+
     def show_in_3d(self, segmentation: slicer.vtkMRMLSegmentationNode, visible: bool) -> None:
         """Show or hide the surfaces of a segmentation."""
-        segmentations.show_in_3d(segmentation, visible)
+        surfaces = self._reviews.of(segmentation).surfaces
+        segmentations.show_in_3d(segmentation, visible, create=not surfaces.off)
+        surfaces.follow_display()
 
     def is_shown_in_3d(self, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
         """Return True if the surfaces of a segmentation are shown."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
 import slicer
 
 from CovidSegLib.masks import CONNECTIVITY_26, Box, label_components
-from CovidSegLib.quantification.doubt import Place, doubtful, doubtful_places
+from CovidSegLib.quantification.doubt import Place, doubtful, doubtful_places_in_steps
 from CovidSegLib.thresholding import SMALLEST_INFECTION_ML, ThresholdStack, level_of, without_small_pieces
 
 from ..scene import overlays
@@ -58,7 +59,8 @@ class _State:
         hand: These edits.
         seen: The known masks, by their checksum: after an undo, threshold and edits are those of the earlier mask.
         mask: The mask object of the review that `expected` was read from.
-        places: The doubtful places, once they were asked for.
+        places: The doubtful places, once they were found.
+        search: Finds them in steps.
         lung_masks: The mask objects of the lungs that `outside` was computed from.
         outside: Voxels with a probability outside these lungs, as flat indices in the box of the probability.
     """
@@ -73,6 +75,7 @@ class _State:
     seen: dict[int, tuple[float, _Hand]] = field(default_factory=dict)
     mask: BoxArray | None = None
     places: list[Place] | None = None
+    search: Generator[bool, None, list[Place]] | None = None
     lung_masks: list[BoxArray | None] = field(default_factory=list)
     outside: np.ndarray | None = None
 
@@ -101,16 +104,20 @@ class ThresholdLogic:
         return float(stored) if stored else model_threshold(segmentation)
 
     def prepare(self, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
-        """Do a piece of the work that makes `cut` fast, a few hundredths of a second. Return True if there is more."""
+        """Do a piece of the work that makes `cut` and `places` fast, a few hundredths of a second.
+
+        Returns:
+            True if there is more to do.
+        """
         state = self._of(segmentation)
-        return state is not None and state.stack.advance()
+        return state is not None and (state.stack.advance() or _search_on(state))
 
     def save_state(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
         """Save the masks for undo. Call this before a series of calls of `cut`."""
         self._reviews.of(segmentation).save_state()
 
     def cut(self, segmentation: slicer.vtkMRMLSegmentationNode, threshold: float) -> None:
-        """Cut the infection at a threshold. The surface stays as it was until `finish` is called.
+        """Cut the infection at a threshold.
 
         Args:
             segmentation: The result.
@@ -133,11 +140,10 @@ class ThresholdLogic:
         segmentation.SetAttribute(THRESHOLD_ATTRIBUTE, f"{threshold:g}")
 
     def finish(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
-        """Make the surface of the infection anew. Call this after a series of calls of `cut`."""
+        """Remember the present mask. Call this after a series of calls of `cut`."""
         state = self._of(segmentation)
         if state is not None:
             self._remember(state)
-            state.review.update_surface()
 
     # --- doubt ---
 
@@ -159,15 +165,9 @@ class ThresholdLogic:
         state = self._of(segmentation)
         if state is None:
             return []
-        if state.places is None:
-            found = doubtful_places(state.probability.array, state.review.grid.voxel_ml)
-            start = [part.start for part in state.probability.box]
-            state.places = [
-                Place(
-                    place.volume_ml, (place.voxel[0] + start[0], place.voxel[1] + start[1], place.voxel[2] + start[2])
-                )
-                for place in found
-            ]
+        while _search_on(state):
+            pass
+        assert state.places is not None
         return state.places
 
     def position(self, segmentation: slicer.vtkMRMLSegmentationNode, place: Place) -> tuple[float, float, float]:
@@ -215,6 +215,20 @@ class ThresholdLogic:
 
     def _remember(self, state: _State) -> None:
         state.seen[_checksum(state)] = state.threshold, state.hand
+
+
+def _search_on(state: _State) -> bool:
+    """Do a piece of the search for doubtful places. Return True if there is more to do."""
+    if state.places is not None:
+        return False
+    if state.search is None:
+        state.search = doubtful_places_in_steps(state.probability.array, state.review.grid.voxel_ml)
+    try:
+        return next(state.search)
+    except StopIteration as end:
+        start = np.array([part.start for part in state.probability.box])
+        state.places = [Place(ml, tuple((start + voxel).tolist())) for ml, voxel in end.value]
+        return False
 
 
 def model_threshold(segmentation: slicer.vtkMRMLSegmentationNode) -> float:

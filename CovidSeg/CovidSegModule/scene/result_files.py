@@ -91,11 +91,17 @@ def read_surface(folder: Path, identifier: str) -> vtk.vtkPolyData:
         return vtk.vtkPolyData()
     reader = vtk.vtkXMLPolyDataReader()
     reader.SetFileName(str(path))
+    reader.Update()
+    return in_ras(reader.GetOutput())
+
+
+def in_ras(surface: vtk.vtkPolyData) -> vtk.vtkPolyData:
+    """Return a surface of the library, which is in LPS millimetres, in RAS millimetres."""
     lps_to_ras = vtk.vtkTransform()
     lps_to_ras.Scale(-1, -1, 1)
     turn = vtk.vtkTransformPolyDataFilter()
     turn.SetTransform(lps_to_ras)
-    turn.SetInputConnection(reader.GetOutputPort())
+    turn.SetInputData(surface)
     turn.Update()
     return turn.GetOutput()
 

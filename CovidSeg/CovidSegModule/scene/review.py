@@ -24,6 +24,7 @@ from CovidSegLib.volume import Grid
 
 from .nodes import place_beside
 from .segmentations import INFECTION, LUNGS
+from .surfaces import Surfaces
 from .volumes import ROLE_ATTRIBUTE, grid_of
 from .voxels import (
     BINARY_LABELMAP,
@@ -34,7 +35,6 @@ from .voxels import (
     make_volume,
     segment_voxels,
     set_segment_voxels,
-    update_surface,
     volume_voxels,
 )
 
@@ -143,6 +143,7 @@ class Review:
             history for everything.
         version: Grows with each change of the masks. Compare it to find out whether to compute again.
         written: The version after the last `write`. A greater version was made by hand, or by undo or redo.
+        surfaces: Makes the surfaces of changed masks. The panel does so after a pause. Scripts call `surfaces.update`.
 
     Example:
         >>> review = reviews.of(parameters.result)  # doctest: +SKIP
@@ -164,6 +165,7 @@ class Review:
         self._originals: dict[str, BoxArray] = {}
         self._originals_key: tuple[float, ...] = ()
         self._masks: dict[str, tuple[tuple[float, ...], BoxArray | None]] = {}
+        self.surfaces = Surfaces(segmentation, self.mask, lambda: self.grid, self.state_of)
 
     # --- nodes ---
 
@@ -204,7 +206,7 @@ class Review:
 
         The same object is returned until the mask changes.
         """
-        key = self._state_of(segment_id)
+        key = self.state_of(segment_id)
         known, mask = self._masks.get(segment_id, (None, None))
         if known != key:
             mask = segment_voxels(self.segmentation, segment_id, self.ct) if self.ct else None
@@ -228,7 +230,7 @@ class Review:
         self.editor.saveStateForUndo()
 
     def write(self, segment_id: str, mask: BoxArray, *, undo: bool = True) -> None:
-        """Replace a mask. Its surface stays as it was until `update_surface` is called.
+        """Replace a mask. Its surface stays as it was: see `surfaces`.
 
         Args:
             segment_id: "right_lung", "left_lung" or "infection".
@@ -244,10 +246,6 @@ class Review:
         """Replace the infection mask. See `write`."""
         self.write(INFECTION, mask, undo=undo)
 
-    def update_surface(self) -> None:
-        """Make the surface of the infection anew, if there are surfaces."""
-        update_surface(self.segmentation, INFECTION)
-
     # --- following ---
 
     def observe(self, callback: Callable[[], None]) -> None:
@@ -259,9 +257,10 @@ class Review:
         for observer in self._observers:
             self._observed.RemoveObserver(observer)
         self._observers, self._callbacks = [], []
+        self.surfaces.close()
 
-    def _state_of(self, segment_id: str) -> tuple[float, ...]:
-        """Return what changes whenever the mask or its position on the CT changes."""
+    def state_of(self, segment_id: str) -> tuple[float, ...]:
+        """Return what changes whenever a mask or its position on the CT changes. This is fast."""
         segment = self.segmentation.GetSegmentation().GetSegment(segment_id)
         labelmap = segment.GetRepresentation(BINARY_LABELMAP) if segment else None
         if self.ct is None or labelmap is None:
@@ -275,6 +274,8 @@ class Review:
         return (*grid.shape, *grid.origin, *grid.direction, *grid.spacing)
 
     def _on_change(self, _caller: object, _event: str) -> None:
+        if self.surfaces.changing:
+            return
         self.version += 1
         for callback in self._callbacks:
             callback()

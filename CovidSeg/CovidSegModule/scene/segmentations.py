@@ -84,11 +84,18 @@ def hide_others(shown: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarV
     return hidden
 
 
-def show_in_3d(node: slicer.vtkMRMLSegmentationNode, visible: bool) -> None:
-    """Show or hide the surfaces of a segmentation. Create them first if the user has removed them."""
+def show_in_3d(node: slicer.vtkMRMLSegmentationNode, visible: bool, *, create: bool = True) -> None:
+    """Show or hide the surfaces of a segmentation.
+
+    Args:
+        node: The segmentation.
+        visible: Whether to show them.
+        create: Create them first if the user has removed them.
+    """
     if visible:
         node.CreateDefaultDisplayNodes()
-        node.CreateClosedSurfaceRepresentation()
+        if create:
+            node.CreateClosedSurfaceRepresentation()
         node.GetDisplayNode().SetVisibility(True)
     node.GetDisplayNode().SetVisibility3D(visible)
 

@@ -121,7 +121,7 @@ def segment_voxels(
 def set_segment_voxels(
     segmentation: slicer.vtkMRMLSegmentationNode, segment_id: str, mask: BoxArray, ct: slicer.vtkMRMLScalarVolumeNode
 ) -> None:
-    """Replace a segment by a mask. Its closed surface is kept as it was: see `update_surface`.
+    """Replace a segment by a mask. Its closed surface is kept as it was: see `surfaces`.
 
     The functions of Slicer also replace the surface at once, which takes seconds.
 
@@ -152,16 +152,6 @@ def labelmap_of(mask: BoxArray, ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vt
     image.AllocateScalars(vtk.VTK_UNSIGNED_CHAR, 1)
     vtk_to_numpy(image.GetPointData().GetScalars()).reshape(mask.array.shape)[:] = mask.array
     return image
-
-
-def update_surface(segmentation: slicer.vtkMRMLSegmentationNode, segment_id: str) -> None:
-    """Make the closed surface of a segment anew, if the segmentation has surfaces."""
-    contents = segmentation.GetSegmentation()
-    segment = contents.GetSegment(segment_id)
-    if segment is None or not contents.ContainsRepresentation(CLOSED_SURFACE):
-        return
-    segment.RemoveRepresentation(CLOSED_SURFACE)
-    contents.CreateRepresentation(CLOSED_SURFACE)  # only where it is missing
 
 
 def ras_of(voxel: tuple[int, int, int], ct: slicer.vtkMRMLScalarVolumeNode) -> tuple[float, float, float]:

@@ -61,6 +61,10 @@ class CorrectionSection(Section):
         # The parameter node is set before the scene, so that the editor does not select nodes by itself.
         self._take_node()
         editor.setMRMLScene(slicer.mrmlScene)
+        # Models are not saved.
+        scene = slicer.mrmlScene
+        self._node_observers.add(scene, scene.StartSaveEvent, lambda *_: self._take_surfaces_off(False))
+        self._node_observers.add(scene, scene.EndSaveEvent, lambda *_: self.update())
         self.ui.editorPanel.layout().addWidget(editor)
         self.ui.toolsPanel.visible = False
         editor.connect("segmentationNodeChanged(vtkMRMLSegmentationNode*)", self._on_segmentation_changed)
@@ -83,6 +87,7 @@ class CorrectionSection(Section):
         self._entered = False
         self.shortcuts.remove()
         self._put_down()
+        self._take_surfaces_off(False)
 
     def cleanup(self) -> None:
         """Stop everything."""
@@ -119,11 +124,13 @@ class CorrectionSection(Section):
         if review is not self._review or other:
             self._leave_review()
             self._edit(review)
+        self._take_surfaces_off(self._entered and self.ui.correctButton.checked)
         self._install_editor_shortcuts(self._entered and review is not None)
         self._show_rules()
 
     def masks_changed(self) -> None:
         """Show whether infection lies outside the lungs."""
+        self._take_surfaces_off(self._entered and self.ui.correctButton.checked)
         self._show_outside()
 
     # --- what the user does ---
@@ -131,6 +138,7 @@ class CorrectionSection(Section):
     def on_correct(self, shown: bool = False) -> None:
         """Show or hide the tools."""
         self.ui.toolsPanel.visible = shown
+        self._take_surfaces_off(shown)
         if shown:
             self.update()
             if self._node.GetActiveEffectName() in (None, ""):
@@ -181,9 +189,15 @@ class CorrectionSection(Section):
 
     def _leave_review(self) -> None:
         """Give the result that was edited a history of its own again."""
+        self._take_surfaces_off(False)
         if self._review is not None and self._review.editor is self.editor:
             self._review.editor = History(self._review.segmentation)
         self._review = None
+
+    def _take_surfaces_off(self, off: bool) -> None:
+        """Take the surfaces off the segments, so that tools are fast, or give them back."""
+        if self._review is not None:
+            self._review.surfaces.take_off() if off else self._review.surfaces.put_on()
 
     def _put_down(self) -> None:
         self.editor.setActiveEffect(None)

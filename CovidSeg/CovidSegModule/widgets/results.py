@@ -14,6 +14,9 @@ from .views import center_3d_views
 
 #: Time without edits after which lesions are counted, in milliseconds.
 LESIONS_MILLISECONDS = 300
+#: Time without edits after which surfaces are made, in milliseconds.
+SURFACES_MILLISECONDS = 500
+_DONE = object()
 
 
 class ResultsSection(Section):
@@ -31,6 +34,8 @@ class ResultsSection(Section):
         self.logic = logic
         self._lesions: Iterator[bool] = iter(())
         self._lesions_timer = qt.QTimer()
+        self._surfaces: Iterator[None] = iter(())
+        self._surfaces_timer = qt.QTimer()
 
     def setup(self) -> None:
         """Set up the table and connect the button."""
@@ -43,6 +48,8 @@ class ResultsSection(Section):
         self._lesions_timer.setSingleShot(True)
         self._lesions_timer.setInterval(LESIONS_MILLISECONDS)
         self._lesions_timer.timeout.connect(self._count_lesions)
+        self._surfaces_timer.setSingleShot(True)
+        self._surfaces_timer.timeout.connect(self._make_surfaces)
         self.ui.show3DButton.connect("clicked(bool)", self.on_show_3d)
 
     def update(self) -> None:
@@ -67,14 +74,22 @@ class ResultsSection(Section):
             self._lesions = self.logic.count_lesions(self.parameters.result)
             self._lesions_timer.setInterval(LESIONS_MILLISECONDS)
             self._lesions_timer.start()
+            self._surfaces = self.logic.surface_steps(self.parameters.result)
+            self._surfaces_timer.setInterval(SURFACES_MILLISECONDS)
+            self._surfaces_timer.start()
 
     def scene_closing(self) -> None:
-        """Stop counting."""
-        self._lesions_timer.stop()
+        """Stop counting and making surfaces."""
+        self._stop()
 
     def cleanup(self) -> None:
-        """Stop counting."""
+        """Stop counting and making surfaces."""
+        self._stop()
+
+    def _stop(self) -> None:
         self._lesions_timer.stop()
+        self._surfaces_timer.stop()
+        self._lesions, self._surfaces = iter(()), iter(())
 
     def _count_lesions(self) -> None:
         """Do the next step of counting."""
@@ -83,6 +98,12 @@ class ResultsSection(Section):
             self._lesions_timer.start()
         else:
             self.update()
+
+    def _make_surfaces(self) -> None:
+        """Do the next step of making surfaces."""
+        if next(self._surfaces, _DONE) is not _DONE:
+            self._surfaces_timer.setInterval(0)
+            self._surfaces_timer.start()
 
     def on_show_3d(self, visible: bool = False) -> None:
         """Show or hide the surfaces of the current result."""

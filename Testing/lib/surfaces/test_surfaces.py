@@ -13,7 +13,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 
 from CovidSegLib.outputs.writing import write_surface
 from CovidSegLib.segmentation import Segmentation
-from CovidSegLib.surfaces import closed_surface, closed_surfaces, surfaces_of
+from CovidSegLib.surfaces import closed_surface, closed_surface_in_steps, closed_surfaces, surfaces_of
 from CovidSegLib.surfaces.meshes import (
     corners_of,
     enclosed_mm3,
@@ -191,3 +191,21 @@ def test_slicer_places_the_surface_around_the_voxels_of_the_mask(tmp_path, flips
     assert enclosed[inner].all()
     assert not enclosed[~outer].any()
     assert enclosed_mm3(node.GetPolyData()) > 0, "the surface is turned inside out"
+
+
+def test_steps_give_the_same_surface():
+    volume, segmentation = chest()
+    mask, grid = segmentation.infection, volume.grid
+    steps = closed_surface_in_steps(mask, grid, 2.0)
+    count = 0
+    while True:
+        try:
+            next(steps)
+            count += 1
+        except StopIteration as end:
+            surface = end.value
+            break
+    assert count >= 6, "each filter is a step"
+    expected = closed_surface(mask, grid, 2.0)
+    np.testing.assert_array_equal(points_of(surface), points_of(expected))
+    np.testing.assert_array_equal(triangles_of(surface), triangles_of(expected))

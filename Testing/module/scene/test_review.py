@@ -119,7 +119,7 @@ def test_surfaces_follow_only_when_asked(review):
     for name, surface in surfaces.items():
         assert contents.GetSegment(name).GetRepresentation("Closed surface") is surface
     before = surfaces["infection"].GetNumberOfPoints()
-    review.update_surface()
+    review.surfaces.update()
     assert contents.GetSegment("infection").GetRepresentation("Closed surface").GetNumberOfPoints() < before
     assert contents.GetSegment("left_lung").GetRepresentation("Closed surface") is surfaces["left_lung"]
 
