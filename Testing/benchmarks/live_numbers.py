@@ -173,25 +173,26 @@ def main() -> None:
     making = surface_pieces()
     report(f"surfaces after the edits, {sum(making):.2f} s in all: one piece", making, 0.3)
     report("next doubtful place", [seconds(lambda: threshold.places(node))], 0.3)
-    stroke = stroke_of(review)
+    stroke = stroke_of(reviews, review)
     report("a stroke of the brush, without surface", [seconds(stroke) for _ in range(3)])
     print("  (Slicer's own work. With a surface on the segment, each stroke also makes that surface anew.)")
 
 
-def stroke_of(review: Any) -> Callable[[], object]:
+def stroke_of(reviews: Any, review: Any) -> Callable[[], object]:
     """Return a function that paints with Slicer's brush, as while the tools of the panel are open."""
     import slicer
     from stand_ins.editor_effects import Effect
 
+    from CovidSegModule.logic.correction import CorrectionLogic
+
     review.surfaces.take_off()
     logic = slicer.vtkSlicerSegmentEditorLogic()
     logic.SetMRMLScene(slicer.mrmlScene)
-    editor = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentEditorNode")
+    rules = CorrectionLogic(reviews)
+    editor = rules.editor_node()
     logic.SetSegmentEditorNode(editor)
-    logic.SetSegmentationNode(review.segmentation)
-    logic.SetSourceVolumeNode(review.ct)
-    editor.SetSelectedSegmentID("infection")
     editor.SetActiveEffectName("Paint")
+    rules.select(editor, review)
     effect = Effect("Paint", logic)
     mask = np.zeros(review.hu().shape, np.uint8)
     mask[tuple(slice(size // 2, size // 2 + 20) for size in mask.shape)] = 1

@@ -30,6 +30,7 @@ from ..scene.lobes import lobe_labels, lobes_key
 from ..scene.review import SMALLEST_BOX, Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
 from ..scene.voxels import BoxArray, join, ras_of
+from ..terms import translated
 
 _DONE = object()
 #: Time in seconds after which the measuring of lesions is interrupted.
@@ -350,7 +351,7 @@ def cells(lesion: Lesion) -> list[str]:
         str(lesion.number),
         words[lesion.side],
         words.get(lesion.zone or "", "–"),
-        lesion.lobe or "–",
+        translated(lesion.lobe) if lesion.lobe else "–",
         f"{lesion.volume_ml:.1f}" if lesion.volume_ml < 99.95 else f"{lesion.volume_ml:.0f}",
         f"{lesion.mean_hu:.0f}".replace("-", "−"),
         "–" if lesion.mean_probability is None else f"{lesion.mean_probability:.2f}",

@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 from ..scene import segmentations, tables
 from ..scene.review import Reviews
 from ..scene.tables import Row
+from ..terms import translated
 from .numbers import NumbersLogic
 
 
@@ -66,11 +67,10 @@ def headline(rows: list[Row]) -> str:
 
 def cells(rows: list[Row]) -> list[list[str]]:
     """Return the texts of the panel's table: region, volume, infection, involvement, mean HU, lesions."""
-    names = {"Right lung": _("Right lung"), "Left lung": _("Left lung"), "Both lungs": _("Both lungs")}
     decimals = 1 if max(row.infection_ml or 0 for row in rows) < 100 else 0
     return [
         [
-            names.get(row.region, row.region),
+            translated(row.region),
             format_number(row.volume_ml),
             format_number(row.infection_ml, decimals),
             format_number(row.involvement_percent, 1),

@@ -112,7 +112,7 @@ def show_outline(mask: BoxArray, ct: slicer.vtkMRMLScalarVolumeNode) -> None:
     if node is None:
         node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLModelNode")
         node.UnRegister(None)
-        node.SetName("Lesion outline")
+        node.SetName(_("Lesion outline"))
         node.SetAttribute(OUTLINE_ATTRIBUTE, "1")
         node.SetHideFromEditors(True)
         node.SetSaveWithScene(False)

@@ -7,6 +7,7 @@ from typing import Any
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
 from vtk.util.numpy_support import numpy_to_vtk
 
 from CovidSegLib.quantification.numbers import Histogram, Numbers
@@ -91,7 +92,13 @@ def write_histogram(
 def _add_chart(
     table: slicer.vtkMRMLTableNode, segmentation: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode
 ) -> slicer.vtkMRMLPlotChartNode:
-    chart = _add("vtkMRMLPlotChartNode", f"{segmentation.GetName()} HU histogram", CHART_ROLE, segmentation, ct)
+    chart = _add(
+        "vtkMRMLPlotChartNode",
+        _("{name} HU histogram").format(name=segmentation.GetName()),
+        CHART_ROLE,
+        segmentation,
+        ct,
+    )
     for title, colour in SERIES:
         series = add_node("vtkMRMLPlotSeriesNode", title)
         series.SetAndObserveTableNodeID(table.GetID())
@@ -101,9 +108,9 @@ def _add_chart(
         series.SetMarkerStyle(series.MarkerStyleNone)
         series.SetColor(colour)
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
-    chart.SetTitle("Hounsfield units")
+    chart.SetTitle(_("Hounsfield units"))
     chart.SetXAxisTitle("HU")
-    chart.SetYAxisTitle("ml per 10 HU")
+    chart.SetYAxisTitle(_("ml per 10 HU"))
     return chart
 
 

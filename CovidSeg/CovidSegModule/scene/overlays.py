@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import slicer
+from slicer.i18n import tr as _
 
 from .voxels import BoxArray, set_segment_voxels
 
@@ -29,8 +30,8 @@ class Overlay:
     fill: float
 
 
-DOUBT = Overlay("CovidSeg.Doubt", "Doubtful", (0.941, 0.894, 0.259), 0.35)
-AI_OUTLINE = Overlay("CovidSeg.AIOutline", "AI original", (0.0, 0.620, 0.451), 0.0)
+DOUBT = Overlay("CovidSeg.Doubt", _("Doubtful"), (0.941, 0.894, 0.259), 0.35)
+AI_OUTLINE = Overlay("CovidSeg.AIOutline", _("AI original"), (0.0, 0.620, 0.451), 0.0)
 
 
 def show(

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import slicer
+from slicer.i18n import tr as _
 
 from CovidSegLib.notices import NOT_FOR_DIAGNOSIS
 
@@ -25,4 +26,5 @@ def set_provenance(node: slicer.vtkMRMLNode, provenance: dict[str, Any]) -> None
     values = (version, model.get("name"), model.get("sha256"), json.dumps(provenance, sort_keys=True))
     for name, value in zip(ATTRIBUTES, values, strict=True):
         node.SetAttribute(name, "" if value is None else str(value))
-    node.SetDescription(f"Made by CovidSeg with the model {model.get('name')}. {NOT_FOR_DIAGNOSIS}")
+    made_by = _("Made by CovidSeg with the model {name}.").format(name=model.get("name"))
+    node.SetDescription(f"{made_by} {NOT_FOR_DIAGNOSIS}")

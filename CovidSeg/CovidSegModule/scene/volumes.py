@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from CovidSegLib.errors import InputError
 from CovidSegLib.volume import LPS_RAS, Grid, GridSpacing
@@ -72,11 +73,11 @@ def checked_voxels(ct: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
     """
     image = ct.GetImageData()
     if image is None or 0 in image.GetDimensions():
-        raise InputError("The selected volume is empty. Load the CT again.")
+        raise InputError(_("The selected volume is empty. Load the CT again."))
     if image.GetNumberOfScalarComponents() != 1:
-        raise InputError("The selected volume is a colour image, not a CT. Select the CT itself.")
+        raise InputError(_("The selected volume is a colour image, not a CT. Select the CT itself."))
     if ct.IsA("vtkMRMLLabelMapVolumeNode"):
-        raise InputError("The selected volume is a label map, not a CT. Select the CT itself.")
+        raise InputError(_("The selected volume is a label map, not a CT. Select the CT itself."))
     return slicer.util.arrayFromVolume(ct)
 
 

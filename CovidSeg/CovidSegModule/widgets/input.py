@@ -19,6 +19,7 @@ from ..parameters import Parameters
 from ..process.background import Background
 from ..process.run import Run
 from ..sample_data import add_sample, make_sample
+from ..terms import translated
 from .fonts import enlarge
 from .model_card import show_model_card
 from .section import Section, SectionHost
@@ -211,7 +212,7 @@ class InputSection(Section):
             self._finish_run(messages.done(time.monotonic() - self._started))
         else:
             self.timer.setInterval(LOADING_MILLISECONDS if run.loading else self.poll_milliseconds)
-            self.ui.stageLabel.text = run.stage
+            self.ui.stageLabel.text = translated(run.stage)
             self.ui.timeLabel.text = messages.time_left(run.seconds_left)
             self.ui.progressBar.value = round(1000 * run.fraction)
 

@@ -11,6 +11,7 @@ from CovidSegLib.quantification.numbers import Numbers, RegionNumbers
 
 from ..logic.numbers import DEFAULT_BOUNDS, Bounds, NumbersLogic
 from ..logic.results import format_number
+from ..terms import translated
 from .section import Section, SectionHost
 from .views import show_chart
 
@@ -87,7 +88,7 @@ class NumbersSection(Section):
         numbers = self._numbers()
         if not numbers:
             return
-        path = qt.QFileDialog.getSaveFileName(self.widget, _("Save the numbers"), "numbers.csv", "CSV (*.csv)")
+        path = qt.QFileDialog.getSaveFileName(self.widget, _("Save the numbers"), "numbers.csv", _("CSV (*.csv)"))
         path = path[0] if isinstance(path, tuple) else path
         if path:
             try:
@@ -158,7 +159,9 @@ class NumbersSection(Section):
     def _show(self, numbers: Numbers) -> None:
         severity = numbers.severity
         score = "–" if severity.score is None else str(severity.score)
-        text = _("{name}: {score} of {maximum}").format(name=severity.name, score=score, maximum=severity.maximum)
+        text = _("{name}: {score} of {maximum}").format(
+            name=translated(severity.name), score=score, maximum=severity.maximum
+        )
         if not numbers.lungs[2].infection_ml:
             text = _("No infection was found. {severity}").format(severity=text)
         if numbers.outside_ml:
@@ -166,14 +169,14 @@ class NumbersSection(Section):
                 ml=format_number(numbers.outside_ml, 1)
             )
         self.ui.severityLabel.text = text
-        self.ui.severityLabel.toolTip = f"{severity.definition}\n{severity.source}."
+        self.ui.severityLabel.toolTip = f"{translated(severity.definition)}\n{severity.source}."
         titles, cells = _VIEWS[max(self.ui.numbersViewSelector.currentIndex, 0)]
         table = self.ui.numbersTable
         table.setColumnCount(1 + len(titles()))
         table.setHorizontalHeaderLabels(["", *titles()])
         table.setRowCount(len(numbers.regions))
         for row, region in enumerate(numbers.regions):
-            for column, cell in enumerate([_(region.name.capitalize()), *cells(region)]):
+            for column, cell in enumerate([translated(region.name), *cells(region)]):
                 item = qt.QTableWidgetItem(cell)
                 item.setTextAlignment((qt.Qt.AlignRight if column else qt.Qt.AlignLeft) | qt.Qt.AlignVCenter)
                 font = item.font()

@@ -1,0 +1,63 @@
+"""Terms of CovidSegLib in the user's language. The library itself writes English, which files keep."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from slicer.i18n import tr as _
+
+
+def translated(text: str) -> str:
+    """Return a term or sentence of the library in the user's language; the text itself if it is not known."""
+    return _terms().get(text, text)
+
+
+@cache
+def _terms() -> dict[str, str]:
+    return {
+        # stages of a run
+        "Reading the CT": _("Reading the CT"),
+        "Checking the CT": _("Checking the CT"),
+        "Finding the lungs": _("Finding the lungs"),
+        "Finding the infection": _("Finding the infection"),
+        "Loading the model": _("Loading the model"),
+        "Finishing the masks": _("Finishing the masks"),
+        "Measuring": _("Measuring"),
+        # regions, and as they are stored in the table of the numbers
+        "Right lung": _("Right lung"),
+        "Left lung": _("Left lung"),
+        "Both lungs": _("Both lungs"),
+        "right lung": _("Right lung"),
+        "left lung": _("Left lung"),
+        "both lungs": _("Both lungs"),
+        "right upper zone": _("Right upper zone"),
+        "right middle zone": _("Right middle zone"),
+        "right lower zone": _("Right lower zone"),
+        "left upper zone": _("Left upper zone"),
+        "left middle zone": _("Left middle zone"),
+        "left lower zone": _("Left lower zone"),
+        "right upper lobe": _("Right upper lobe"),
+        "right middle lobe": _("Right middle lobe"),
+        "right lower lobe": _("Right lower lobe"),
+        "left upper lobe": _("Left upper lobe"),
+        "left lower lobe": _("Left lower lobe"),
+        # lobes of lesions
+        "right upper": _("right upper"),
+        "right middle": _("right middle"),
+        "right lower": _("right lower"),
+        "left upper": _("left upper"),
+        "left lower": _("left lower"),
+        # severity scores
+        "CT severity score": _("CT severity score"),
+        "Sum over the five lobes: 0 not involved, 1 below 5 %, 2 from 5 to 25 %, 3 below 50 %, 4 from 50 to 75 %, "
+        "5 above 75 % of the lobe.": _(
+            "Sum over the five lobes: 0 not involved, 1 below 5 %, 2 from 5 to 25 %, 3 below 50 %, 4 from 50 to 75 %, "
+            "5 above 75 % of the lobe."
+        ),
+        "Six-zone score": _("Six-zone score"),
+        "Sum over the six zones: 0 not involved, 1 below 25 %, 2 from 25 %, 3 from 50 %, 4 from 75 % of the zone. "
+        "The zones are thirds of the height of each lung.": _(
+            "Sum over the six zones: 0 not involved, 1 below 25 %, 2 from 25 %, 3 from 50 %, 4 from 75 % of the zone. "
+            "The zones are thirds of the height of each lung."
+        ),
+    }
