@@ -16,13 +16,24 @@ def translated(text: str) -> str:
 def _terms() -> dict[str, str]:
     return {
         # stages of a run
+        "Starting": _("Starting"),
         "Reading the CT": _("Reading the CT"),
+        "Preparing the segmentation": _("Preparing the segmentation"),
         "Checking the CT": _("Checking the CT"),
+        "Loading the model": _("Loading the model"),
         "Finding the lungs": _("Finding the lungs"),
         "Finding the infection": _("Finding the infection"),
-        "Loading the model": _("Loading the model"),
+        "Finding lungs and infection": _("Finding lungs and infection"),
         "Finishing the masks": _("Finishing the masks"),
+        "Masks are ready": _("Masks are ready"),
         "Measuring": _("Measuring"),
+        "Saving the segmentation": _("Saving the segmentation"),
+        "Saving the label map": _("Saving the label map"),
+        "Saving the probabilities": _("Saving the probabilities"),
+        "Making the surfaces": _("Making the surfaces"),
+        "Saving the report": _("Saving the report"),
+        "Drawing the overview": _("Drawing the overview"),
+        "Saving the results": _("Saving the results"),
         # regions, and as they are stored in the table of the numbers
         "Right lung": _("Right lung"),
         "Left lung": _("Left lung"),

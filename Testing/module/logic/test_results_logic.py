@@ -3,6 +3,7 @@
 import pytest
 
 from CovidSegModule.logic.results import ResultsLogic, cells, format_number, headline
+from CovidSegModule.scene.review import Reviews
 from CovidSegModule.scene.tables import Row
 
 
@@ -28,4 +29,4 @@ def test_headline():
 
 
 def test_no_result_has_no_rows():
-    assert ResultsLogic().rows(None) == []
+    assert ResultsLogic(Reviews()).rows(None) == []
