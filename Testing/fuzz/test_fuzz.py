@@ -23,7 +23,7 @@ from CovidSegLib.reading import read_volume
 #: More than fit into a minute.
 MANY = 1_000_000
 #: Fewer tried inputs mean that reading has become slow, or that nothing was tried at all.
-FEWEST = 60
+FEWEST = 15
 
 
 @pytest.mark.fuzz

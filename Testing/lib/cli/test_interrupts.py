@@ -24,7 +24,7 @@ from CovidSegLib.outputs import FILES, GROUPS
 from CovidSegLib.progress import silent
 
 #: Seconds that users may wait after Ctrl-C, even on a busy machine.
-SOON = 20.0
+SOON = 60.0
 
 
 @pytest.fixture(autouse=True, scope="module")

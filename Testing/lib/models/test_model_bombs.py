@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.command_line import LIBRARY, TIMEOUT
+from support.peak_memory import PEAK_KILOBYTES
 from support.tiny_run import make_run
 
 from CovidSegLib.cli import main as cli
@@ -21,14 +22,17 @@ from CovidSegLib.models import archives, catalogue
 from CovidSegLib.runs.card import write_card
 
 #: Runs the command with at most 4 GB of address space.
-LIMITED = """
+LIMITED = (
+    PEAK_KILOBYTES
+    + """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (4 * 10**9, 4 * 10**9))
 from CovidSegLib.cli.main import main
 code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_kilobytes())
 sys.exit(code)
 """
+)
 
 
 @pytest.fixture

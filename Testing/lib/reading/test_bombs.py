@@ -16,18 +16,20 @@ import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 from support.dicom_factory import write_series
+from support.peak_memory import PEAK_KILOBYTES
 
 import CovidSegLib
 
-resource = pytest.importorskip("resource")
+pytest.importorskip("resource")
 LIBRARY = Path(CovidSegLib.__file__).parents[1]
 GIGABYTE = 10**9
 #: In GB.
 SMALL = 1.0
 #: Reads a file in at most so much address space, and prints what came of it and the most memory that was used, in kB.
-#: Linux keeps ru_maxrss when a process starts another program and would count the memory of the tests; VmHWM does not.
-READ = r"""
-import pathlib, re, resource, sys
+READ = (
+    PEAK_KILOBYTES
+    + """
+import resource, sys
 sys.path.insert(0, sys.argv[1])
 from CovidSegLib.reading import read_volume
 from CovidSegLib.errors import InputError
@@ -36,12 +38,9 @@ try:
     print(read_volume(sys.argv[2]).array.shape)
 except InputError as error:
     print(error)
-status = pathlib.Path("/proc/self/status")
-if status.exists():
-    print(re.search(r"VmHWM:\s*(\d+) kB", status.read_text())[1])
-else:
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peak_kilobytes())
 """
+)
 
 
 def read(path: Path, limit: int) -> tuple[str, float]:
@@ -51,7 +50,7 @@ def read(path: Path, limit: int) -> tuple[str, float]:
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     outcome, _, kilobytes = done.stdout.strip().rpartition("\n")
-    return outcome, int(kilobytes) / (1e6 if sys.platform == "linux" else 1e9)
+    return outcome, int(kilobytes) / 1e6
 
 
 def nifti(path: Path, shape: tuple[int, int, int], code: int, slope: float = 0.0, planes: int | None = None) -> Path:
