@@ -92,6 +92,7 @@ class SliceHeader:
         tilt: Gantry tilt in degrees.
         rescale: Slope and intercept from stored values to HU. None if not stated.
         inverted: Whether low values are to be displayed bright (MONOCHROME1). This does not change the HU.
+        transfer_syntax: Encoding of the file. Archives may hold slices of one series in several encodings.
     """
 
     path: Path
@@ -103,7 +104,8 @@ class SliceHeader:
     orientation: tuple[float, ...] | None
     tilt: float
     rescale: tuple[float, float] | None
-    inverted: bool = False
+    inverted: bool
+    transfer_syntax: UID
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,6 @@ class SeriesHeader:
         manufacturer: Manufacturer.
         model: Manufacturer's Model Name.
         rescale_type: Rescale Type in upper case, such as "HU".
-        transfer_syntax: Transfer Syntax UID.
         colour: Whether there is more than one sample per pixel.
         lossy: Whether the pixels have undergone lossy compression.
     """
@@ -138,7 +139,6 @@ class SeriesHeader:
     manufacturer: str = field(compare=False)
     model: str = field(compare=False)
     rescale_type: str = field(compare=False)
-    transfer_syntax: UID = field(compare=False)
     colour: bool = field(compare=False)
     lossy: bool = field(compare=False)
 
@@ -341,7 +341,6 @@ def _series_header(data: Dataset) -> SeriesHeader:
         manufacturer=_text(data, "Manufacturer"),
         model=_text(data, "ManufacturerModelName"),
         rescale_type=_text(data, "RescaleType").upper(),
-        transfer_syntax=_transfer_syntax(data),
         colour=int(data.get("SamplesPerPixel") or 1) > 1,
         lossy=data.get("LossyImageCompression") == "01",
     )
@@ -384,6 +383,7 @@ def _slice_header(sources: list[Dataset], path: Path, frame: int, data: Dataset)
         tilt[0] if tilt else 0.0,
         rescale,
         _text(data, "PhotometricInterpretation").upper() == "MONOCHROME1",
+        _transfer_syntax(data),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -53,13 +54,12 @@ _DECODED = (
 _CORRUPT = re.compile(r"corrupt|premature end", re.IGNORECASE)
 
 
-def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID) -> np.ndarray:
+def read_pixels(grid: Grid, slices: Sequence[SliceHeader]) -> np.ndarray:
     """Read the Hounsfield units of slices.
 
     Args:
         grid: The grid that the slices form.
         slices: The slices in the order of the grid's z axis.
-        transfer_syntax: The encoding of the files.
 
     Returns:
         int16 HU, or float32 if a rescale slope or intercept is not a whole number, with shape (z, y, x). No value is
@@ -69,11 +69,12 @@ def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID)
         InputError: The compression is not supported, the pixels are damaged, or the frames of a file have different
             rescaling.
     """
-    if transfer_syntax.is_compressed and transfer_syntax not in _DECODED:
-        raise InputError(
-            f"The series is stored with a compression that is not supported ({transfer_syntax.name}). "
-            "Export it uncompressed."
-        )
+    for syntax in {item.transfer_syntax for item in slices}:
+        if syntax.is_compressed and syntax not in _DECODED:
+            raise InputError(
+                f"The series is stored with a compression that is not supported ({syntax.name}). "
+                "Export it uncompressed."
+            )
     whole = all(float(value).is_integer() for item in slices for value in item.rescale or ())
     dtype = np.dtype(np.int16 if whole else np.float32)
     check_size(grid.shape, dtype.itemsize)
@@ -87,9 +88,12 @@ def read_pixels(grid: Grid, slices: Sequence[SliceHeader], transfer_syntax: UID)
                 f'The frames of "{path.name}" have different rescaling to HU, which cannot be read. '
                 "Export the CT with one file per slice."
             )
-        if transfer_syntax.is_encapsulated:
-            _check_streams(path, transfer_syntax)
-        frames = _read_frames(path, inverted=slices[indices[0]].inverted)
+        first = slices[indices[0]]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pydicom warns of every irregular but harmless value
+            if first.transfer_syntax.is_encapsulated:
+                _check_streams(path, first.transfer_syntax)
+            frames = _read_frames(path, inverted=first.inverted)
         if frames.shape != (len(indices), *grid.shape[1:]):
             raise _damaged(path)
         for index in indices:

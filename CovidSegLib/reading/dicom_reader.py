@@ -45,4 +45,4 @@ def read_series(series: Series) -> Volume:
         "manufacturer": header.manufacturer,
         "model": header.model,
     }
-    return Volume(read_pixels(grid, slices, header.transfer_syntax), grid, source, tuple(warnings))
+    return Volume(read_pixels(grid, slices), grid, source, tuple(warnings))

@@ -100,13 +100,18 @@ def list_series(folder: Path, *, nested: bool = True) -> list[Series]:
     headers = [header for path in _files(folder, nested) if (header := _header(path))]
     headers.sort(key=lambda header: _group_key(header[0]))
     series = [
-        Series(group[0][0], tuple(item for _, slices in group for item in slices))
+        Series(_representative([header for header, _ in group]), tuple(item for _, slices in group for item in slices))
         for _, members in groupby(headers, key=lambda header: _group_key(header[0]))
         if (group := list(members))
     ]
     return sorted(
         series, key=lambda item: (item.header.number is None, item.header.number or 0, item.header.series_uid)
     )
+
+
+def _representative(headers: Sequence[SeriesHeader]) -> SeriesHeader:
+    """The header that stands for a series: one that is not a CT's if there is any, else a lossy one if there is any."""
+    return max(headers, key=lambda header: (Series(header, ()).unusable_content is not None, header.lossy))
 
 
 def _files(folder: Path, nested: bool) -> Iterator[Path]:

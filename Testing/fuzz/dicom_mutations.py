@@ -1,24 +1,23 @@
-"""Mutations of DICOM series: of elements in one, some or all files, of pixels, of names, and of the set of files."""
+"""Mutations of DICOM series: of elements in one, some or all files, of pixels, and of the set of files."""
 
 from __future__ import annotations
 
 import os
 import struct
-import zlib
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
-import pydicom
 from fuzz.bytes_mutations import Random, mutate_bytes, number, text
-from fuzz.originals import Original
+from fuzz.dicom_elements import IMPLICIT, PIXEL_DATA, UNDEFINED, Element, Parts, join, split
+from fuzz.dicom_files import mutate_files
+from fuzz.dicom_groups import mutate_groups
+from fuzz.dicom_streams import mutate_fragments
+from fuzz.original import Original
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
 from pydicom.uid import UID_dictionary
 
-LONG_VRS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"SQ", b"UC", b"UN", b"UR", b"UT", b"SV", b"UV")
 NUMERIC_VRS = (b"DS", b"IS")
 BINARY_VRS = {b"US": "H", b"SS": "h", b"UL": "I", b"SL": "i", b"FL": "f", b"FD": "d"}
-UNDEFINED = 0xFFFFFFFF
-PIXEL_DATA = 0x7FE00010
-DEFLATED, BIG_ENDIAN, IMPLICIT = b"1.2.840.10008.1.2.1.99", b"1.2.840.10008.1.2.2", b"1.2.840.10008.1.2"
 #: Elements that decide how a series is read, which are mutated more often than the others.
 # fmt: off
 IMPORTANT = [tag_for_keyword(keyword) for keyword in (
@@ -63,111 +62,27 @@ CODE_VALUES = (
 VRS = (b"DS", b"IS", b"US", b"SS", b"UL", b"FD", b"FL", b"OB", b"OW", b"SQ", b"UN", b"LO", b"UI", b"AT", b"XX", b"\0\0")
 
 
-@dataclass
-class Element:
-    """One element at the top level of a data set.
+def mutate_dicom(rng: Random, original: Original, others: Sequence[Original] = ()) -> tuple[Original, str]:
+    """Apply a random mutation to a series.
 
-    Attributes:
-        tag: Group and element number.
-        vr: Value representation; ignored when written implicitly.
-        value: Bytes of the value; for an undefined length, everything up to the end of the data set.
-        length: Length as written; None to state that of the value.
+    Args:
+        rng: Random numbers.
+        original: The series.
+        others: Other series, from which files may come.
     """
-
-    tag: int
-    vr: bytes
-    value: bytes
-    length: int | None = None
-
-
-@dataclass
-class Parts:
-    """A DICOM file split into its file header, and the elements of its data set."""
-
-    header: bytes
-    syntax: bytes
-    elements: list[Element]
-
-    @property
-    def order(self) -> str:
-        return ">" if self.syntax == BIG_ENDIAN else "<"
-
-
-def split(content: bytes) -> Parts | None:
-    """Split a file, or return None if it cannot be split."""
-    try:
-        if content[128:132] != b"DICM":
-            return None
-        (length,) = struct.unpack_from("<I", content, 140)
-        end = 144 + length
-        position, syntax = 144, b""
-        while position < end:
-            element, position = _read(content, position, "<", False)
-            if element.tag == 0x00020010:
-                syntax = element.value.rstrip(b"\0 ")
-        body = zlib.decompress(content[end:], -zlib.MAX_WBITS) if syntax == DEFLATED else content[end:]
-        position, elements = 0, []
-        while position < len(body):
-            element, position = _read(body, position, ">" if syntax == BIG_ENDIAN else "<", syntax == IMPLICIT)
-            elements.append(element)
-    except (struct.error, zlib.error, IndexError):
-        return None
-    return Parts(content[:end], syntax, elements)
-
-
-def _read(data: bytes, position: int, order: str, implicit: bool) -> tuple[Element, int]:
-    group, number_ = struct.unpack_from(order + "HH", data, position)
-    tag, position = group << 16 | number_, position + 4
-    if implicit:
-        vr = pydicom.datadict.dictionary_VR(tag).encode()[:2] if keyword_for_tag(tag) else b"UN"
-        (length,) = struct.unpack_from(order + "I", data, position)
-        position += 4
-    else:
-        vr, position = data[position : position + 2], position + 2
-        if vr in LONG_VRS:
-            (length,) = struct.unpack_from(order + "I", data, position + 2)
-            position += 6
-        else:
-            (length,) = struct.unpack_from(order + "H", data, position)
-            position += 2
-    if length == UNDEFINED:
-        return Element(tag, vr, data[position:], UNDEFINED), len(data)
-    if position + length > len(data):
-        raise IndexError("the value ends after the data")
-    return Element(tag, vr, data[position : position + length]), position + length
-
-
-def join(parts: Parts) -> bytes:
-    """Write a file from its parts."""
-    body = b"".join(_written(element, parts.order, parts.syntax == IMPLICIT) for element in parts.elements)
-    if parts.syntax == DEFLATED:
-        packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        body = packer.compress(body) + packer.flush()
-    return parts.header + body
-
-
-def _written(element: Element, order: str, implicit: bool) -> bytes:
-    length = len(element.value) if element.length is None else element.length
-    start = struct.pack(order + "HH", element.tag >> 16, element.tag & 0xFFFF)
-    if implicit:
-        return start + struct.pack(order + "I", length) + element.value
-    if element.vr in LONG_VRS:
-        return start + element.vr + b"\0\0" + struct.pack(order + "I", length) + element.value
-    return start + element.vr + struct.pack(order + "H", length & 0xFFFF) + element.value
-
-
-def mutate_dicom(rng: Random, original: Original) -> tuple[Original, str]:
-    """Apply a random mutation to a series."""
     choice = rng.random()
     names = sorted(original.files)
     if not names:
         return original, "unchanged"
-    if choice < 0.12:
-        return _mutate_files(rng, original)
-    if choice < 0.27:
-        name = names[rng.integers(len(names))]
+    if choice < 0.15:
+        return mutate_files(rng, original, others)
+    name = names[rng.integers(len(names))]
+    if choice < 0.28:
         content, what = mutate_bytes(rng, original.files[name])
         return original.with_file(name, content), f"{os.fsdecode(name)}: {what}"
+    if original.name.startswith("dicom enhanced") and choice < 0.55:
+        content, what = mutate_groups(rng, original.files[name])
+        return original.with_file(name, content), what
     return _mutate_elements(rng, original, names)
 
 
@@ -263,6 +178,9 @@ def _nested(rng: Random, parts: Parts) -> str:
 
 
 def _other_value(rng: Random, element: Element, label: str, order: str) -> str:
+    if element.tag == PIXEL_DATA and element.length == UNDEFINED and rng.random() < 0.7:
+        element.value, what = mutate_fragments(rng, element.value)
+        return f"PixelData: {what}"
     if element.tag == PIXEL_DATA and element.value:
         element.value, what = mutate_bytes(rng, element.value)
         if rng.random() < 0.5 and len(element.value) % 2:
@@ -312,67 +230,3 @@ def _other_value(rng: Random, element: Element, label: str, order: str) -> str:
         element.value, _ = mutate_bytes(rng, element.value)
         element.value = element.value[:60_000]
     return f"{label} = {element.value[:40]!r}"
-
-
-def _mutate_files(rng: Random, original: Original) -> tuple[Original, str]:
-    """Remove, copy, rename or add files, or exchange their contents."""
-    files, names = dict(original.files), sorted(original.files)
-    name, other = names[rng.integers(len(names))], names[rng.integers(len(names))]
-    target = original.target
-    what = str(
-        rng.choice(
-            [
-                "removed",
-                "copied",
-                "exchanged",
-                "renamed",
-                "moved",
-                "foreign",
-                "empty",
-                "without file header",
-                "hidden",
-                "cropped",
-            ]
-        )
-    )
-    if what == "removed" and name != target:
-        del files[name]
-    elif what == "copied":
-        files[b"copy of " + name] = files[name]
-    elif what == "exchanged":
-        files[name], files[other] = files[other], files[name]
-    elif what == "renamed":
-        odd = [
-            b"IM1",
-            b"M\xfcller.dcm",
-            b"\xe8\xe9",
-            "肺.dcm".encode(),
-            b"%s%n.dcm",
-            b"a\nb",
-            b"x" * 250,
-            b"1.2.3",
-            b"DICOMDIR",
-            b"-o",
-        ]
-        new = odd[rng.integers(len(odd))]
-        files[new] = files.pop(name)
-        target = new if name == target else target
-        what = f"renamed to {new[:20]!r}"
-    elif what == "moved":
-        folder = [b"sub/", b"caf\xe9/", b".hidden/", b"a/b/c/"][rng.integers(4)]
-        files = {folder + key: value for key, value in files.items()}
-        target = folder + target if target else target
-    elif what == "foreign":
-        files[b"other.dcm"] = (
-            rng.bytes(rng.integers(0, 3000)) if rng.random() < 0.5 else b"\0" * 128 + b"DICM" + rng.bytes(300)
-        )
-    elif what == "empty":
-        files[name] = b""
-    elif what == "without file header" and (parts := split(files[name])):
-        files[name] = join(replace(parts, header=b""))
-    elif what == "hidden" and not target:
-        files[b"." + name] = files.pop(name)
-    elif what == "cropped" and not target:
-        for unwanted in names[int(rng.integers(1, len(names) + 1)) :]:
-            del files[unwanted]
-    return replace(original, files=files, target=target), f"{os.fsdecode(name)} {what}"

@@ -1,169 +1,18 @@
-"""Mutations of image files: fields of NIfTI headers, lines of NRRD and MetaImage headers, data, and names."""
+"""Mutations of image files: lines of NRRD and MetaImage headers, data, and names."""
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
-import struct
-import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 from fuzz.bytes_mutations import Random, mutate_bytes, mutate_stream, number, text
-from fuzz.originals import Original
+from fuzz.header_lines import META_LINES, NRRD_LINES
+from fuzz.nifti_mutations import mutate_nifti
+from fuzz.original import Original
 
 _NUMBER = re.compile(rb"[-+]?[\d.]+(?:[eE][-+]?\d+)?")
-#: NIfTI-1 fields: offset, struct format of one value, number of values.
-NIFTI_FIELDS = {
-    "sizeof_hdr": (0, "i", 1),
-    "dim_info": (39, "B", 1),
-    "dim": (40, "h", 8),
-    "intent": (56, "f", 3),
-    "intent_code": (68, "h", 1),
-    "datatype": (70, "h", 1),
-    "bitpix": (72, "h", 1),
-    "slice_start": (74, "h", 1),
-    "pixdim": (76, "f", 8),
-    "vox_offset": (108, "f", 1),
-    "scl_slope": (112, "f", 1),
-    "scl_inter": (116, "f", 1),
-    "slice_end": (120, "h", 1),
-    "xyzt_units": (123, "B", 1),
-    "cal": (124, "f", 2),
-    "toffset": (136, "f", 1),
-    "qform_code": (252, "h", 1),
-    "sform_code": (254, "h", 1),
-    "quatern": (256, "f", 3),
-    "qoffset": (268, "f", 3),
-    "srow": (280, "f", 12),
-    "intent_name": (328, "B", 16),
-    "magic": (344, "B", 4),
-    "extension": (348, "B", 4),
-}
-_DATATYPES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 768, 1024, 1280, 1536, 1792, 2048, 2304)
-_FLOATS = (
-    0.0,
-    -0.0,
-    1.0,
-    -1.0,
-    0.5,
-    1e-30,
-    1e-3,
-    1e3,
-    1e30,
-    3e38,
-    float("nan"),
-    float("inf"),
-    float("-inf"),
-    352,
-    348,
-    540,
-)
-#: Lines that a header may contain.
-NRRD_LINES = (
-    b"space: left-posterior-superior",
-    b"space: right-anterior-superior",
-    b"space: LAS",
-    b"space: scanner-xyz",
-    b"space: 3D-right-handed",
-    b"space dimension: 3",
-    b"space dimension: 4",
-    b'space units: "mm" "mm" "mm"',
-    b"spacings: 2 2 2",
-    b"spacings: nan nan nan",
-    b"thicknesses: 1 1 1",
-    b"axis mins: 0 0 0",
-    b"centers: cell cell cell",
-    b"centerings: node node node",
-    b"kinds: domain domain domain",
-    b"kinds: vector domain domain",
-    b"kinds: RGB-color domain domain",
-    b'labels: "x" "y" "z"',
-    b"measurement frame: (1,0,0) (0,1,0) (0,0,1)",
-    b"line skip: 1",
-    b"lineskip: 0",
-    b"byte skip: -1",
-    b"byte skip: 4",
-    b"byteskip: 1",
-    b"encoding: ascii",
-    b"encoding: hex",
-    b"encoding: bzip2",
-    b"encoding: gz",
-    b"encoding: raw",
-    b"endian: big",
-    b"endian: little",
-    b"block size: 16",
-    b"type: block",
-    b"type: uint8",
-    b"type: double",
-    b"min: 0",
-    b"old min: -1000",
-    b"content: x",
-    b"sample units: HU",
-    b"data file: LIST",
-    b"data file: ct.raw",
-    b"data file: ct%02d.raw 1 6 1",
-    b"datafile: ct.nrrd",
-    b"number: 2376",
-    b"key:=value",
-    b"key:=a\\nb",
-    b"sizes: 22 18 6",
-    b"dimension: 4",
-    b"garbage",
-    b"#",
-    b"",
-)
-META_LINES = (
-    b"ObjectType = Image",
-    b"ObjectType = Tube",
-    b"ObjectSubType = x",
-    b"NDims = 2",
-    b"NDims = 4",
-    b"Comment = hello",
-    b"BinaryData = False",
-    b"BinaryDataByteOrderMSB = True",
-    b"ElementByteOrderMSB = True",
-    b"ElementByteOrderMSB = False",
-    b"CompressedData = True",
-    b"CompressedData = False",
-    b"CompressedDataSize = 10",
-    b"CompressedDataSize = 100000000000",
-    b"ElementNumberOfChannels = 2",
-    b"ElementNumberOfChannels = 1",
-    b"ElementSize = 2 2 2",
-    b"ElementSpacing = 2 2 2",
-    b"ElementType = MET_UCHAR",
-    b"ElementType = MET_DOUBLE",
-    b"ElementType = MET_STRING",
-    b"ElementType = MET_SHORT_ARRAY",
-    b"ElementToIntensityFunctionSlope = 2",
-    b"ElementToIntensityFunctionOffset = 10",
-    b"ElementMin = 0",
-    b"ElementMax = 1",
-    b"HeaderSize = -1",
-    b"HeaderSize = 1",
-    b"HeaderSize = 100000",
-    b"Modality = MET_MOD_CT",
-    b"AnatomicalOrientation = LPI",
-    b"CenterOfRotation = 1 2 3",
-    b"Offset = 1 2 3",
-    b"Origin = 4 5 6",
-    b"Position = 7 8 9",
-    b"TransformMatrix = 0 1 0 1 0 0 0 0 1",
-    b"Rotation = 0 1 0 1 0 0 0 0 1",
-    b"Orientation = -1 0 0 0 1 0 0 0 1",
-    b"SequenceID = 1 1 1 1",
-    b"DistanceUnits = um",
-    b"ElementDataFile = LIST",
-    b"ElementDataFile = ct%d.raw 1 6 1",
-    b"ElementDataFile = ct.raw",
-    b"ElementDataFile = LOCAL",
-    b"ElementDataFile = local",
-    b"garbage",
-    b"=",
-    b"",
-)
 # fmt: off
 _TYPES = (
     b"MET_CHAR", b"MET_UCHAR", b"MET_SHORT", b"MET_USHORT", b"MET_INT", b"MET_UINT", b"MET_LONG", b"MET_LONG_LONG",
@@ -173,10 +22,18 @@ _TYPES = (
 # fmt: on
 
 
-def mutate_image(rng: Random, original: Original) -> tuple[Original, str]:
-    """Apply a random mutation to an image file, to its header or data, or to a name."""
+def mutate_image(rng: Random, original: Original, others: Sequence[Original] = ()) -> tuple[Original, str]:
+    """Apply a random mutation to an image file, to its header or data, or to a name.
+
+    Args:
+        rng: Random numbers.
+        original: The image.
+        others: Other images of its kind, of which it may get a part.
+    """
     if rng.random() < 0.06:
         return mutate_names(rng, original)
+    if others and rng.random() < 0.06:
+        return _splice(rng, original, others[rng.integers(len(others))])
     if original.kind == "nifti":
         content, name = mutate_nifti(rng, original.files[original.target])
         return original.with_file(original.target, content), name
@@ -195,56 +52,17 @@ def mutate_image(rng: Random, original: Original) -> tuple[Original, str]:
     return original.with_file(original.target, content), name
 
 
-def mutate_nifti(rng: Random, content: bytes) -> tuple[bytes, str]:
-    """Mutate a field of the header, or bytes of the header, the voxels or the compressed stream."""
-    gzipped = content[:2] == b"\x1f\x8b"
-    if gzipped and rng.random() < 0.35:
-        return mutate_stream(rng, content, gzipped=True)
-    try:
-        plain = gzip.decompress(content) if gzipped else content
-    except (OSError, EOFError, zlib.error):
-        return mutate_bytes(rng, content)
-    if len(plain) < 352 or rng.random() < 0.25:
-        plain, name = mutate_bytes(rng, plain)
+def _splice(rng: Random, original: Original, other: Original) -> tuple[Original, str]:
+    """Join the start of an image, often its header, and the end of another one."""
+    start, end = original.files[original.target], other.files.get(other.target, b"")
+    if original.kind == "nifti":
+        places = [352, 352]
     else:
-        plain, name = _mutate_nifti_field(rng, plain)
-    return (gzip.compress(plain, mtime=0) if gzipped else plain), name
-
-
-def _mutate_nifti_field(rng: Random, plain: bytes) -> tuple[bytes, str]:
-    names = list(NIFTI_FIELDS)
-    name = names[rng.integers(len(names))]
-    offset, form, count = NIFTI_FIELDS[name]
-    order = "<" if plain[:4] == struct.pack("<i", 348) else ">"
-    index = int(rng.integers(count))
-    offset += index * struct.calcsize(form)
-    data = bytearray(plain)
-    (current,) = struct.unpack_from(order + form, data, offset)
-    value: float
-    if name == "datatype" and rng.random() < 0.8:
-        value = int(rng.choice(_DATATYPES))
-        if rng.random() < 0.5:  # a type that fits, so that only the length tells that it is wrong
-            bits = {2: 8, 4: 16, 8: 32, 16: 32, 64: 64, 128: 24, 256: 8, 512: 16, 768: 32, 1024: 64, 1280: 64}.get(
-                int(value), 8
-            )
-            struct.pack_into(order + "h", data, 72, bits)
-    elif form == "f":
-        value = (
-            float(rng.choice(_FLOATS))
-            if rng.random() < 0.6
-            else current * float(rng.choice([-1, 2, 0.5, 1.01, 1.0005]))
-        )
-    else:
-        low, high = {"h": (-32768, 32767), "i": (-(2**31), 2**31 - 1), "B": (0, 255)}[form]
-        near = [current + 1, current - 1, current * 2, current // 2]
-        value = int(
-            np.clip(rng.choice([0, 1, 2, 3, 4, 7, 8, -1, low, high, *near, int(rng.integers(low, high))]), low, high)
-        )
-    try:
-        struct.pack_into(order + form, data, offset, value)
-    except OverflowError:
-        struct.pack_into(order + form, data, offset, float("inf"))
-    return bytes(data), f"{name}[{index}] = {value:g}"
+        places = [len(content) - len(split_text_header(content, original.kind)[1]) for content in (start, end)]
+    if rng.random() < 0.3:
+        places = [int(rng.integers(len(content) + 1)) for content in (start, end)]
+    spliced = start[: places[0]] + end[places[1] :]
+    return original.with_file(original.target, spliced), f"{places[0]} bytes, then {other.name} from {places[1]} on"
 
 
 def split_text_header(content: bytes, kind: str) -> tuple[list[bytes], bytes]:
@@ -296,6 +114,10 @@ def _mutate_lines(rng: Random, lines: list[bytes], kind: str) -> tuple[list[byte
     if choice in (3, 4):
         pool = NRRD_LINES if kind == "nrrd" else META_LINES
         line = pool[rng.integers(len(pool))]
+        same = [at for at, other in enumerate(lines) if other.partition(separator)[0] == line.partition(separator)[0]]
+        if same and rng.random() < 0.85:
+            lines[same[0]] = line
+            return lines, f"line: {line.decode('latin-1')}"
         place = len(lines) if kind == "nrrd" else len(lines) - 1
         lines.insert(int(rng.integers(1, place + 1)) if place else 0, line)
         return lines, f"line added: {line.decode('latin-1')}"

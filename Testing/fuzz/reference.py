@@ -16,10 +16,17 @@ import nibabel
 import nrrd
 import numpy as np
 import pydicom
-from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import (
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from CovidSegLib.volume import Volume
 
+CT_CLASSES = (CTImageStorage, EnhancedCTImageStorage)
 LPS_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 META_TYPES = {
     "MET_CHAR": "i1",
@@ -112,7 +119,7 @@ def _dicom(path: Path, volume: Volume) -> Reference:
         groups.setdefault(key, []).extend(_dicom_slices(data))
     fitting = [slices for slices in groups.values() if len(slices) == len(volume.array)]
     if len(fitting) > 1:  # screenshots and scout views may be in the same series
-        fitting = [groups[key] for key in groups if key == (CTImageStorage, False)]
+        fitting = [groups[key] for key in groups if key[0] in CT_CLASSES and not key[1]]
     if len(fitting) != 1:
         raise CannotRead(f"groups of {sorted(map(len, groups.values()))} slices, not {len(volume.array)}")
     (slices,) = fitting
@@ -134,7 +141,7 @@ def _dicom_slices(data: pydicom.Dataset) -> Iterator[tuple[np.ndarray, np.ndarra
         implicit, little_endian = data.original_encoding
         explicit = ExplicitVRLittleEndian if little_endian else ExplicitVRBigEndian
         data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
-    data.PhotometricInterpretation = str(data.PhotometricInterpretation).strip(" \0")
+    data.add_new("PhotometricInterpretation", "CS", str(data.PhotometricInterpretation).strip(" \0"))
     pixels = data.pixel_array
     frames = data.get("PerFrameFunctionalGroupsSequence") or ()
     for index in range(len(frames) or 1):
@@ -173,6 +180,7 @@ def _nifti(path: Path, volume: Volume) -> Reference:
     content = path.read_bytes()
     if content[:2] == b"\x1f\x8b":
         content = gzip.decompress(content)
+    content = content[:348] + b"\0" + content[349:]  # nibabel also refuses extensions whose text is not UTF-8
     image = nibabel.Nifti1Image.from_bytes(content)
     values = np.asarray(image.get_fdata(dtype=np.float64))
     while values.ndim > 3 and values.shape[-1] == 1:

@@ -27,7 +27,8 @@ if __name__ == "__main__":
 
 from fuzz.dicom_mutations import mutate_dicom
 from fuzz.header_mutations import mutate_image
-from fuzz.originals import Original, make_originals
+from fuzz.original import Original
+from fuzz.originals import make_originals
 from fuzz.trial import Outcome, store, try_input
 
 #: Probability of one, two and three mutations of one input.
@@ -38,10 +39,11 @@ def mutant(originals: list[Original], seed: int, number: int) -> tuple[Original,
     """Return mutant `number` of a seed, and what was changed."""
     rng = np.random.default_rng([seed, number])
     original = originals[number % len(originals)]
+    others = [other for other in originals if other.kind == original.kind]
     changes = []
     for _ in range(1 + int(rng.choice(len(MUTATIONS), p=MUTATIONS))):
         mutate = mutate_dicom if original.kind == "dicom" else mutate_image
-        original, change = mutate(rng, original)
+        original, change = mutate(rng, original, others)
         changes.append(change)
     return replace(original), changes
 

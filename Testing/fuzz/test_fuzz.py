@@ -13,7 +13,7 @@ import pytest
 if not hasattr(os, "fork"):
     pytest.skip("needs fork", allow_module_level=True)
 
-from fuzz.originals import Original
+from fuzz.original import Original
 from fuzz.run import fuzz, make_originals_in_child, mutant
 from fuzz.trial import Outcome, try_input
 

@@ -150,7 +150,9 @@ def _read(path: Path, report: Callable[..., None]) -> Volume | None:
     try:
         volume = read_volume(path)
     except InputError as error:
-        message = str(error).replace(f'"{path.name}"', '"NAME"')  # the command line escapes names
+        message = str(error)
+        for name in {path.name, *(item.name for item in path.parent.rglob("*"))}:
+            message = message.replace(f'"{name}"', '"NAME"')  # the command line escapes names
         if "not enough memory" in message:
             report("memory", message)
         elif not _is_sentence(message):

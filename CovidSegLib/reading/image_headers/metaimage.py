@@ -54,7 +54,12 @@ def read_metaimage_header(path: Path) -> ImageHeader:
         raise missing_spacing(path)
     if len(spacing) > axes:
         raise DamagedHeader("more spacings than axes")
-    require_finite(path, [*spacing, *(n for key in POSITIONS + ORIENTATIONS for n in _numbers(fields.get(key, "")))])
+    for names, count in ((POSITIONS, axes), (ORIENTATIONS, axes * axes)):
+        for numbers in (_numbers(fields[name]) for name in names if name in fields):
+            if len(numbers) != count:
+                raise DamagedHeader("a position or orientation of another dimension")
+            require_finite(path, numbers)
+    require_finite(path, spacing)
     if fields.get("BinaryData", "True").lower() != "true":
         raise InputError(f'"{path.name}" stores its voxels as text, which is not supported. Save it again as .nrrd.')
     name = fields["ElementDataFile"]

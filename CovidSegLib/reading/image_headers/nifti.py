@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import struct
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -15,6 +17,8 @@ from .header import DamagedHeader, ImageHeader, require_finite, require_spacing
 GZIP_SIGNATURE = b"\x1f\x8b"
 #: Bytes of a header, and of the header with the four bytes that mark extensions, before which no voxels can be.
 HEADER_BYTES, FIRST_VOXEL = 348, 352
+#: Bytes of the smallest extension, which states its length and its kind, and of all extensions that a CT could have.
+EXTENSION_BYTES, MOST_EXTENSION_BYTES = 8, 1 << 24
 #: Bits of a voxel by the code of its type: 8 to 64-bit integers, floats and RGB.
 BITS = {2: 8, 4: 16, 8: 32, 16: 32, 64: 64, 128: 24, 256: 8, 512: 16, 768: 32, 1024: 64, 1280: 64, 2304: 32}
 #: ITK ignores slopes that are smaller still; 0 means that there is none. Larger numbers are damage.
@@ -39,7 +43,13 @@ def read_nifti_header(path: Path) -> ImageHeader:
         raise InputError(f'"{path.name}" is compressed although its name says that it is not. Rename it to .nii.gz.')
     with gzip.open(path) if compressed else path.open("rb") as file:
         header = file.read(HEADER_BYTES)
-    order = _byte_order(path, header)
+        order = _byte_order(path, header)
+        (offset,) = struct.unpack_from(order + "f", header, 108)
+        if not (math.isfinite(offset) and offset >= FIRST_VOXEL):
+            raise InputError(
+                f'The header of "{path.name}" says that its voxels begin inside the header. Export the CT again.'
+            )
+        _check_extensions(path, file, order, int(offset))
     dimensions = struct.unpack_from(order + "8h", header, 40)
     axes = dimensions[0]
     if not 1 <= axes <= 7 or min(dimensions[1 : axes + 1]) < 1:
@@ -52,11 +62,6 @@ def read_nifti_header(path: Path) -> ImageHeader:
         )
     spacing = struct.unpack_from(order + "8f", header, 76)
     require_spacing(path, spacing[1 : min(axes, 3) + 1])
-    (offset,) = struct.unpack_from(order + "f", header, 108)
-    if not (math.isfinite(offset) and offset >= FIRST_VOXEL):
-        raise InputError(
-            f'The header of "{path.name}" says that its voxels begin inside the header. Export the CT again.'
-        )
     slope, intercept = struct.unpack_from(order + "2f", header, 112)
     if not (slope == 0 or SLOPES[0] <= abs(slope) <= SLOPES[1]) or not abs(intercept) <= SLOPES[1]:  # also if NaN
         raise InputError(
@@ -93,6 +98,28 @@ def _byte_order(path: Path, header: bytes) -> str:
         if size == HEADER_BYTES and header[344:348] == b"n+1\0":
             return order
     raise DamagedHeader("no NIfTI-1 signature")
+
+
+def _check_extensions(path: Path, file: IO[bytes], order: str, offset: int) -> None:
+    """Check that header extensions end before the voxels. The file is at the end of the header.
+
+    Raises:
+        InputError: One reaches into the voxels, so that one of both is in the wrong place.
+        DamagedHeader: They are longer than any.
+    """
+    position = FIRST_VOXEL
+    if file.read(FIRST_VOXEL - HEADER_BYTES)[:1] in (b"", b"\0"):
+        return
+    if offset > MOST_EXTENSION_BYTES:
+        raise DamagedHeader("the voxels are too far from the header")
+    while position + EXTENSION_BYTES <= offset and len(start := file.read(EXTENSION_BYTES)) == EXTENSION_BYTES:
+        (length,) = struct.unpack_from(order + "i", start)
+        position += length
+        if length < EXTENSION_BYTES or position > offset:
+            raise InputError(
+                f'The header of "{path.name}" contradicts itself about where its voxels begin. Export the CT again.'
+            )
+        file.seek(length - EXTENSION_BYTES, os.SEEK_CUR)
 
 
 def _sform(header: bytes, order: str, axes: int) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:

@@ -6,13 +6,15 @@ or ended with a traceback.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz.dicom_mutations import Element, join, split
-from fuzz.originals import Original, chest_hu, make_originals
+from fuzz.dicom_elements import Element, join, split
+from fuzz.original import Original, chest_hu
+from fuzz.originals import make_originals
 from pydicom.datadict import tag_for_keyword
 
 from CovidSegLib.errors import InputError
@@ -44,6 +46,29 @@ def in_header(offset: int, value: bytes) -> Change:
         content = bytearray(original.files[original.target])
         content[offset : offset + len(value)] = value
         return original.with_file(original.target, bytes(content))
+
+    return change
+
+
+def with_line(key: bytes, line: bytes) -> Change:
+    """Replace the line of a text header that begins with a key."""
+
+    def change(original: Original) -> Original:
+        content = original.files[original.target]
+        start = content.index(b"\n" + key) + 1
+        return original.with_file(original.target, content[:start] + line + content[content.index(b"\n", start) :])
+
+    return change
+
+
+def with_extension(*, length: int, voxels_at: int) -> Change:
+    """Insert a header extension of 16 bytes that states another length, and another offset of the voxels."""
+
+    def change(original: Original) -> Original:
+        content = original.files[original.target]
+        extension = b"\1\0\0\0" + np.int32([length, 4]).tobytes() + b" " * 8
+        header = content[:108] + np.float32(voxels_at).tobytes() + content[112:348]
+        return original.with_file(original.target, header + extension + content[352:])
 
     return change
 
@@ -111,6 +136,12 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
     "MetaImage: control characters": ("mha int16", replaced(b"= RAI", b"= R\0I"), DAMAGED),
     "MetaImage: a zero in the name": ("mhd", replaced(b"ct.raw", b"ct\0raw"), DAMAGED),
     "MetaImage: a fourth spacing": ("mha int16", replaced(b" 1.25 4\n", b" 1.25 4 1\n"), DAMAGED),
+    "MetaImage: a position of no numbers": ("mha int16", with_line(b"Offset", b"Offset ="), DAMAGED),
+    "MetaImage: an orientation of eight numbers": (
+        "mha int16",
+        with_line(b"TransformMatrix", b"TransformMatrix = 1 0 0 0 1 0 0 0"),
+        DAMAGED,
+    ),
     "MetaImage: more voxels": ("mha int16", lengthened(b"\0\0"), "more data than its header says"),
     "MetaImage: more voxels in the data file": (
         "mhd",
@@ -121,6 +152,16 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
     "NRRD: a field twice": ("nrrd int16", replaced(b"endian: little", b"endian: little\nendian: big"), DAMAGED),
     "NRRD: escape sequence in the encoding": ("nrrd int16", replaced(b": raw", b": \x1b[31m"), DAMAGED),
     "NIfTI: signature": ("nifti int16", in_header(347, b"\1"), DAMAGED),
+    "NIfTI: an extension that reaches into the voxels": (
+        "nifti int16",
+        with_extension(length=32, voxels_at=368),
+        "contradicts itself about where its voxels begin",
+    ),
+    "NIfTI: an extension of no length": (
+        "nifti int16",
+        with_extension(length=0, voxels_at=368),
+        "contradicts itself about where its voxels begin",
+    ),
     "NIfTI: slope of 1e-30": (
         "nifti int16",
         in_header(112, np.float32(1e-30).tobytes()),
@@ -138,6 +179,12 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
     "DICOM: sign": ("dicom", with_value("PixelRepresentation", b"\x08\0"), CONTRADICTS),
     "DICOM: no samples per pixel": ("dicom", with_value("SamplesPerPixel", None), CONTRADICTS),
     "DICOM: unknown interpretation": ("dicom", with_value("PhotometricInterpretation", b"OD"), CONTRADICTS),
+    "DICOM: one slice that is not of a CT": ("dicom", with_value("Modality", b"MR"), "contains MR images and no CT"),
+    "DICOM: one slice that is not in HU": (
+        "dicom",
+        with_value("RescaleType", b"Z_EFF "),
+        "but Z_EFF",
+    ),
     "DICOM: two kinds of pixels": ("dicom", with_value("FloatPixelData", b"\0" * 4, b"OF"), CONTRADICTS),
     "DICOM: an element twice": ("dicom", with_value("RescaleSlope", b"2 ", twice=True), DAMAGED),
     "DICOM: a fraction of a frame": ("dicom", with_value("NumberOfFrames", b"1.5 ", b"IS"), DAMAGED),
@@ -166,7 +213,43 @@ def test_every_original_is_read(originals: dict[str, Original], tmp_path: Path) 
     for name, original in originals.items():
         array = read_volume(original.write(tmp_path / name)).array
         expected = chest_hu() + (1024 if name == "nrrd uint16 gzip" else 0.25 if "float" in name else 0)
+        expected = expected / 2 - 100 if name == "nifti scaled" else expected
         np.testing.assert_array_equal(array, expected, err_msg=name)
+
+
+def test_slices_in_several_encodings(originals: dict[str, Original], tmp_path: Path) -> None:
+    """Each file is checked and decoded by its own transfer syntax, whichever comes first."""
+    encodings = ["dicom rle", "dicom", "dicom jpeg-ls", "dicom big endian", "dicom implicit", "dicom deflated"]
+    for turn in range(2):
+        for index, encoding in enumerate(encodings[turn:] + encodings[:turn]):
+            name = b"%02d.dcm" % index
+            (tmp_path / name.decode()).write_bytes(originals[encoding].files[name])
+        np.testing.assert_array_equal(read_volume(tmp_path).array, chest_hu())
+
+
+def test_streams_are_checked_behind_a_file_without_any(originals: dict[str, Original], tmp_path: Path) -> None:
+    files = in_all("Columns", b"\x0f\0")(originals["dicom jpeg-ls"]).files
+    first = in_all("Columns", b"\x0f\0")(originals["dicom"]).files[b"00.dcm"]
+    parts = split(first)
+    assert parts is not None
+    parts.elements[-1].value = b"\0" * (18 * 15 * 2)
+    for name, content in {**files, b"00.dcm": join(parts)}.items():
+        (tmp_path / name.decode()).write_bytes(content)
+    with pytest.raises(InputError, match=r"pixels .* are damaged"):
+        read_volume(tmp_path)
+
+
+def test_one_lossy_slice_is_reported(originals: dict[str, Original], tmp_path: Path) -> None:
+    path = with_value("LossyImageCompression", b"01", b"CS")(originals["dicom"]).write(tmp_path)
+    assert any("lossy" in warning for warning in read_volume(path).warnings)
+
+
+def test_an_unknown_character_set_is_no_matter(originals: dict[str, Original], tmp_path: Path) -> None:
+    """pydicom would print a warning."""
+    path = with_value("SpecificCharacterSet", b"no such ", b"CS")(originals["dicom rle"]).write(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(read_volume(path).array, chest_hu())
 
 
 def test_a_slice_named_like_an_index_of_media_is_not_skipped(originals: dict[str, Original], tmp_path: Path) -> None:
