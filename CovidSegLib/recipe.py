@@ -84,7 +84,7 @@ class Patches:
     Attributes:
         size: Slices, rows and columns of the input.
         spacing_mm: Voxel size in mm that the scan is resampled to; not resampled if None.
-        overlap: Fraction of a patch that the next one covers again at inference, from 0 to below 1.
+        overlap: Fraction of a patch that the next one covers again at inference, from 0 to 0.9.
         blend: Weights of overlapping patches: "constant" (equal) or "gaussian" (higher in the middle of a patch).
         foreground: Fraction of the training patches that are placed to contain foreground, from 0 to 1.
     """

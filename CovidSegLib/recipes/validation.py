@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..recipe import BACKGROUND, LABELS, TUMOUR_LABEL, Augmentation, Component, Recipe, Stage, Training
+from .input_limits import check_input
 from .parsing import require
 
 #: Regions of the stages. The lungs are unknown before the first stage.
@@ -54,20 +55,15 @@ def _check_stage(name: str, stage: Stage, where: str) -> None:
 
     require(stage.network in NETWORKS, where, "network", f"one of {', '.join(NETWORKS)}")
     require(stage.region in REGIONS[name], where, "region", f"one of {', '.join(REGIONS[name])}")
-    require(stage.margin_mm >= 0, where, "margin_mm", "0 or more")
     if stage.mask_margin_mm is not None:
         require(name != "lungs", where, "mask_margin_mm", "left out, as the lungs are not known before")
-        require(stage.mask_margin_mm >= 0, where, "mask_margin_mm", "0 or more")
     _check_labels(stage, where)
-    intensity = stage.intensity
-    in_order = intensity.window_hu[0] < intensity.window_hu[1]
-    require(in_order, f"{where} [intensity]", "window_hu", "[low, high] with low < high")
-    levels = intensity.grey_levels
-    require(levels is None or levels >= 2, f"{where} [intensity]", "grey_levels", "2 or more")
     one = (stage.slices is None) != (stage.patches is None)
     require(one, where, "slices", 'given, or "patches", but not both')
-    _check_slices(stage, f"{where} [slices]")
-    _check_patches(stage, f"{where} [patches]")
+    check_input(stage, where)
+    if stage.patches is not None:
+        require(0 <= stage.patches.foreground <= 1, f"{where} [patches]", "foreground", "from 0 to 1")
+        require(stage.patches.blend in BLENDS, f"{where} [patches]", "blend", f"one of {', '.join(BLENDS)}")
     _check_arguments(stage, NETWORKS[stage.network], where)
 
 
@@ -78,22 +74,6 @@ def _check_labels(stage: Stage, where: str) -> None:
     require(labels != (BACKGROUND,), where, "labels", f'more than "{BACKGROUND}"')
     if BACKGROUND in labels:
         require(labels[0] == BACKGROUND, where, "labels", f'a list that starts with "{BACKGROUND}"')
-
-
-def _check_slices(stage: Stage, where: str) -> None:
-    if stage.slices is not None:
-        require(min(stage.slices.size) > 0, where, "size", "above 0")
-        require(stage.slices.count > 0 and stage.slices.count % 2 == 1, where, "count", "an odd number above 0")
-        require(stage.slices.step_mm > 0, where, "step_mm", "above 0")
-
-
-def _check_patches(stage: Stage, where: str) -> None:
-    if stage.patches is not None:
-        require(min(stage.patches.size) > 0, where, "size", "above 0")
-        require(min(stage.patches.spacing_mm or (1.0,)) > 0, where, "spacing_mm", "above 0")
-        require(0 <= stage.patches.overlap < 1, where, "overlap", "from 0 to below 1")
-        require(0 <= stage.patches.foreground <= 1, where, "foreground", "from 0 to 1")
-        require(stage.patches.blend in BLENDS, where, "blend", f"one of {', '.join(BLENDS)}")
 
 
 def _check_arguments(stage: Stage, network: Callable[..., Any], where: str) -> None:
