@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 _LOCK = threading.Lock()
 
 
@@ -22,6 +24,14 @@ class NativeOutput:
     text = ""
 
 
+def _reserve_memory_of_blas() -> None:
+    """Let NumPy's linear algebra allocate its buffer while standard error is open.
+
+    OpenBLAS ends the whole process if it gets no memory for it, and says so there.
+    """
+    np.linalg.det(np.eye(3))
+
+
 @contextmanager
 def captured_native_output() -> Iterator[NativeOutput]:
     """Keep what native code prints to standard error off the terminal, and make it available after the block.
@@ -30,6 +40,7 @@ def captured_native_output() -> Iterator[NativeOutput]:
     process has no standard error, as programs with a window on Windows, nothing is captured.
     """
     output = NativeOutput()
+    _reserve_memory_of_blas()
     with _LOCK, tempfile.TemporaryFile() as file:
         if sys.stderr is not None:
             sys.stderr.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from .disk_errors import explain_disk_errors
+from .mutex import named_mutex
 
 try:
     import fcntl
@@ -25,9 +27,10 @@ HELD = frozenset({errno.EACCES, errno.EAGAIN})
 def claimed_folder(out: Path) -> Iterator[None]:
     """Claim a folder for the results of this run until the end of the `with` block.
 
-    The claim is a lock of the operating system on the folder itself. It leaves no file behind, and ends with the
-    process. Where there are no such locks, as on Windows and some network drives, two runs may compute for one folder;
-    `staging` then refuses the results of the second.
+    The claim is a lock of the operating system on the folder itself, and on Windows, which has no such locks, a mutex
+    that is named after the folder. It leaves no file behind, and ends with the process. Some network drives have no
+    locks, and a mutex does not reach other computers: two runs may then compute for one folder, and `staging` refuses
+    the results of the second.
 
     Args:
         out: The folder. It and its parents are created; those that were created and are empty at the end are removed.
@@ -37,7 +40,10 @@ def claimed_folder(out: Path) -> Iterator[None]:
     """
     created: list[Path] = []
     with ExitStack() as stack:
-        if fcntl is not None:
+        if fcntl is None:
+            if not stack.enter_context(named_mutex(_mutex_name(out))):
+                raise _claimed(out)
+        else:
             with explain_disk_errors(out):
                 handle = _lock(out, created)
             stack.callback(os.close, handle)
@@ -79,11 +85,20 @@ def _lock_or_refuse(handle: int, out: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in HELD:
-            raise InputError(
-                f'Another run of CovidSeg is going to write to "{out}". Wait until it has ended, or choose another '
-                "folder."
-            ) from error
+            raise _claimed(out) from error
         # The file system has no locks on folders.
+
+
+def _mutex_name(out: Path) -> str:
+    """Name a mutex after a folder, in whichever case and from wherever its path is given."""
+    path = os.path.normcase(out.resolve())
+    return "CovidSeg-" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _claimed(out: Path) -> InputError:
+    return InputError(
+        f'Another run of CovidSeg is going to write to "{out}". Wait until it has ended, or choose another folder.'
+    )
 
 
 def _remove_empty(folders: list[Path]) -> None:

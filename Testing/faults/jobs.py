@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,12 @@ from support.phantoms import UPPER, phantom_on
 from support.tiny_data import write_data, write_recipe
 from support.tiny_run import make_run
 
+from CovidSegLib.runs.card import write_card
+
+#: The stage at which half of a file has come over the network.
+HALFWAY = "half of the download"
+#: The model that is downloaded, and the file in which `prepare` leaves space for its address.
+MODEL, ADDRESS = "served.zip", "address"
 #: A file of the user beside the results, which must never change.
 NOTES, NOTES_TEXT = "notes.txt", "what the user wrote\n"
 
@@ -59,6 +67,10 @@ def prepare(place: Path) -> None:
     write_data(place / "data")
     write_recipe(place)
     make_run(place / "tiny-run")
+    write_card(place / "tiny-run")
+    with zipfile.ZipFile(place / MODEL, "w") as archive:
+        for name in ("model.safetensors", "card.json", "recipe.toml"):
+            archive.write(place / "tiny-run" / name, name)
 
 
 SEGMENT = Job(
@@ -97,10 +109,19 @@ MODELS = Job(
     lambda place, out: ["models", "pack", str(place / "tiny-run"), "--name", "mine"],
     ("models/mine/card.json", "models/mine/model.safetensors"),
 )
+INSTALL = Job(
+    "models install",
+    (HALFWAY,),
+    lambda place, out: [
+        *("models", "install", (place / ADDRESS).read_text(), "--name", "fetched"),
+        *("--sha256", hashlib.sha256((place / MODEL).read_bytes()).hexdigest()),
+    ],
+    ("models/fetched/card.json", "models/fetched/model.safetensors"),
+)
 DATA = Job(
     "data split",
     ("",),
     lambda place, out: ["data", "split", str(place / "data"), "-o", str(out / "split.json")],
     ("split.json",),
 )
-JOBS = {job.name: job for job in (SEGMENT, TRAIN, EVALUATE, MODELS, DATA)}
+JOBS = {job.name: job for job in (SEGMENT, TRAIN, EVALUATE, MODELS, INSTALL, DATA)}

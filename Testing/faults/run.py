@@ -3,8 +3,8 @@
     python Testing/faults/run.py [--jobs NAME ...] [--faults NAME ...] [--output docs/faults.md]
 
 Each trial runs a command until it reports a stage, and then kills or terminates it, fills its disk, makes it read-only,
-takes its memory, or sets its clock back. Disks are small tmpfs mounts: run it as root on Linux. The clock needs
-libfaketime. Exit code 1: a trial failed.
+takes its memory, breaks its network connection, or sets its clock back. Disks are small tmpfs mounts: run it as root on
+Linux. The clock needs libfaketime. Exit code 1: a trial failed.
 """
 
 from __future__ import annotations
@@ -12,110 +12,29 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
-from faults.jobs import JOBS, NOTES, NOTES_TEXT, Job, prepare
+from faults.jobs import ADDRESS, HALFWAY, JOBS, MODEL, NOTES, NOTES_TEXT, Job, prepare
+from faults.server import Network, served
+from faults.trial import DONE, FAILED, FAULTS, FILLER, NEED_MOUNT, ROOT, Trial, run_until, start
 
-ROOT = Path(__file__).resolve().parents[2]
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 DYING = ROOT / "Testing" / "support" / "dying.py"
-FILLER = ".filler"
 PANEL = "the panel's run"
 DISK = "200m"
-TIMEOUT = 600
-#: Memory that a process may still allocate when its memory runs out.
-LITTLE_MEMORY = 16 << 20
-DONE, FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 3
+#: What a command prints when its memory runs out. OpenBLAS ends the process by itself.
+OUT_OF_MEMORY = ("not enough memory", "Memory allocation still failed")
 #: Moments of writing a file at which the process kills itself (support/dying.py), and how many files are tried.
 MOMENTS = ("half", "written", "renamed")
-
-
-@dataclass
-class Trial:
-    """One disturbed run.
-
-    Attributes:
-        process: The command.
-        out: Its folder for results.
-        clock: The file that sets its clock.
-        output: What it has printed.
-    """
-
-    process: subprocess.Popen[bytes]
-    out: Path
-    clock: Path
-    output: list[bytes] = field(default_factory=list)
-
-
-def kill(trial: Trial) -> None:
-    trial.process.kill()
-
-
-def terminate(trial: Trial) -> None:
-    trial.process.terminate()
-
-
-def fill_disk(trial: Trial) -> None:
-    with (trial.out / FILLER).open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1):
-            try:
-                while True:
-                    file.write(b"\0" * size)
-            except OSError:
-                continue
-
-
-def make_read_only(trial: Trial) -> None:
-    """Files that are open for writing keep a disk writable, so this tries again until they are closed."""
-    while trial.process.poll() is None:
-        if subprocess.run(["mount", "-o", "remount,ro", trial.out], capture_output=True, check=False).returncode == 0:
-            return
-        time.sleep(0.005)
-
-
-def take_memory(trial: Trial) -> None:
-    try:
-        pages = int(Path(f"/proc/{trial.process.pid}/statm").read_text().split()[0])
-        limit = pages * resource.getpagesize() + LITTLE_MEMORY
-        resource.prlimit(trial.process.pid, resource.RLIMIT_AS, (limit, limit))
-    except (OSError, ProcessLookupError, IndexError):  # it has just ended
-        return
-
-
-def set_clock_back(trial: Trial) -> None:
-    trial.clock.write_text("-30d\n")
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault, and the exit codes that may follow. A run that ended before it struck has the code 0."""
-
-    strike: Callable[[Trial], None]
-    codes: tuple[int, ...]
-
-
-FAULTS = {
-    "kill -9": Fault(kill, (-9,)),
-    "SIGTERM": Fault(terminate, (CANCELLED, 128 + 15, -15)),
-    "full disk": Fault(fill_disk, (UNUSABLE,)),
-    "read-only disk": Fault(make_read_only, (UNUSABLE,)),
-    "memory limit": Fault(take_memory, (UNUSABLE, -9)),
-    "clock set back": Fault(set_clock_back, ()),
-}
-NEED_MOUNT = ("full disk", "read-only disk")
 
 
 def can_mount() -> bool:
@@ -140,47 +59,6 @@ def small_disk(place: Path, *, mounted: bool) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(command: list[str], out: Path, clock: Path) -> Trial:
-    """Start a command whose clock can be set back, and whose own models are in `out`."""
-    clock.write_text("+0\n")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "COVIDSEG_MODELS": str(out / "models"),
-    }
-    if FAKETIME.exists():
-        environment |= {
-            "LD_PRELOAD": str(FAKETIME),
-            "FAKETIME_TIMESTAMP_FILE": str(clock),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-    process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    return Trial(process, out, clock)
-
-
-def run_until(trial: Trial, stage: str | float, strike: Callable[[Trial], None] | None) -> int:
-    """Wait until a command has printed a stage, or for a time, then let the fault strike. Return the exit code."""
-    timer: threading.Timer | None = None
-    if isinstance(stage, float) and strike:
-        timer = threading.Timer(stage, strike, (trial,))
-        timer.start()
-        strike = None
-    assert trial.process.stdout
-    for line in trial.process.stdout:
-        trial.output.append(line)
-        if strike and isinstance(stage, str) and stage.encode() in line:
-            strike(trial)
-            strike = None
-    code = trial.process.wait(TIMEOUT)
-    if timer:
-        timer.cancel()
-    return code
-
-
 def undo(out: Path, *, mounted: bool) -> None:
     """Mend the disk, as a user would."""
     if mounted:
@@ -192,7 +70,7 @@ def problem_of(job: Job, fault: str, code: int, trial: Trial, names: set[str]) -
     """What is wrong after a disturbed run, or an empty text."""
     printed = b"".join(trial.output).decode("utf-8", "replace")
     allowed = FAULTS[fault].codes
-    if fault == "memory limit" and "not enough memory" in printed:
+    if fault == "memory limit" and any(text in printed for text in OUT_OF_MEMORY):
         allowed += (FAILED,)
     if code not in (*allowed, DONE):
         return f"exit code {code}: {printed[-600:]}"
@@ -226,8 +104,10 @@ def disturb(
     mounted: bool,
     dying: tuple[str, int] | None,
     run_again: bool = True,
+    network: Network | None = None,
 ) -> str:
     """Run one trial, and the next run after it. Return what was wrong, or an empty text."""
+    network = network or Network()
     with small_disk(place, mounted=mounted) as out:
         clock = place / "clock"
         command = command_of(job.arguments(place, out))
@@ -235,13 +115,14 @@ def disturb(
         if dying:
             command = [sys.executable, str(DYING), dying[0], str(dying[1]), *job.arguments(place, out)]
             strike = None
-        trial = start(command, out, clock)
+        trial = start(command, out, clock, network)
         code = run_until(trial, stage, strike)
         undo(out, mounted=mounted)
+        network.restore()
         problem = problem_of(job, fault, code, trial, names)
         if problem or job.is_complete(out) or not run_again:
             return problem
-        again = start(command_of((job.again or job.arguments)(place, out)), out, clock)
+        again = start(command_of((job.again or job.arguments)(place, out)), out, clock, network)
         code = run_until(again, "", None)
         if code != DONE or not job.is_complete(out):
             return f"the next run fails with exit code {code}: {b''.join(again.output)[-600:].decode()}"
@@ -251,12 +132,20 @@ def disturb(
 
 
 def try_job(
-    job: Job, place: Path, faults: list[str], *, mounted: bool, every_next_run: bool, report: Callable[[str], None]
+    job: Job,
+    place: Path,
+    faults: list[str],
+    *,
+    mounted: bool,
+    every_next_run: bool,
+    network: Network,
+    report: Callable[[str], None],
 ) -> dict[str, tuple[int, list[str]]]:
     """Disturb a job at each stage by each fault. Return the number of trials and the problems by fault."""
     with small_disk(place, mounted=mounted) as out:
         begin = time.monotonic()
-        trial = start(command_of(job.arguments(place, out)), out, place / "clock")
+        network.restore()
+        trial = start(command_of(job.arguments(place, out)), out, place / "clock", network)
         code = run_until(trial, "", None)
         seconds = time.monotonic() - begin
         if code != DONE or not job.is_complete(out):
@@ -265,7 +154,7 @@ def try_job(
     stages: list[str | float] = [stage if stage else 0.6 * seconds for stage in job.stages]
     results: dict[str, tuple[int, list[str]]] = {}
     for fault in faults:
-        if fault in NEED_MOUNT and not mounted:
+        if (fault in NEED_MOUNT and not mounted) or (fault == "network lost" and HALFWAY not in job.stages):
             continue
         trials: list[tuple[str | float, tuple[str, int] | None]] = [(stage, None) for stage in stages]
         if fault == "kill -9":
@@ -273,7 +162,17 @@ def try_job(
         problems = []
         for index, (stage, dying) in enumerate(trials):
             run_again = every_next_run or index == len(trials) // 2
-            problem = disturb(job, place, fault, stage, names, mounted=mounted, dying=dying, run_again=run_again)
+            problem = disturb(
+                job,
+                place,
+                fault,
+                stage,
+                names,
+                mounted=mounted,
+                dying=dying,
+                run_again=run_again,
+                network=network,
+            )
             at = f"{dying[0]} file {dying[1]}" if dying else stage
             report(f"{job.name}, {fault}, at {at}: {problem or 'good'}")
             if problem:
@@ -317,9 +216,11 @@ def main() -> int:
     parser.add_argument("--output", type=Path, help="file for the table, in Markdown")
     options = parser.parse_args()
     results, mounted = {}, can_mount()
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         prepare(place)
+        address, network = stack.enter_context(served(place / MODEL))
+        (place / ADDRESS).write_text(address)
         for name in options.jobs:
             if name == PANEL:
                 results[name] = try_panel(lambda line: print(line, flush=True))
@@ -330,6 +231,7 @@ def main() -> int:
                 options.faults,
                 mounted=mounted,
                 every_next_run=not options.few_next_runs,
+                network=network,
                 report=lambda line: print(line, flush=True),
             )
     print(table(results))

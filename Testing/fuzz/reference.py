@@ -263,7 +263,7 @@ def _metaimage(path: Path, volume: Volume) -> Reference:
 
 
 def _flag(fields: dict[str, str], name: str) -> bool:
-    return fields.get(name, "False")[:1] in "Tt1"
+    return fields.get(name, "False").startswith(("T", "t", "1"))
 
 
 def _metaimage_affine(fields: dict[str, str]) -> np.ndarray:

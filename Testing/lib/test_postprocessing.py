@@ -241,3 +241,69 @@ def test_touching_lungs_are_separated_where_their_bridge_is_narrowest() -> None:
     right = np.flatnonzero((lungs == 1).any(axis=(0, 1)))
     left = np.flatnonzero((lungs == 2).any(axis=(0, 1)))
     assert 66 <= right[-1] <= 73 and 67 <= left[0] <= 74
+
+
+def test_a_second_component_of_less_than_100_ml_is_not_a_lung() -> None:
+    spacing = AxialSpacing(3.0, 3.0, 3.0)
+    for slices, sides in ((29, {1}), (31, {1, 2})):  # 98 and 105 ml
+        mask = np.zeros((40, 40, 100), dtype=bool)
+        mask[2:35, 5:25, 5:25] = True  # 356 ml
+        mask[2 : 2 + slices, 5:15, 60:72] = True
+        lungs = lungs_from_probability((mask * 255).astype(np.uint8), spacing)
+        assert set(np.unique(lungs)) - {0} == sides
+
+
+@pytest.mark.parametrize(("thickness", "sides"), [(14, {1, 2}), (16, {1})])
+def test_lungs_are_separated_at_a_neck_and_a_thick_lung_is_not_divided(thickness: int, sides: set[int]) -> None:
+    """A neck of 42 mm separates two lungs; one of 48 mm is a part of a lung."""
+    mask = np.zeros((44, 44, 100), dtype=bool)
+    mask[2:42, 2:42, 2:42] = mask[2:42, 2:42, 58:98] = True
+    neck = slice(22 - thickness // 2, 22 + thickness // 2)
+    mask[neck, neck, 42:58] = True
+    mask[2:42, 2:42, 90:98] = False  # the right lung is larger
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), AxialSpacing(3.0, 3.0, 3.0))
+    assert set(np.unique(lungs)) - {0} == sides
+
+
+def test_pixels_need_not_be_square() -> None:
+    """Coarse voxels are two rows and one column: the radius of the closing is 3 of them."""
+    spacing = AxialSpacing(3.0, 1.5, 3.0)
+    for width, closed in ((12, True), (14, False)):  # 18 and 21 mm
+        lung = np.zeros((1, 120, 60), np.uint8)
+        lung[0, 20:100, 10:50] = 1
+        lung[0, 52 : 52 + width, 10:20] = 0
+        dent = (lung[0] == 0)[None] & (np.indices(lung.shape)[1] >= 20) & (np.indices(lung.shape)[1] < 100)
+        dent[:, :, :10] = dent[:, :, 50:] = False
+        infection, _ = infection_in_lungs((dent * 255).astype(np.uint8), lung, 0.5, spacing, smallest_ml=0.0)
+        assert infection[dent].mean() > 0.7 if closed else infection[dent].mean() < 0.2
+
+
+def test_the_closing_of_large_pixels_has_a_radius_of_one() -> None:
+    """On pixels of 8 mm, an indentation of two pixels is closed, and one of three is not."""
+    for width, closed in ((2, True), (3, False)):
+        lung = np.zeros((1, 30, 30), np.uint8)
+        lung[0, 5:25, 5:25] = 2
+        dent = np.zeros(lung.shape, dtype=bool)
+        dent[0, 12 : 12 + width, 5:15] = True
+        lung[dent] = 0
+        infection, after = infection_in_lungs(
+            (dent * 255).astype(np.uint8), lung, 0.5, AxialSpacing(8.0, 8.0, 8.0), smallest_ml=0.0
+        )
+        assert infection[dent].mean() > 0.7 if closed else infection[dent].mean() < 0.2
+        assert (after[infection] == 2).all()
+
+
+def test_infection_in_a_strand_between_coarse_voxels_is_kept() -> None:
+    """The lungs are closed on every third row, and the strands are in others."""
+    lungs = np.zeros((6, 60, 60), np.uint8)
+    lungs[:, 10, 10:30], lungs[:, 40, 10:30] = 1, 2
+    strands = lungs > 0
+    infection, after = infection_in_lungs((strands * 255).astype(np.uint8), lungs, 0.5, SPACING, smallest_ml=0.0)
+    np.testing.assert_array_equal(infection, strands)
+    np.testing.assert_array_equal(after, lungs)
+    assert infection.dtype == bool and after.dtype == np.uint8
+
+
+def test_masks_of_the_lungs_are_bytes() -> None:
+    assert lungs_from_probability((two_lungs() * 255).astype(np.uint8), SPACING).dtype == np.uint8
+    assert lungs_from_probability(np.zeros((4, 5, 6), np.uint8), SPACING).dtype == np.uint8

@@ -24,6 +24,7 @@ BYTES = {
 POSITIONS = ("Offset", "Origin", "Position")
 ORIENTATIONS = ("TransformMatrix", "Orientation", "Rotation")
 BYTE_ORDERS = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+FLAGS = ("BinaryData", "CompressedData", *BYTE_ORDERS)
 
 
 def read_metaimage_header(path: Path) -> ImageHeader:
@@ -45,6 +46,8 @@ def read_metaimage_header(path: Path) -> ImageHeader:
         raise DamagedHeader(str(error)) from error
     if len(shape) != axes or min(shape) < 1 or channels < 1:
         raise DamagedHeader("impossible dimensions")
+    if any(fields[name].lower() not in ("true", "false") for name in FLAGS if name in fields):
+        raise DamagedHeader("neither true nor false")  # ITK looks at the first letter
     local = fields["ElementDataFile"].upper() == "LOCAL"
     compressed = fields.get("CompressedData", "False").lower() == "true"
     if local and (skip or (compressed and not packed)):

@@ -7,7 +7,7 @@ import math
 import os
 import struct
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 
@@ -100,7 +100,7 @@ def _byte_order(path: Path, header: bytes) -> str:
     raise DamagedHeader("no NIfTI-1 signature")
 
 
-def _check_extensions(path: Path, file: IO[bytes], order: str, offset: int) -> None:
+def _check_extensions(path: Path, file: BinaryIO | gzip.GzipFile, order: str, offset: int) -> None:
     """Check that header extensions end before the voxels. The file is at the end of the header.
 
     Raises:

@@ -166,3 +166,22 @@ def test_the_largest_cts_are_read_in_about_4_gb(tmp_path: Path, slices: int, cod
     outcome, memory = read(path, 8 * GIGABYTE)
     assert outcome == f"({slices}, 1024, 1024)"
     assert memory < 4.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_that_runs_out_is_explained(tmp_path: Path) -> None:
+    """OpenBLAS ends the process if it gets no memory. What it says must not be taken for a decoder's words."""
+    script = READ.replace("int(sys.argv[3])", "LIMIT").replace(
+        "resource.setrlimit",
+        "LIMIT = int(open('/proc/self/statm').read().split()[0]) * 4096 + (16 << 20)\nresource.setrlimit",
+    )
+    path = nifti(tmp_path / "ct.nii", (64, 64, 32), 4)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(LIBRARY), str(path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert "emory" in done.stderr + done.stdout, done

@@ -131,6 +131,11 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
         DAMAGED,
     ),
     "MetaImage: two positions": ("mha int16", replaced(b"Offset", b"Origin = 4 5 6\nOffset"), DAMAGED),
+    "MetaImage: neither true nor false": (
+        "mhd big endian",
+        with_line(b"ElementByteOrderMSB", b"ElementByteOrderMSB ="),
+        DAMAGED,
+    ),
     "MetaImage: two byte orders": ("mhd", replaced(b"DimSize", b"ElementByteOrderMSB = True\nDimSize"), DAMAGED),
     "MetaImage: a line that is no field": ("mha int16", replaced(b"ElementSp", b"garbage\nElementSp"), DAMAGED),
     "MetaImage: control characters": ("mha int16", replaced(b"= RAI", b"= R\0I"), DAMAGED),
