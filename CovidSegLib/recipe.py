@@ -16,7 +16,7 @@ STAGES = ("lungs", "infection")
 BACKGROUND = "background"
 LUNG_LABELS = ("lungs", "right_lung", "left_lung")
 INFECTION_LABEL = "infection"
-#: Label of networks that are only trained as a start for others.
+#: Label of networks for lung tumours, which QC-HC U-Net is trained on before COVID-19.
 TUMOUR_LABEL = "tumour"
 LABELS = (BACKGROUND, *LUNG_LABELS, INFECTION_LABEL, TUMOUR_LABEL)
 
@@ -138,9 +138,14 @@ class Stage:
 
     @property
     def finds(self) -> tuple[str, ...]:
-        """The structures that the labels contain: "lungs", "infection", both or none."""
-        lungs = any(label in self.labels for label in LUNG_LABELS)
-        return tuple(name for name, there in zip(STAGES, (lungs, INFECTION_LABEL in self.labels), strict=True) if there)
+        """The structures that the labels contain: "lungs", then "infection" or "tumour"."""
+        lungs = ("lungs",) if any(label in self.labels for label in LUNG_LABELS) else ()
+        return (*lungs, *(label for label in (INFECTION_LABEL, TUMOUR_LABEL) if label in self.labels))
+
+    @property
+    def finding(self) -> str:
+        """The structure that the stage is trained and measured for: the infection or tumour, otherwise the lungs."""
+        return self.finds[-1]
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from .session import Session
 if TYPE_CHECKING:
     from ..data.case import Case
     from ..evaluation.patients import PatientResult
+    from ..evaluation.protocol import Protocol
     from ..evaluation.selection import SelectedData
     from ..runs.cross_validation import TrainedFold
 
@@ -49,6 +50,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         help="only these patients and scans (default: those that no model has seen in training)",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=["clinical", "paper"],
+        help="masks as in clinical use, or as papers report them: without post-processing (default: paper for models "
+        "of published recipes, otherwise clinical)",
+    )
+    parser.add_argument(
+        "--lungs",
+        choices=["predicted", "target"],
+        help="with --protocol paper, the lungs for networks that look within them (default: predicted)",
     )
     parser.add_argument("--card", action="store_true", help="store the results in the model card")
     parser.add_argument(
@@ -110,29 +122,38 @@ def _evaluate_models(session: Session) -> None:
     options, progress = session.options, session.progress
     measured = _find_models(options.compare or [options.model])
     with session.defer_interrupts():
+        from ..evaluation.protocol import choose_protocol
         from ..evaluation.report import FILES, card_results
-        from ..evaluation.selection import select_data
+        from ..evaluation.selection import finding_of, select_data
         from ..models.store import update_card
         from ..storage.staging import check_writable
 
     check_writable(options.output, FILES, overwrite=options.overwrite)
-    chosen = select_data(options.data, measured, options.patients)
+    finding = finding_of(measured)
+    protocol = choose_protocol(measured, options.protocol, options.lungs)
+    chosen = select_data(options.data, measured, options.patients, finding)
     progress("Reading the cases", 0.02)
     cases = chosen.cases()
     results: list[PatientResult] = []
     scans: dict[str, Scans] = {}
     for number, model in enumerate(measured):
         start, end = (0.05 + 0.9 * done / len(measured) for done in (number, number + 1))
-        of_model, scans[model.name] = _measure(session, model, chosen, cases, subprogress(progress, start, end))
+        here = subprogress(progress, start, end)
+        of_model, scans[model.name] = _measure(session, model, chosen, cases, protocol, here)
         results += of_model
-    files = _write(session, measured, results, scans)
+    files = _write(session, measured, results, scans, protocol)
     if options.card:
-        update_card(measured[0], {"results": card_results(results, scans[measured[0].name])})
+        update_card(measured[0], {"results": card_results(results, scans[measured[0].name], protocol)})
     session.reporter.done(options.output, files)
 
 
 def _measure(
-    session: Session, model: Model, chosen: SelectedData, cases: Sequence[Case], progress: Progress
+    session: Session,
+    model: Model,
+    chosen: SelectedData,
+    cases: Sequence[Case],
+    protocol: Protocol,
+    progress: Progress,
 ) -> tuple[list[PatientResult], Scans]:
     """Measure a model on all cases and whole scans."""
     from ..evaluation.patients import evaluate_patients
@@ -141,7 +162,9 @@ def _measure(
     device = session.options.device
     slices = sum(len(case.scan) for case in cases)
     share = slices / (slices + SLICES_PER_SCAN * len(chosen.scans))
-    results = evaluate_patients(cases, model, device=device, progress=subprogress(progress, 0.0, share))
+    results = evaluate_patients(
+        cases, model, protocol=protocol, device=device, progress=subprogress(progress, 0.0, share)
+    )
     scans: Scans = {}
     for folder, names in chosen.scan_folders().items():
         scans |= evaluate_whole_scans(folder, model, names, device=device, progress=subprogress(progress, share, 1.0))
@@ -155,13 +178,18 @@ def _evaluate_folds(session: Session) -> None:
     card_model = models.find_model(options.card_of) if options.card_of else None
     with session.defer_interrupts():
         from ..evaluation import pooling
+        from ..evaluation.protocol import choose_protocol
         from ..evaluation.report import FILES, card_results
-        from ..evaluation.selection import select_data
+        from ..evaluation.selection import finding_of, select_data
         from ..models.store import update_card
+        from ..models.untrained import untrained_model
         from ..storage.staging import check_writable
 
     check_writable(options.output, FILES, overwrite=options.overwrite)
-    chosen = select_data(options.data, [], options.patients)
+    systems = runs or [untrained_model(options.recipe, options.ablation)]
+    finding = finding_of(systems)
+    protocol = choose_protocol(systems, options.protocol, options.lungs)
+    chosen = select_data(options.data, [], options.patients, finding)
     if not chosen.patients:
         raise InputError(f'"{options.data}" has no patients with masks to measure a cross-validation on.')
     folds = pooling.assign_patients(runs, chosen.patients) if runs else None  # checked before anything large is read
@@ -173,12 +201,13 @@ def _evaluate_folds(session: Session) -> None:
     if folds is None:
         trained = 0.9
         folds = _cross_validate(session, chosen, cases, subprogress(progress, 0.05, trained))
-    results, scans = _measure_folds(session, folds, chosen, cases, subprogress(progress, trained, 0.95))
+    results, scans = _measure_folds(session, folds, chosen, cases, protocol, subprogress(progress, trained, 0.95))
     pooled = pooling.pooled_model(folds)
-    files = _write(session, [pooled], results, {pooled.name: scans})
+    files = _write(session, [pooled], results, {pooled.name: scans}, protocol)
     if card_model is not None:
         how = f"Cross-validation: {len(folds)} trainings, each measured on patients and scans that it had not seen."
-        update_card(card_model, {"results": {"how": how, **card_results(results, scans)}})
+        stored = card_results(results, scans, protocol)
+        update_card(card_model, {"results": {**stored, "how": " ".join([how, *filter(None, [stored.get("how")])])}})
     session.reporter.done(options.output, files)
 
 
@@ -207,14 +236,19 @@ def _cross_validate(
 
 
 def _measure_folds(
-    session: Session, folds: Sequence[TrainedFold], chosen: SelectedData, cases: Sequence[Case], progress: Progress
+    session: Session,
+    folds: Sequence[TrainedFold],
+    chosen: SelectedData,
+    cases: Sequence[Case],
+    protocol: Protocol,
+    progress: Progress,
 ) -> tuple[list[PatientResult], Scans]:
     """Measure each run on its held-out patients, and on the whole scans that it has not seen."""
     from ..evaluation.pooling import evaluate_folds, evaluate_folds_on_scans
 
     device = session.options.device
     half = 0.5 if chosen.scans else 1.0
-    results = evaluate_folds(cases, folds, device=device, progress=subprogress(progress, 0.0, half))
+    results = evaluate_folds(cases, folds, protocol=protocol, device=device, progress=subprogress(progress, 0.0, half))
     scans = evaluate_folds_on_scans(
         chosen.scan_folders(), folds, device=device, progress=subprogress(progress, half, 1.0)
     )
@@ -222,13 +256,19 @@ def _measure_folds(
 
 
 def _write(
-    session: Session, measured: Sequence[Model], results: Sequence[PatientResult], scans: dict[str, Scans]
+    session: Session,
+    measured: Sequence[Model],
+    results: Sequence[PatientResult],
+    scans: dict[str, Scans],
+    protocol: Protocol,
 ) -> list[Path]:
     from ..evaluation.report import write_evaluation
 
     options = session.options
     progress = subprogress(session.progress, 0.95, 1.0)
-    return write_evaluation(options.output, measured, results, scans, overwrite=options.overwrite, progress=progress)
+    return write_evaluation(
+        options.output, measured, results, scans, protocol=protocol, overwrite=options.overwrite, progress=progress
+    )
 
 
 def _find_models(names: Sequence[str | None]) -> list[Model]:

@@ -14,8 +14,10 @@ INFECTION: tuple[str, ...] = ("infection",)
 ONE_LUNGS: Labels = {1: LUNGS}
 BOTH_LUNGS: Labels = {1: LUNGS, 2: LUNGS}
 ONE_INFECTION: Labels = {1: INFECTION}
-#: Labels of COVID-19-CT-Seg where one file has all structures: left lung, right lung, and infection within the lungs.
-LUNGS_AND_INFECTION: Labels = {1: LUNGS, 2: LUNGS, 3: LUNGS + INFECTION}
+LEFT_AND_RIGHT: Labels = {1: (*LUNGS, "left_lung"), 2: (*LUNGS, "right_lung")}
+#: Labels of COVID-19-CT-Seg where one file has all structures: left lung, right lung, and infection within the lungs,
+#: whose side is not stated.
+LUNGS_AND_INFECTION: Labels = {**LEFT_AND_RIGHT, 3: LUNGS + INFECTION}
 #: HU of the grey values 0 and 255 in the eight-bit half of COVID-19-CT-Seg.
 GREY_WINDOW = (-1250.0, 250.0)
 

@@ -1,8 +1,8 @@
-"""Evaluation of a model on patients with masks, each segmented with `pipeline.segment`."""
+"""Evaluation of a model on patients with masks."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -12,13 +12,18 @@ from ..data.case import Case
 from ..data.patients import was_seen
 from ..errors import InputError
 from ..figures.slices import FAILURES, SliceView
+from ..inference import choose_device
 from ..metrics.calibration import Calibration
-from ..metrics.measurement import STRUCTURES, Measurement
+from ..metrics.measurement import SIDES, STRUCTURES, Measurement
 from ..models import Model
+from ..models.loading import load_stages, recipe_of
 from ..pipeline import segment
 from ..progress import Progress, silent, subprogress
-from ..segmentation import Segmentation
+from ..training.targets import side_without_findings
 from ..volume import Grid, GridSpacing, Volume
+from .coarse_masks import CoarseMasks
+from .paper_prediction import Masks, predict_as_published
+from .protocol import CLINICAL, Protocol
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,10 @@ class PatientResult:
         seen_in_training: Whether the patient was used for training or validation of the model.
         measurements: Measurements by structure. Those of structures that are not annotated are not measured.
         view: Slice with the largest target.
+        finding: The structure that the model looks for, "infection" or "tumour".
+        resolution: Columns, rows and slices of the patient's files.
         failure_views: By kind of error (`FAILURES`), the slice with the most errors.
+        solids: Coarse masks of the target and the prediction of the case in the view.
         run: For the runs of a cross-validation, the run that segmented the patient; else None.
         temperature: Temperature of the probabilities in the calibration.
     """
@@ -41,18 +49,26 @@ class PatientResult:
     seen_in_training: bool
     measurements: dict[str, Measurement]
     view: SliceView
+    finding: str = "infection"
+    resolution: tuple[int, int, int] = (0, 0, 0)
     failure_views: dict[str, SliceView] = field(default_factory=dict)
+    solids: dict[str, CoarseMasks] = field(default_factory=dict)
     run: str | None = None
     temperature: float = 1.0
 
     @property
-    def infection(self) -> Measurement:
-        """Measurement of the infection."""
-        return self.measurements["infection"]
+    def main(self) -> Measurement:
+        """Measurement of the finding."""
+        return self.measurements[self.finding]
 
 
 def evaluate_patients(
-    cases: Collection[Case], model: Model, *, device: str = "auto", progress: Progress = silent
+    cases: Collection[Case],
+    model: Model,
+    *,
+    protocol: Protocol = Protocol(),  # noqa: B008 - frozen
+    device: str = "auto",
+    progress: Progress = silent,
 ) -> list[PatientResult]:
     """Evaluate a model on all patients of some cases.
 
@@ -61,6 +77,7 @@ def evaluate_patients(
     Args:
         cases: Slice ranges. The scans continue beyond them, so a mask has no surface where it is cut off.
         model: Model to evaluate.
+        protocol: How masks are made.
         device: Device for the networks; see `pipeline.segment`.
         progress: Receives the stage and the fraction of the cases done. May raise `Cancelled`.
 
@@ -71,65 +88,109 @@ def evaluate_patients(
         InputError: A case cannot be segmented. The message names it.
         Cancelled: Raised by `progress`.
     """
+    predict = _clinical(model, device) if protocol.name == CLINICAL else _as_published(model, device, protocol)
+    finding = "infection" if protocol.name == CLINICAL else recipe_of(model).infection.finding
     by_patient: dict[str, list[_CaseResult]] = {}
     for number, case in enumerate(cases):
         case_progress = subprogress(progress, number / len(cases), (number + 1) / len(cases))
-        segmentation = _segment(case, model, device, case_progress)
-        by_patient.setdefault(case.patient, []).append(_measure(case, segmentation))
-    return [_combine(model, patient, results) for patient, results in sorted(by_patient.items())]
+        try:
+            masks, probability = predict(case, case_progress)
+        except InputError as error:
+            raise InputError(f"{case.name}: {error}") from error
+        by_patient.setdefault(case.patient, []).append(_measure(case, masks, probability, finding))
+    return [_combine(model, patient, finding, results) for patient, results in sorted(by_patient.items())]
+
+
+#: Predicts a case: boolean masks by structure, and the uint8 probability of the finding.
+Predictor = Callable[[Case, Progress], tuple[Masks, np.ndarray]]
 
 
 class _CaseResult(NamedTuple):
     """Result of one slice range; the fields are those of `PatientResult`."""
 
     measurements: dict[str, Measurement]
+    shape: tuple[int, ...]
     view: SliceView
     failure_views: dict[str, SliceView]
+    solids: dict[str, CoarseMasks]
 
 
-def _segment(case: Case, model: Model, device: str, progress: Progress) -> Segmentation:
-    spacing = case.scan.spacing
-    grid = Grid(case.scan.shape, GridSpacing(spacing.columns, spacing.rows, spacing.slices))
-    volume = Volume(np.ascontiguousarray(case.scan.hu), grid)
+def _clinical(model: Model, device: str) -> Predictor:
+    """Return the prediction by `pipeline.segment`."""
 
-    def report(stage: str, fraction: float) -> None:
-        progress(f"Segmenting {case.name}", fraction)
+    def predict(case: Case, progress: Progress) -> tuple[Masks, np.ndarray]:
+        spacing = case.scan.spacing
+        grid = Grid(case.scan.shape, GridSpacing(spacing.columns, spacing.rows, spacing.slices))
+        volume = Volume(np.ascontiguousarray(case.scan.hu), grid)
 
-    try:
-        return segment(volume, model, device=device, progress=report)
-    except InputError as error:
-        raise InputError(f"{case.name}: {error}") from error
+        def report(stage: str, fraction: float) -> None:
+            progress(f"Segmenting {case.name}", fraction)
+
+        result = segment(volume, model, device=device, progress=report)
+        return {"lungs": result.lungs > 0, "infection": result.infection}, result.probability
+
+    return predict
 
 
-def _measure(case: Case, segmentation: Segmentation) -> _CaseResult:
-    spacing, predicted_lungs = case.scan.spacing, segmentation.lungs > 0
-    lungs_annotated = bool(case.lungs_known.any())
+def _as_published(model: Model, device: str, protocol: Protocol) -> Predictor:
+    """Return the prediction of the networks alone, which are loaded once."""
+    stages = load_stages(model, choose_device(device), finding=None)
+    own_lungs = recipe_of(model).lungs is not None
+
+    def predict(case: Case, progress: Progress) -> tuple[Masks, np.ndarray]:
+        return predict_as_published(
+            case, stages, own_lungs=own_lungs, target_lungs=protocol.target_lungs, progress=progress
+        )
+
+    return predict
+
+
+def _measure(case: Case, masks: Masks, probability: np.ndarray, finding: str) -> _CaseResult:
     # The probabilities are counted within the target lungs, or within the predicted ones if lungs are not annotated.
-    lungs = case.lungs if lungs_annotated else predicted_lungs
-    calibration = Calibration.of(segmentation.probability, case.infection, lungs)
-    measurements = {
-        "lungs": Measurement.of(predicted_lungs, lungs, spacing, open_ends=True) if lungs_annotated else Measurement(),
-        "infection": Measurement.of(
-            segmentation.infection, case.infection, spacing, open_ends=True, calibration=calibration
-        ),
+    annotated, target = bool(case.lungs_known.any()), case.mask(finding)
+    lungs = case.lungs if annotated else masks.get("lungs", np.ones(case.scan.shape, dtype=bool))
+    calibration = Calibration.of(probability, target, lungs)
+    spacing = case.scan.spacing
+    measurements = {"lungs": Measurement()}
+    for structure in (*(("lungs", *SIDES) if annotated else ()), finding):
+        if structure in masks:
+            expected = side_without_findings(case, structure) if structure in SIDES else case.mask(structure)
+            measurements[structure] = Measurement.of(
+                masks[structure],
+                expected,
+                spacing,
+                open_ends=True,
+                calibration=calibration if structure == finding else None,
+            )
+    both = (case.name, case.scan, target, masks[finding])
+    solids = {
+        # Other structures are drawn in the colour of the infection.
+        "target": CoarseMasks.of({"infection": target, **({"lungs": case.lungs} if annotated else {})}, spacing),
+        "prediction": CoarseMasks.of({"infection": masks[finding], "lungs": masks.get("lungs", lungs)}, spacing),
     }
-    masks = (case.name, case.scan, case.infection, segmentation.infection)
-    return _CaseResult(measurements, SliceView.of(*masks), {kind: SliceView.of(*masks, kind) for kind in FAILURES})
+    failures = {kind: SliceView.of(*both, kind) for kind in FAILURES}
+    return _CaseResult(measurements, case.scan.shape, SliceView.of(*both), failures, solids)
 
 
-def _combine(model: Model, patient: str, results: Collection[_CaseResult]) -> PatientResult:
+def _combine(model: Model, patient: str, finding: str, results: Collection[_CaseResult]) -> PatientResult:
+    shown = max(results, key=lambda result: result.view.target_pixels)
+    slices = sum(result.shape[0] for result in results)
+    names = [name for name in STRUCTURES if any(name in result.measurements for result in results)]
     return PatientResult(
         model.name,
         patient,
         was_seen(patient, model.seen),
         {
-            structure: sum((result.measurements[structure] for result in results), Measurement())
-            for structure in STRUCTURES
+            structure: sum((result.measurements.get(structure, Measurement()) for result in results), Measurement())
+            for structure in names
         },
-        max((result.view for result in results), key=lambda view: view.target_pixels),
+        shown.view,
+        finding,
+        (shown.shape[2], shown.shape[1], slices),
         {
             kind: max((result.failure_views[kind] for result in results), key=lambda view: view.error_mm2(kind))
             for kind in FAILURES
         },
+        shown.solids,
         temperature=model.temperature,
     )

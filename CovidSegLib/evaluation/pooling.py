@@ -15,6 +15,7 @@ from ..progress import Progress, silent, subprogress
 from ..runs.cross_validation import TrainedFold
 from ..storage.limited import read_limited_json
 from .patients import PatientResult, evaluate_patients
+from .protocol import Protocol
 from .whole_scans import evaluate_whole_scans
 
 SPLIT_FILE = "split.json"
@@ -62,13 +63,19 @@ def pooled_model(folds: Sequence[TrainedFold]) -> Model:
 
 
 def evaluate_folds(
-    cases: Collection[Case], folds: Sequence[TrainedFold], *, device: str = "auto", progress: Progress = silent
+    cases: Collection[Case],
+    folds: Sequence[TrainedFold],
+    *,
+    protocol: Protocol = Protocol(),  # noqa: B008 - frozen
+    device: str = "auto",
+    progress: Progress = silent,
 ) -> list[PatientResult]:
     """Evaluate each run on its held-out patients.
 
     Args:
         cases: Cases of all patients; see `evaluate_patients`.
         folds: Runs with their held-out patients.
+        protocol: How masks are made.
         device: Device for the networks; see `pipeline.segment`.
         progress: Receives the stage and the fraction of the cases done. May raise `Cancelled`.
 
@@ -83,7 +90,7 @@ def evaluate_folds(
     for fold in folds:
         held_out = [case for case in cases if case.patient in fold.held_out]
         fold_progress = subprogress(progress, done / len(cases), (done + len(held_out)) / len(cases))
-        for result in evaluate_patients(held_out, fold.model, device=device, progress=fold_progress):
+        for result in evaluate_patients(held_out, fold.model, protocol=protocol, device=device, progress=fold_progress):
             results.append(replace(result, model=name, run=fold.model.name))
         done += len(held_out)
     return sorted(results, key=lambda result: result.patient)

@@ -11,6 +11,7 @@ from ..data.dataset import DataSet, open_data
 from ..data.patients import was_seen
 from ..errors import InputError
 from ..models import Model
+from ..models.loading import recipe_of
 
 
 @dataclass(frozen=True)
@@ -19,20 +20,22 @@ class SelectedData:
 
     Attributes:
         data: Their data set.
-        patients: Patients with infection masks.
-        scans: Whole scans without masks.
+        patients: Patients with masks of the finding.
+        scans: Whole scans without masks, on which infection is measured.
+        finding: What the models look for, "infection" or "tumour".
     """
 
     data: DataSet
     patients: tuple[str, ...]
     scans: tuple[str, ...]
+    finding: str = "infection"
 
     def cases(self) -> list[Case]:
         """Read all cases of the patients. Single slices are left out because they are not volumes."""
         if not self.patients:
             return []
         cases = self.data.cases(self.patients)
-        return [case for case in cases if len(case.scan) > 1 and "infection" in case.masks]
+        return [case for case in cases if len(case.scan) > 1 and self.finding in case.masks]
 
     def scan_folders(self) -> dict[Path, list[str]]:
         """Return the names of the whole scans by the folder that contains them and their labels."""
@@ -42,33 +45,49 @@ class SelectedData:
         return folders
 
 
-def select_data(folder: Path, models: Sequence[Model], names: Collection[str] | None) -> SelectedData:
+def select_data(
+    folder: Path, models: Sequence[Model], names: Collection[str] | None, finding: str = "infection"
+) -> SelectedData:
     """Select what to evaluate on, before any image is read.
 
     Args:
         folder: Data set in any layout.
         models: Models to evaluate.
         names: Patients and scans. None selects all scans, and the patients that none of the models was trained on.
+        finding: What the models look for, "infection" or "tumour".
 
     Raises:
         InputError: The data set is missing or incomplete, does not contain a name, or there is nothing to evaluate on.
     """
     data = open_data(folder)
-    entries = [entry for entry in data.masked if entry.slices != 1 and "infection" in entry.structures]
+    entries = [entry for entry in data.masked if entry.slices != 1 and finding in entry.structures]
     patients = sorted({entry.patient for entry in entries})
-    scans = data.whole_scans
+    scans = data.whole_scans if finding == "infection" else ()
     if not (patients or scans):
-        raise InputError(f'"{folder}" has no masks of infection to evaluate on. Choose another data set.')
+        raise InputError(f'"{folder}" has no masks of {finding} to evaluate on. Choose another data set.')
     if names is None:
         seen = {name for model in models for name in model.seen}
-        selected = SelectedData(data, tuple(name for name in patients if not was_seen(name, seen)), scans)
+        selected = SelectedData(data, tuple(name for name in patients if not was_seen(name, seen)), scans, finding)
     else:
         if unknown := sorted(set(names) - {*patients, *scans}):
             raise InputError(
                 f'"{folder}" has no patient "{unknown[0]}" with two or more slices. Patients and scans: '
                 f"{', '.join([*patients, *scans])}."
             )
-        selected = SelectedData(data, *(tuple(name for name in all_ if name in names) for all_ in (patients, scans)))
+        wanted = [tuple(name for name in all_ if name in names) for all_ in (patients, scans)]
+        selected = SelectedData(data, wanted[0], wanted[1], finding)
     if not (selected.patients or selected.scans):
         raise InputError("The models were trained on all patients of the data set. Name patients with --patients.")
     return selected
+
+
+def finding_of(models: Sequence[Model]) -> str:
+    """Return what all models look for, "infection" or "tumour".
+
+    Raises:
+        InputError: They look for different things.
+    """
+    findings = {recipe_of(model).infection.finding for model in models} or {"infection"}
+    if len(findings) > 1:
+        raise InputError("Some of the models find infection, others tumours. Evaluate them separately.")
+    return findings.pop()

@@ -8,11 +8,13 @@ from typing import Any
 
 from .. import recipes
 from ..markdown import table
-from ..metrics.measurement import METRICS, OVERLAP_METRICS, STRUCTURES, metrics_for
+from ..metrics.measurement import METRICS, OVERLAP_METRICS, SIDES, STRUCTURES, Measurement, metrics_for
+from ..metrics.overlap import ConfusionMatrix
 from ..metrics.statistics import limits_of_agreement, paired_test, summarise
 from ..models import Model, find_model
 from ..models.loading import recipe_of
 from .patients import PatientResult
+from .protocol import Protocol
 
 #: Metrics of the lungs and of the infection in the table of cases, in this order.
 LUNG_CASE_METRICS = ("dice",)
@@ -39,15 +41,18 @@ ALL_SEEN = (
     "The models were trained on all of these cases. The following results do not show how well they perform on others."
 )
 PAPERS = "Each paper evaluated its model on patients of its own. The values are not comparable and not a ranking."
+SIDE = "As the network labels it; infection has a label of its own and belongs to neither side here."
+CONFUSION = "Voxels of all cases together. Rows are the target, columns the prediction."
 PAIRED_TEST = "Last column: two-sided Wilcoxon signed-rank test over the same cases."
 
 ByModel = Mapping[str, Sequence[PatientResult]]
-#: The infection first, because it is what the models are for.
-REPORTED_STRUCTURES = STRUCTURES[::-1]
 
 
 def evaluation_markdown(
-    models: Sequence[Model], results: Sequence[PatientResult], scans: Mapping[str, Mapping[str, Any]]
+    models: Sequence[Model],
+    results: Sequence[PatientResult],
+    scans: Mapping[str, Mapping[str, Any]],
+    protocol: Protocol = Protocol(),  # noqa: B008 - frozen
 ) -> str:
     """Return the whole text.
 
@@ -55,8 +60,9 @@ def evaluation_markdown(
         models: The evaluated models.
         results: Results of all models on patients with masks.
         scans: Results on whole scans by model; see `evaluate_whole_scans`.
+        protocol: How the masks were made.
     """
-    parts = [f"# Evaluation of {', '.join(model.name for model in models)}"]
+    parts = [f"# Evaluation of {', '.join(model.name for model in models)}", protocol.description]
     if results:
         by_model = {model.name: [result for result in results if result.model == model.name] for model in models}
         parts += ["## Cases", _case_table(results)]
@@ -78,25 +84,35 @@ def _summary_parts(models: Sequence[Model], by_model: ByModel) -> list[str]:
     if all_seen:
         unseen = {name: list(results) for name, results in by_model.items()}
     parts = [ALL_SEEN if all_seen else UNSEEN]
-    for structure in REPORTED_STRUCTURES:
-        parts += [f"## {structure.capitalize()}", _summary_table(models, unseen, structure)]
+    structures = _structures(unseen)
+    for structure in structures:
+        title = structure.replace("_", " ").capitalize()
+        parts += [f"## {title}", *[SIDE] * (structure in SIDES), _summary_table(models, unseen, structure)]
+    parts += ["## Confusion matrices", CONFUSION, _confusion_table(unseen)]
     parts += ["## Volumes, prediction - target", _volume_table(unseen)]
     parts += ["## What the papers report", PAPERS]
-    parts += [_paper_table(unseen, structure) for structure in REPORTED_STRUCTURES]
+    parts += [_paper_table(unseen, structure) for structure in structures if structure not in SIDES]
     return parts
+
+
+def _structures(by_model: ByModel) -> list[str]:
+    """Return the structures of the results, in the order of `STRUCTURES`: what the models are for first."""
+    given = {name for results in by_model.values() for result in results for name in result.measurements}
+    return [name for name in STRUCTURES if name in given]
 
 
 def _case_table(results: Sequence[PatientResult]) -> str:
     """Return a row for each case and model."""
     runs = any(result.run for result in results)
-    head = [*(["model", "run"] if runs else ["model"]), "patient", "seen in training"]
+    head = [*(["model", "run"] if runs else ["model"]), "patient", "resolution", "seen in training"]
     head += [f"lungs, {METRICS[key].title}" for key in LUNG_CASE_METRICS]
     head += [METRICS[key].title for key in CASE_METRICS]
     rows = []
     for result in sorted(results, key=lambda result: result.patient):
         row = [result.model, *([result.run or "-"] if runs else []), result.patient]
+        row.append(" x ".join(map(str, result.resolution)))
         row += ["yes" if result.seen_in_training else "no"]
-        for structure, keys in (("lungs", LUNG_CASE_METRICS), ("infection", CASE_METRICS)):
+        for structure, keys in (("lungs", LUNG_CASE_METRICS), (result.finding, CASE_METRICS)):
             values = result.measurements[structure].values()
             row += [_number(values[key], METRICS[key].decimals) for key in keys]
         rows.append(row)
@@ -139,12 +155,25 @@ def _summary_table(models: Sequence[Model], by_model: ByModel, structure: str) -
     return table(head, rows) + f"\n\n{PAIRED_TEST}" * several
 
 
+def _confusion_table(by_model: ByModel) -> str:
+    """Return two rows for each model and structure: the confusion matrix of all voxels, as in Fig. 13 of CHS-Net."""
+    rows = []
+    for name, results in by_model.items():
+        for structure in _structures({name: results}):
+            measured = [result.measurements[structure] for result in results if structure in result.measurements]
+            total = sum((measurement.voxels for measurement in measured), ConfusionMatrix())
+            title = structure.replace("_", " ")
+            rows.append([name, title, "yes", f"TP {total.true_positive}", f"FN {total.false_negative}"])
+            rows.append([name, title, "no", f"FP {total.false_positive}", f"TN {total.true_negative}"])
+    return table(["model", "structure", "in the target", "predicted", "not predicted"], rows)
+
+
 def _volume_table(by_model: ByModel) -> str:
     """Return a row for each model and structure with the agreement of predicted and target volumes."""
     rows = []
     for name, results in by_model.items():
-        for structure in REPORTED_STRUCTURES:
-            measurements = [result.measurements[structure] for result in results]
+        for structure in _structures({name: results}):
+            measurements = [result.measurements.get(structure, Measurement()) for result in results]
             measured = [measurement for measurement in measurements if measurement.is_measured]
             agreement = limits_of_agreement(
                 [measurement.prediction_ml for measurement in measured],
@@ -183,7 +212,7 @@ def _scan_table(models: Sequence[Model], scans: Mapping[str, Mapping[str, Any]])
 
 def _values_by_metric(results: Sequence[PatientResult], structure: str) -> dict[str, list[float]]:
     """Return the values of each metric over cases."""
-    rows = [result.measurements[structure].values() for result in results]
+    rows = [result.measurements.get(structure, Measurement()).values() for result in results]
     return {key: [row[key] for row in rows] for key in metrics_for(structure)}
 
 

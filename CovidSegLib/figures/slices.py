@@ -89,22 +89,34 @@ def _errors(target: np.ndarray, prediction: np.ndarray, failure: str) -> np.ndar
     return prediction & ~target if failure == "false" else target & ~prediction
 
 
-def draw_comparison(path: Path, title: str, views: Mapping[str, SliceView]) -> None:
+def draw_comparison(
+    path: Path, title: str, views: Mapping[str, SliceView], solids: Sequence[np.ndarray | None] = ()
+) -> None:
     """Write a PNG of one slice: the CT, and for each model the target and its prediction as outlines.
 
     Args:
         path: File to write.
         title: Title of the figure.
         views: The same slice for each model, by the title of its panel.
+        solids: Three-dimensional views for the second row, uint8 (height, width, 3): of the target, below the CT, and
+            of each model; None where there is none.
     """
     first = next(iter(views.values()))
-    height = 5.0 * first.height_to_width + 0.3
-    figure, panels = _figure_of_panels(f"{title}\n{first.location}", 1 + len(views), 5.0, height, dpi=110)
+    rendered = any(picture is not None for picture in solids)
+    height = 5.0 * first.height_to_width + 0.4
+    columns = 1 + len(views)
+    figure, panels = _figure_of_panels(
+        f"{title}\n{first.location}", columns * (1 + rendered), 5.0, height, dpi=110, columns=columns
+    )
     show_slice(panels[0], first.hu, first.spacing, "CT")
-    for panel, (name, view) in zip(panels[1:], views.items(), strict=True):
+    for panel, (name, view) in zip(panels[1:columns], views.items(), strict=True):
         show_slice(panel, view.hu, view.spacing, name)
         draw_outline(panel, view.target, palette.TARGET)
         draw_outline(panel, view.prediction, palette.PREDICTION)
+    for panel, picture, name in zip(panels[columns:], solids, ("Target", *views), strict=False):
+        if picture is not None:
+            panel.imshow(picture)
+            panel.set_title(f"{name.partition(':')[0]}, from the front", color=palette.INK, fontsize=11)
     FigureCanvasAgg(figure).print_png(str(path))
 
 
@@ -125,9 +137,11 @@ def draw_failures(path: Path, kind: str, views: Sequence[SliceView]) -> None:
     FigureCanvasAgg(figure).print_png(str(path))
 
 
-def _figure_of_panels(title: str, count: int, width: float, height: float, dpi: int) -> tuple[Figure, list[Axes]]:
+def _figure_of_panels(
+    title: str, count: int, width: float, height: float, dpi: int, columns: int | None = None
+) -> tuple[Figure, list[Axes]]:
     """Make a figure with the legend and a number of panels, each of a width and height in inches."""
-    columns = min(count, COLUMNS)
+    columns = columns or min(count, COLUMNS)
     rows = -(-count // columns)
     size = (width * columns, height * rows + 0.8)
     figure = Figure(figsize=size, dpi=dpi, facecolor=palette.BACKGROUND, layout="constrained")

@@ -2,7 +2,7 @@
 
 from .devices import choose_device, choose_precision
 from .loaded_stage import LoadedStage
-from .prediction import predict
+from .prediction import predict, predict_labels
 from .probabilities import Probabilities
 from .regions import slice_frame, volume_frame
 
@@ -12,6 +12,7 @@ __all__ = [
     "choose_device",
     "choose_precision",
     "predict",
+    "predict_labels",
     "slice_frame",
     "volume_frame",
 ]

@@ -25,17 +25,20 @@ def predict_patches(
     scan: AxialScan,
     lungs: np.ndarray | None,
     progress: Callable[[float], None],
+    *,
+    each_label: bool = False,
 ) -> dict[str, np.ndarray]:
     """Predict the structures of a stage that processes patches. See `inference.predict` for the arguments.
 
     Probabilities, not logits, are averaged where patches overlap.
 
     Returns:
-        Probability maps by structure, uint8 of the scan's shape, 0 to 255.
+        Probability maps by structure or label, uint8 of the scan's shape, 0 to 255.
     """
     stage, network, temperature = loaded
     assert stage.patches is not None
-    predictions = {name: np.zeros(scan.shape, dtype=np.uint8) for name in stage.finds}
+    names = stage.labels if each_label else stage.finds
+    predictions = {name: np.zeros(scan.shape, dtype=np.uint8) for name in names}
     if lungs is not None and not lungs.any():
         return predictions
     frame = volume_frame(stage, scan, lungs)
@@ -56,7 +59,7 @@ def predict_patches(
             logits = network(window.to(memory_format=torch.channels_last_3d))
         done += 1
         progress(done / windows)
-        return structure_maps(logits, stage, temperature)
+        return structure_maps(logits, stage, temperature, each_label=each_label)
 
     maps = sliding_window_inference(
         grey(pixels)[None, None],

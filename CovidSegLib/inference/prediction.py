@@ -33,12 +33,35 @@ def predict(
     Raises:
         GpuMemoryError: The GPU has too little free memory, even for small batches.
     """
+    return Probabilities(**_predict(loaded, scan, lungs, progress, name))
+
+
+def predict_labels(
+    loaded: LoadedStage, scan: AxialScan, lungs: np.ndarray | None, progress: Progress, name: str
+) -> dict[str, np.ndarray]:
+    """Predict each label of a stage, to choose the most probable one. See `predict` for arguments and errors.
+
+    Returns:
+        uint8 probability maps of the scan's shape, 0 to 255, by label of `Stage.labels`. If slices were skipped, all
+        labels are 0 there.
+    """
+    return _predict(loaded, scan, lungs, progress, name, each_label=True)
+
+
+def _predict(
+    loaded: LoadedStage,
+    scan: AxialScan,
+    lungs: np.ndarray | None,
+    progress: Progress,
+    name: str,
+    *,
+    each_label: bool = False,
+) -> dict[str, np.ndarray]:
     progress(name, 0.0)
     run = predict_slices if loaded.stage.slices is not None else predict_patches
     try:
-        maps = run(loaded, scan, lungs, lambda fraction: progress(name, min(1.0, fraction)))
+        return run(loaded, scan, lungs, lambda fraction: progress(name, min(1.0, fraction)), each_label=each_label)
     except torch.OutOfMemoryError as error:
         raise GpuMemoryError(
             'The GPU has too little free memory. Choose the device "cpu", or close other programs.'
         ) from error
-    return Probabilities(**maps)

@@ -30,6 +30,8 @@ def predict_slices(
     scan: AxialScan,
     lungs: np.ndarray | None,
     progress: Callable[[float], None],
+    *,
+    each_label: bool = False,
 ) -> dict[str, np.ndarray]:
     """Predict the structures of a stage that processes slices. See `inference.predict` for the arguments.
 
@@ -39,7 +41,7 @@ def predict_slices(
     If the GPU has too little memory for a batch, smaller batches are tried. They do not change the result.
 
     Returns:
-        Probability maps by structure, uint8 of the scan's shape, 0 to 255.
+        Probability maps by structure or label, uint8 of the scan's shape, 0 to 255.
     """
     stage, network, temperature = loaded
     assert stage.slices is not None
@@ -58,7 +60,8 @@ def predict_slices(
 
     sample = selected[::SAMPLE_STEP] if stage.intensity.zscore else []
     statistics = grey_statistics(input_hu(sample), stage.intensity) if sample else None
-    predictions = {name: np.zeros(scan.shape, dtype=np.uint8) for name in stage.finds}
+    names = stage.labels if each_label else stage.finds
+    predictions = {name: np.zeros(scan.shape, dtype=np.uint8) for name in names}
 
     def predict_batch(batch: list[int]) -> torch.Tensor:
         groups = [neighbouring_slices(z, len(scan), slices.count, scan.spacing.slices, slices.step_mm) for z in batch]
@@ -68,7 +71,7 @@ def predict_slices(
         image = image.to(device, memory_format=torch.channels_last)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             logits = network(image)
-        return structure_maps(logits, stage, temperature).cpu()
+        return structure_maps(logits, stage, temperature, each_label=each_label).cpu()
 
     start, size = 0, BATCH_SIZE
     while start < len(selected):

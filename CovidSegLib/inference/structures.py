@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 import torch
 
-from ..recipe import INFECTION_LABEL, LUNG_LABELS, Stage
+from ..recipe import INFECTION_LABEL, LUNG_LABELS, TUMOUR_LABEL, Stage
 
 
-def structure_maps(logits: torch.Tensor, stage: Stage, temperature: float = 1.0) -> torch.Tensor:
-    """Compute the probabilities of the structures in `stage.finds`.
+def structure_maps(
+    logits: torch.Tensor, stage: Stage, temperature: float = 1.0, *, each_label: bool = False
+) -> torch.Tensor:
+    """Compute the probabilities of the structures in `stage.finds`, or of each label.
 
     If the labels are mutually exclusive, the probability of the lungs is the sum of those of both lungs and of the
-    infection, which lies within them. The side of the lungs is determined later (see `postprocessing`).
+    infection or tumour, which lies within them. The side of the lungs is determined later (see `postprocessing`).
 
     Args:
         logits: Output of the network (batch, labels, *spatial).
@@ -21,9 +23,10 @@ def structure_maps(logits: torch.Tensor, stage: Stage, temperature: float = 1.0)
         temperature: Divisor of the infection's logits, or of all logits if the labels are mutually exclusive. A
             temperature above 1 moves all probabilities towards 0.5, which itself does not change (Guo et al., ICML
             2017).
+        each_label: Return the probabilities of `stage.labels` instead.
 
     Returns:
-        float32 probabilities (batch, structures, *spatial).
+        float32 probabilities (batch, structures or labels, *spatial).
     """
     logits = logits.float()
     if temperature != 1.0:
@@ -31,7 +34,10 @@ def structure_maps(logits: torch.Tensor, stage: Stage, temperature: float = 1.0)
         divisors = torch.where(scaled, temperature, 1.0).to(logits.device)
         logits = logits / divisors.reshape(1, -1, *[1] * (logits.ndim - 2))
     maps = torch.softmax(logits, 1) if stage.exclusive else torch.sigmoid(logits)
-    parts = {"lungs": [*LUNG_LABELS, *([INFECTION_LABEL] if stage.exclusive else [])], "infection": [INFECTION_LABEL]}
+    if each_label:
+        return maps
+    findings = (INFECTION_LABEL, TUMOUR_LABEL)
+    parts = {"lungs": [*LUNG_LABELS, *(findings if stage.exclusive else ())], **{label: [label] for label in findings}}
     structures = [
         _sum_channels(maps, [stage.labels.index(part) for part in parts[name] if part in stage.labels])
         for name in stage.finds

@@ -12,7 +12,12 @@ from .lesion_detection import LesionCounts
 from .overlap import ConfusionMatrix
 from .surface_distance import SurfaceDistances
 
-STRUCTURES = ("lungs", "infection")
+#: What the models look for in the lungs.
+FINDINGS = ("infection", "tumour")
+#: The sides, as networks with a label for each predict them. The labels exclude the infection.
+SIDES = ("right_lung", "left_lung")
+#: All structures that are measured, in the order of the tables.
+STRUCTURES = (*FINDINGS, "lungs", *SIDES)
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Metric:
     Attributes:
         title: Displayed name, with the unit.
         decimals: Decimals in tables.
-        for_lungs: Whether it is also defined for the lungs. Every metric is defined for the infection.
+        for_lungs: Whether it is also defined for the lungs and their sides. Every metric is defined for findings.
     """
 
     title: str
@@ -55,8 +60,8 @@ METRICS = {
 
 
 def metrics_for(structure: str) -> dict[str, Metric]:
-    """Return the metrics of `METRICS` that are defined for a structure, "lungs" or "infection"."""
-    return {key: metric for key, metric in METRICS.items() if structure == "infection" or metric.for_lungs}
+    """Return the metrics of `METRICS` that are defined for a structure of `STRUCTURES`."""
+    return {key: metric for key, metric in METRICS.items() if structure in FINDINGS or metric.for_lungs}
 
 
 @dataclass(frozen=True)

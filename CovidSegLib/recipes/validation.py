@@ -37,7 +37,7 @@ def check(recipe: Recipe, file: str) -> None:
 def _check_lungs(recipe: Recipe, file: str) -> None:
     """Check that the lungs have exactly one source, and are not needed before they are known."""
     own = [name for name, stage in recipe.stages.items() if "lungs" in stage.finds]
-    if TUMOUR_LABEL in recipe.infection.labels:
+    if TUMOUR_LABEL in recipe.infection.labels:  # the pipeline, which needs lungs, does not run such recipes
         return
     require("infection" in recipe.infection.finds, f"{file} [infection]", "labels", 'a list with "infection"')
     if recipe.lungs is not None:

@@ -98,10 +98,7 @@ class _StageTrainer:
         self.log = TrainingLog(folder, execution.log if self.group.is_main else _discard)
         self.learner = Learner.build(task, task.epochs * len(self.loader), self.log, execution.device)
         self.step = _build_step(task, self.learner.network, execution, self.log)
-        # Tumours, which a recipe may learn as a start for infections, are not predicted at inference.
-        self.can_validate = task.name in task.stage.finds and any(
-            known_slices(case, task.stage).any() for case in validation_cases
-        )
+        self.can_validate = any(known_slices(case, task.stage).any() for case in validation_cases)
         self.monitored = task.training.watch if self.can_validate else "loss"
 
     def run(self) -> TrainedStage:

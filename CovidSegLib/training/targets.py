@@ -37,7 +37,7 @@ def target_mask(case: Case, stage: Stage) -> np.ndarray:
 def known_slices(case: Case, stage: Stage) -> np.ndarray:
     """Return a boolean array (slices): where all structures of the stage are annotated."""
     known = np.ones(len(case.scan), dtype=bool)
-    for structure in (*stage.finds, *({TUMOUR_LABEL} & {*stage.labels})):
+    for structure in stage.finds:
         known &= case.known_slices(structure)
     return known
 
@@ -56,11 +56,20 @@ def check_lungs_known(case: Case, stage: Stage) -> None:
         )
 
 
+def side_without_findings(case: Case, label: str) -> np.ndarray:
+    """Return the target of the label "right_lung" or "left_lung" of exclusive labels: without infection and tumour.
+
+    Returns:
+        Boolean (slices, rows, columns).
+    """
+    return _label_mask(case, label) & ~case.infection & ~case.mask(TUMOUR_LABEL)
+
+
 def _label_mask(case: Case, label: str) -> np.ndarray:
+    if label in case.masks:  # the sides too, if the data set states them
+        return case.masks[label]
     if label in ("right_lung", "left_lung") and "lungs" in case.masks:
         return lung_sides(case) == (RIGHT_LUNG if label == "right_lung" else LEFT_LUNG)
-    if label in case.masks:
-        return case.masks[label]
     raise InputError(
         f'"{case.name}" has no mask of the label "{label}", on which the recipe is trained. Leave the scan out, or '
         "choose another recipe."

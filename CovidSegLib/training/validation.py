@@ -16,7 +16,7 @@ from .targets import known_slices
 def validate(
     name: str, loaded: LoadedStage, cases: Sequence[Case], progress: Progress = silent
 ) -> tuple[float, list[SliceView]]:
-    """Measure the Dice of a stage's structure over all annotated voxels of all cases together.
+    """Measure the Dice of a stage's finding over all annotated voxels of all cases together.
 
     The infection is predicted within the target lungs where they are annotated and the stage needs them, so that the
     stage is measured and not the one before it.
@@ -37,10 +37,11 @@ def validate(
         needs_lungs = "lungs" not in loaded.stage.finds or loaded.stage.region == "lungs"
         within_lungs = name == "infection" and needs_lungs and case.lungs_known.any()
         lungs = case.lungs if within_lungs else None
-        prediction = predict(loaded, case.scan, lungs, here, name).of(name) >= 128
+        finding = loaded.stage.finding
+        prediction = predict(loaded, case.scan, lungs, here, name).of(finding) >= 128
         if lungs is not None:
             prediction &= lungs  # same as in the pipeline
-        known, target = known_slices(case, loaded.stage), case.lungs if name == "lungs" else case.infection
+        known, target = known_slices(case, loaded.stage), case.mask(finding)
         counts += ConfusionMatrix.of(prediction[known], target[known])
         views.append(SliceView.of(case.name, case.scan, target, prediction))
     return counts.dice, views

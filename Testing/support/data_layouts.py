@@ -128,6 +128,8 @@ def pairs_in_one(folder: Path) -> None:
 
 
 #: Name of the layout, structures, and patients by scan, by the function that writes it.
+#: Structures where the sides of the lungs are labelled.
+WITH_SIDES = {"lungs", "right_lung", "left_lung", "infection"}
 WRITERS: dict[Callable[[Path], None], tuple[str, set[str], dict[str, str]]] = {
     covid19_ct_seg_hu: (
         "covid19_ct_seg_hu",
@@ -139,24 +141,24 @@ WRITERS: dict[Callable[[Path], None], tuple[str, set[str], dict[str, str]]] = {
     ),
     zenodo: (
         "zenodo",
-        {"lungs", "infection"},
+        WITH_SIDES,
         {
             "coronacases_001": "coronacases_001",
             "radiopaedia_10_85902_1": "radiopaedia_10",
             "radiopaedia_10_85902_3": "radiopaedia_10",
         },
     ),
-    zenodo_in_one: ("zenodo", {"lungs", "infection"}, {"coronacases_001": "coronacases_001"}),
+    zenodo_in_one: ("zenodo", WITH_SIDES, {"coronacases_001": "coronacases_001"}),
     kaggle: (
         "kaggle",
-        {"lungs", "infection"},
+        WITH_SIDES,
         {"coronacases_001": "coronacases_001", "radiopaedia_10_85902_0": "radiopaedia_10"},
     ),
     medseg: ("medseg", {"lungs", "infection"}, {"medseg_1": "medseg_1"}),
     msd_lung: ("msd_lung", {"tumour"}, {"lung_001": "lung_001"}),
     covid_19_20: ("covid_19_20", {"infection"}, {"volume-covid19-A-0003": "volume-covid19-A-0003"}),
     mosmed: ("mosmed", {"infection"}, {"study_0255": "study_0255"}),
-    nnunet: ("nnunet", {"lungs", "infection"}, {"covid_007": "covid_007"}),
+    nnunet: ("nnunet", WITH_SIDES, {"covid_007": "covid_007"}),
     nnunet_version_1: ("nnunet", {"lungs", "infection"}, {"covid_007": "covid_007"}),
     pairs: ("pairs", {"infection"}, {"a": "a"}),
     pairs_in_one: ("pairs", {"lungs", "infection"}, {"a": "a"}),

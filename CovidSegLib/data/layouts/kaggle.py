@@ -11,7 +11,7 @@ import io
 from pathlib import Path, PureWindowsPath
 
 from ...storage.limited import read_limited_text
-from ..entry import BOTH_LUNGS, GREY_WINDOW, ONE_INFECTION, Entry, Layout
+from ..entry import GREY_WINDOW, LEFT_AND_RIGHT, ONE_INFECTION, Entry, Layout
 from ..files import image_stem, unreadable
 from ..patients import patient_of
 
@@ -37,7 +37,7 @@ def find(folder: Path) -> list[Entry] | None:
                         name,
                         patient_of(name),
                         {"ct": of["ct_scan"], "lungs": of["lung_mask"], "infection": of["infection_mask"]},
-                        {"lungs": BOTH_LUNGS, "infection": ONE_INFECTION},
+                        {"lungs": LEFT_AND_RIGHT, "infection": ONE_INFECTION},
                         grey_window=GREY_WINDOW,
                     )
                 )

@@ -49,12 +49,16 @@ def _labels(path: Path) -> dict[int, tuple[str, ...]]:
                     f'"{path}" has a label "ignore", which is not supported. Export the data set without it.'
                 )
             structure = next((each for word, each in STRUCTURE_WORDS.items() if word in name), None)
-            for number in numbers if isinstance(numbers, list) else [numbers]:
-                structures.setdefault(int(number), set()).update({structure} if structure else ())
+            numbers = numbers if isinstance(numbers, list) else [numbers]
+            sides = [f"{side}_lung" for side in ("right", "left") if structure == "lungs" and side in name]
+            for number in numbers:
+                structures.setdefault(int(number), set()).update([structure] if structure else [], sides)
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise unreadable(path, PURPOSE) from error
     structures.pop(0, None)
     everything = set().union(*structures.values())
+    if not {"right_lung", "left_lung"} <= everything:  # one side alone does not tell where the other is
+        structures = {number: found - {"right_lung", "left_lung"} for number, found in structures.items()}
     if not everything:
         names = ", ".join(map(str, given))
         raise InputError(f'"{path}" has no label named lung, infection or tumour, only {names}. Rename the labels.')

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..entry import BOTH_LUNGS, GREY_WINDOW, LUNGS_AND_INFECTION, ONE_INFECTION, Entry, Layout
+from ..entry import GREY_WINDOW, LEFT_AND_RIGHT, LUNGS_AND_INFECTION, ONE_INFECTION, Entry, Layout
 from ..files import match_files
 from ..patients import patient_of
 
@@ -20,7 +20,7 @@ def find(folder: Path) -> list[Entry] | None:
     exists = {name: (folder / name).is_dir() for name in (CTS, LUNGS, INFECTION, BOTH)}
     if not (exists[CTS] and any(exists[name] for name in (LUNGS, INFECTION, BOTH))):
         return None
-    labels = {LUNGS: BOTH_LUNGS, INFECTION: ONE_INFECTION}
+    labels = {LUNGS: LEFT_AND_RIGHT, INFECTION: ONE_INFECTION}
     if exists[BOTH] and not (exists[LUNGS] and exists[INFECTION]):
         labels = {BOTH: LUNGS_AND_INFECTION}
     labels = {name: of for name, of in labels.items() if exists[name]}

@@ -137,10 +137,10 @@ def test_lungs_of_another_model_that_was_trained_on_the_case_are_noted(
     shutil.copytree(installed_models / "first", installed_models / "unet-cascade")  # was trained on p1
     card = installed_models / "second" / "card.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "recipe": "raiu-net"}))
-    evaluate("--model", "second")
+    evaluate("--model", "second", "--protocol", "clinical")
     note = "second uses the lungs of unet-cascade, which was trained on p1"
     assert note in (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
-    evaluate("--model", "second", "--patients", "p2", "--overwrite")
+    evaluate("--model", "second", "--protocol", "clinical", "--patients", "p2", "--overwrite")
     assert "uses the lungs of" not in (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
 
 

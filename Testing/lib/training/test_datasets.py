@@ -21,7 +21,7 @@ from CovidSegLib.recipe import Augmentation, Intensity, Stage
 from CovidSegLib.training.augmentation import AugmentationContext, augment, gamma
 from CovidSegLib.training.patch_dataset import PatchDataset
 from CovidSegLib.training.slice_dataset import SliceDataset
-from CovidSegLib.training.targets import known_slices, lung_sides, target_mask
+from CovidSegLib.training.targets import known_slices, lung_sides, side_without_findings, target_mask
 from CovidSegLib.volume import AIR_HU, AxialScan, AxialSpacing, Grid, Volume
 
 STAGE = slice_stage(window=(-1000.0, 200.0))
@@ -150,6 +150,19 @@ def test_exclusive_labels_make_a_class_mask() -> None:
     right_of_the_middle = np.arange(48) < 24
     assert not (classes[:, :, right_of_the_middle] == 1).any()
     assert not (classes[:, :, ~right_of_the_middle] == 2).any()
+
+
+def test_the_sides_of_the_data_set_are_used() -> None:
+    """Even where they contradict the position, as the labels of an expert may."""
+    case = chest_case()
+    left = np.arange(48) < 24
+    masks = {**case.masks, "left_lung": case.lungs & left, "right_lung": case.lungs & ~left}
+    stage = slice_stage(labels=("background", "left_lung", "right_lung", "infection"))
+    (classes,) = target_mask(replace(case, masks=masks), stage)
+    assert not (classes[:, :, left] == 2).any() and (classes[:, :, left] == 1).any()
+    np.testing.assert_array_equal(
+        side_without_findings(replace(case, masks=masks), "left_lung"), masks["left_lung"] & ~case.infection
+    )
 
 
 def test_other_labels_make_binary_masks() -> None:

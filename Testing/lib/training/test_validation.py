@@ -36,3 +36,12 @@ def test_without_a_lung_mask_the_whole_scan_counts(monkeypatch: pytest.MonkeyPat
     assert dice_of_infection_everywhere(monkeypatch, case) == pytest.approx(
         2 * infected / (infected + case.scan.hu.size)
     )
+
+
+def test_tumours_are_validated_like_infection(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = chest_case()
+    case = replace(case, masks={"tumour": case.infection}, known={"tumour": case.infection_known})
+    tumour = (case.mask("tumour") * 255).astype(np.uint8)
+    monkeypatch.setattr(validation, "predict", lambda *given: Probabilities(tumour=tumour))
+    loaded = LoadedStage(slice_stage(labels=("background", "tumour")), nn.Identity())
+    assert validate("infection", loaded, [case])[0] == 1.0
