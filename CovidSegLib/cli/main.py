@@ -11,7 +11,7 @@ from typing import Protocol
 from .. import __version__
 from ..errors import Cancelled, GpuMemoryError, InputError
 from ..notices import NOT_FOR_DIAGNOSIS
-from . import data, devices, evaluate, follow_up, models, recipes, segment, train
+from . import data, devices, dicom, evaluate, follow_up, models, recipes, segment, train
 from .interrupts import Interrupts
 from .printing import discard, print_error, print_text
 from .process import CANCELLED
@@ -67,6 +67,7 @@ COMMANDS: Mapping[str, Command] = {
     "train": train,
     "evaluate": evaluate,
     "data": data,
+    "dicom": dicom,
     "devices": devices,
     "models": models,
     "recipes": recipes,

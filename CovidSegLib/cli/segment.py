@@ -10,10 +10,14 @@ from .. import models
 from ..errors import InputError
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..progress import subprogress
+from .dicom import FOLDER as DICOM_FOLDER
+from .dicom import PDF, add_labelmap
 from .options import add_device, add_progress, probability
 from .session import Session
 
 if TYPE_CHECKING:
+    from ..dicom.source import Source
+    from ..segmentation import Segmentation
     from ..volume import Volume
 
 SUMMARY = "segment a chest CT"
@@ -57,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="structures",
         help="surfaces to write: both lungs together and infection (the default), or each segment",
     )
+    parser.add_argument(
+        "--dicom",
+        action="store_true",
+        help=f"also write DICOM segmentations and a structured report to OUT/{DICOM_FOLDER}; INPUT must be DICOM",
+    )
+    add_labelmap(parser)
     parser.add_argument("--anonymous", action="store_true", help="leave the UID of the DICOM series out of the report")
     add_progress(parser)
 
@@ -71,6 +81,10 @@ def run(session: Session) -> None:
     options, progress = session.options, session.progress
     if options.demo == (options.input is not None):
         raise InputError("Give either the path of a CT or --demo.")
+    if options.dicom and options.demo:
+        raise InputError("--dicom needs the DICOM series of a CT: omit --demo.")
+    if options.labelmap and not options.dicom:
+        raise InputError("--labelmap is for DICOM segmentations: give --dicom with it.")
     progress("Starting", 0.0)
     with session.defer_interrupts():
         from ..storage.claim import claimed_folder
@@ -88,7 +102,8 @@ def _segment(session: Session) -> None:
     outputs.prepare(options.output, overwrite=options.overwrite)
     model = _find_model(options)
     progress("Reading the CT", 0.02)
-    volume = _read_volume(session)
+    source = _read_source(session) if options.dicom else None
+    volume = _read_volume(session) if source is None else _shown(source.volume, options)
     progress("Preparing the segmentation", 0.06)
     with session.defer_interrupts():
         from ..pipeline import segment  # imports torch, which takes seconds: unusable input is reported before
@@ -105,8 +120,10 @@ def _segment(session: Session) -> None:
         skip=options.skip,
         surfaces=options.surfaces,
         overwrite=options.overwrite,
-        progress=subprogress(progress, 0.75, 1.0),
+        progress=subprogress(progress, 0.75, 0.9) if source else subprogress(progress, 0.75, 1.0),
     )
+    if source:
+        files += _export(session, source, segmentation)
     reporter.done(options.output, files)
 
 
@@ -132,5 +149,38 @@ def _read_volume(session: Session) -> Volume:
     from ..reading import read_volume
 
     window = tuple(options.window) if options.window else None
-    volume = read_volume(options.input, series=options.series, window=window)
+    return _shown(read_volume(options.input, series=options.series, window=window), options)
+
+
+def _shown(volume: Volume, options: argparse.Namespace) -> Volume:
+    """Return the volume with what the report may state about it."""
     return volume.without_identifiers() if options.anonymous else volume
+
+
+def _read_source(session: Session) -> Source:
+    """Read the CT with what DICOM objects refer to, and check that they can be written: before the long computation."""
+    options = session.options
+    with session.defer_interrupts():
+        from .. import dicom
+
+    if options.window:
+        raise InputError("--window is for images without Hounsfield units, from which no DICOM objects are made.")
+    dicom.prepare(options.output / DICOM_FOLDER, overwrite=options.overwrite)
+    return dicom.read_source(options.input, options.series)
+
+
+def _export(session: Session, source: Source, segmentation: Segmentation) -> list[Path]:
+    """Write the DICOM objects, with the PDF report if there is one."""
+    from .. import dicom
+
+    options = session.options
+    pdf = options.output / PDF
+    return dicom.export(
+        options.output / DICOM_FOLDER,
+        source,
+        dicom.result_of(source.volume, segmentation),
+        pdf=pdf if pdf.is_file() else None,
+        labelmap=options.labelmap,
+        overwrite=options.overwrite,
+        progress=subprogress(session.progress, 0.9, 1.0),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -97,7 +97,22 @@ def list_series(folder: Path, *, nested: bool = True) -> list[Series]:
             either end of a scan would go unnoticed.
         OSError: A folder cannot be opened.
     """
-    headers = [header for path in _files(folder, nested) if (header := _header(path))]
+    return list_series_of_files(_files(folder, nested))
+
+
+def list_series_of_files(files: Iterable[Path]) -> list[Series]:
+    """List the DICOM series that files belong to. Files that are not DICOM are skipped.
+
+    Args:
+        files: The files, in any order.
+
+    Returns:
+        The series, ordered by series number.
+
+    Raises:
+        InputError: A DICOM file is damaged or cannot be opened.
+    """
+    headers = [header for path in files if (header := _header(path))]
     headers.sort(key=lambda header: _group_key(header[0]))
     series = [
         Series(_representative([header for header, _ in group]), tuple(item for _, slices in group for item in slices))

@@ -1,0 +1,63 @@
+"""Programs of others that read and check DICOM objects: dcmqi, dciodvfy and dicom-validator."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import SimpleITK as sitk
+
+from CovidSegLib.volume import Grid
+
+
+def dcmqi(program: str, *arguments: object) -> None:
+    """Run a program of dcmqi, which is installed beside Python."""
+    path = shutil.which(program, path=str(Path(sys.executable).parent))
+    if path is None:
+        pytest.skip("dcmqi is not installed: pip install dcmqi")
+    done = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def read_segments(file: Path, folder: Path, grid: Grid) -> dict[str, Any]:
+    """Read a segmentation with dcmqi.
+
+    Returns:
+        Masks (z, y, x) on the grid by the label of the segment, and under "" the metadata of the segments by label.
+    """
+    folder.mkdir()
+    dcmqi("segimage2itkimage", "--inputDICOM", file, "--outputDirectory", folder, "-p", "x", "-t", "nrrd")
+    (meta,) = folder.glob("*.json")
+    segments = json.loads(meta.read_text())["segmentAttributes"]
+    found: dict[str, Any] = {"": {}}
+    reference = sitk.Image([int(size) for size in grid.shape[::-1]], sitk.sitkUInt8)
+    reference.SetSpacing(grid.spacing)
+    reference.SetOrigin(grid.origin)
+    reference.SetDirection(grid.direction)
+    for number, (attributes,) in enumerate(segments, start=1):
+        image = sitk.ReadImage(str(folder / f"x-{number}.nrrd"))
+        image = sitk.Resample(image, reference, sitk.Transform(), sitk.sitkNearestNeighbor, 0)
+        found[attributes["SegmentLabel"]] = sitk.GetArrayFromImage(image) > 0
+        found[""][attributes["SegmentLabel"]] = attributes
+    return found
+
+
+def read_report(file: Path, output: Path) -> dict[str, Any]:
+    """Read a structured report by TID 1500 with dcmqi."""
+    dcmqi("tid1500reader", "--inputDICOM", file, "--outputMetadata", output)
+    return json.loads(output.read_text())
+
+
+def dciodvfy_errors(file: Path) -> list[str]:
+    """Return the errors that dciodvfy of dicom3tools finds."""
+    program = shutil.which("dciodvfy")
+    if program is None:
+        pytest.skip("dciodvfy is not installed: apt-get install dicom3tools")
+    done = subprocess.run([program, str(file)], capture_output=True, text=True, timeout=120)
+    lines = (done.stdout + done.stderr).splitlines()
+    return [line for line in lines if line.startswith("Error")]
