@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,15 +144,14 @@ def _lesions(
     registration = register_lungs(source.volume, result.segmentation.lungs, earlier.volume, export.lungs, progress)
     grid = source.volume.grid
     moved = resample_labels(export.lesions, earlier.volume.grid, grid, registration.transform)
-    voxels = np.bincount(export.lesions.ravel(), minlength=max(export.lesion_tracking, default=0) + 1)
-    prior_ml = {number: float(voxels[number]) * earlier.volume.grid.voxel_ml for number in export.lesion_tracking}
-    comparison = compare_lesions(regions.lesion_labels > 0, grid, moved.astype(np.int32), prior_ml)
-    present = np.bincount(regions.lesion_labels.ravel(), minlength=len(regions.lesions) + 1)
+    present_ml = _volumes(regions.lesion_labels, range(1, len(regions.lesions) + 1), grid.voxel_ml)
+    prior_ml = _volumes(export.lesions, export.lesion_tracking, earlier.volume.grid.voxel_ml)
+    current = regions.lesion_labels.astype(np.int32)
+    comparison = compare_lesions(current, present_ml, moved.astype(np.int32), prior_ml, grid)
     kept: dict[str, Tracking] = {}
     for change in comparison.lesions:
         if change.current and change.prior:
-            inside = regions.lesion_labels[np.isin(comparison.components, change.current)]
-            largest = int(max(np.unique(inside[inside > 0]), key=lambda number: present[number]))
+            largest = max(change.current, key=present_ml.__getitem__)
             kept[regions.lesions[largest - 1].key] = export.lesion_tracking[max(change.prior, key=prior_ml.__getitem__)]
     found = (_NUMBER.fullmatch(tracking.identifier) for tracking in export.lesion_tracking.values())
     following = 1 + max((int(match[1]) for match in found if match), default=0)
@@ -160,3 +160,10 @@ def _lesions(
             kept[region.key] = Tracking(f"Lesion {following}", region.tracking.uid)
             following += 1
     return kept
+
+
+def _volumes(labels: np.ndarray, numbers: Iterable[int], voxel_ml: float) -> dict[int, float]:
+    """Return the volume of each label in ml."""
+    numbers = list(numbers)
+    voxels = np.bincount(labels.ravel(), minlength=1 + max(numbers, default=0))
+    return {number: float(voxels[number]) * voxel_ml for number in numbers}
