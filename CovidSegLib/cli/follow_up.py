@@ -68,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold", type=probability, help="probability from which a voxel is infection (default: the model's)"
     )
+    parser.add_argument("--skip", action="append", default=[], choices=("trend",), help="do not write this file")
     parser.add_argument(
         "--anonymous", action="store_true", help="leave dates and the UIDs of the DICOM series out of the report"
     )
@@ -124,6 +125,7 @@ def _compare(session: Session) -> None:
         earlier=earlier,
         masks={side: masks[side] for side in missing},
         dates=not options.anonymous,
+        trend="trend" not in options.skip,
         overwrite=options.overwrite,
         progress=subprogress(progress, 0.9, 1.0),
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..figures.registration_fit import FitView, draw_fit
 from ..followup import FollowUp, report_of
 from ..followup.timeline import Point
 from ..progress import Progress, silent
@@ -62,6 +63,7 @@ def write_follow_up(
     earlier: Mapping[str, Sequence[Point]] | None = None,
     masks: Mapping[str, Segmentation] | None = None,
     dates: bool = True,
+    trend: bool = True,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
@@ -73,6 +75,7 @@ def write_follow_up(
         earlier: Timelines of earlier comparisons, by name; see `followup.timeline.joined`.
         masks: Masks to write too, by "current" and "prior".
         dates: Whether the files may state the dates of the CTs.
+        trend: Whether to draw the trend.
         overwrite: Replace an earlier comparison in `out`.
         progress: Receives the stage and the fraction done. May raise `Cancelled`.
 
@@ -84,16 +87,14 @@ def write_follow_up(
             `followup.report_of`.
         Cancelled: Raised by `progress`.
     """
-    # Imported here because they load matplotlib.
-    from ..figures.registration_fit import FitView, draw_fit
-    from ..figures.trend import draw_trend
-
     grid, current = follow.current.volume.grid, follow.current
     with staged_files(out, _NAMES, overwrite=overwrite) as folder:
         report = report_of(follow, earlier, dates=dates)
         report["files"] = FOLLOW_UP_FILES | {
             f"{name}_masks": MASK_FILES[name] if name in (masks or {}) else None for name in MASK_FILES
         }
+        if not trend:
+            report["files"]["trend"] = None
         progress("Saving the earlier CT", 0.0)
         write_image(folder / FOLLOW_UP_FILES["prior_ct"], follow.prior_volume.to_image())
         progress("Saving the lesions", 0.5)
@@ -112,7 +113,10 @@ def write_follow_up(
             follow.prior_lungs,
         )
         draw_fit(folder / FOLLOW_UP_FILES["fit"], view, follow.registration.lung_dice)
-        draw_trend(folder / FOLLOW_UP_FILES["trend"], report["timeline"])
+        if trend:
+            from ..figures.trend import draw_trend  # loads matplotlib, which 3D Slicer lacks
+
+            draw_trend(folder / FOLLOW_UP_FILES["trend"], report["timeline"])
         # The last opportunity to cancel.
         progress("Saving the results", 1.0)
     return [out / name for name in report["files"].values() if name is not None]
