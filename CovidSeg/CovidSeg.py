@@ -25,6 +25,7 @@ from CovidSegModule import sample_data, self_test
 from CovidSegModule.logic.comparison import ComparisonLogic
 from CovidSegModule.logic.correction import CorrectionLogic
 from CovidSegModule.logic.display import DisplayLogic
+from CovidSegModule.logic.followup import FollowupLogic
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.logic.install import InstallLogic
 from CovidSegModule.logic.lesions import LesionsLogic
@@ -124,6 +125,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         self.comparison = ComparisonLogic(self.reviews)
         self.lesions = LesionsLogic(self.reviews)
         self.correction = CorrectionLogic(self.reviews)
+        self.followup = FollowupLogic(self.reviews, self.input, self.comparison)
 
     def parameters(self):
         """Return the parameters of the current scene, as selected in the panel."""

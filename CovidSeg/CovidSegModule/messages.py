@@ -112,3 +112,11 @@ def time_left(seconds: float | None) -> str:
     if seconds < 90:
         return _("about {n} s left").format(n=10 * round(seconds / 10))
     return _("about {n} min left").format(n=round(seconds / 60))
+
+
+def follow_up_removed() -> str:
+    """Return the message for a node that was removed during a comparison."""
+    return _(
+        "A CT or its segmentation was removed from the scene during the comparison, so there is no result. Load it "
+        "again and compare again."
+    )

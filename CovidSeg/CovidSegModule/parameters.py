@@ -11,7 +11,7 @@ import slicer
 
 
 class Parameters:
-    """The selected CT, model and device, and the result that is shown.
+    """The selected CTs, model and device, and the result that is shown.
 
     The names of parameters and reference roles are stored in scenes and must not change.
 
@@ -39,6 +39,25 @@ class Parameters:
     @result.setter
     def result(self, node: slicer.vtkMRMLSegmentationNode | None) -> None:
         self.node.SetNodeReferenceID("Result", node.GetID() if node else None)
+
+    @property
+    def prior(self) -> slicer.vtkMRMLScalarVolumeNode | None:
+        """The earlier CT that the result is compared with."""
+        return self.node.GetNodeReference("Prior")
+
+    @prior.setter
+    def prior(self, node: slicer.vtkMRMLScalarVolumeNode | None) -> None:
+        self.node.SetNodeReferenceID("Prior", node.GetID() if node else None)
+
+    @property
+    def days(self) -> int | None:
+        """Days between the CTs as entered by the user; None if they were not entered."""
+        text = self.node.GetParameter("DaysSincePrior")
+        return int(text) if text else None
+
+    @days.setter
+    def days(self, days: int | None) -> None:
+        self.node.SetParameter("DaysSincePrior", "" if days is None else str(days))
 
     @property
     def model(self) -> str:

@@ -2,6 +2,9 @@
 
 Usage: `python fake_child.py MODE segment CT --output FOLDER ...`. The modes are the names of the functions below. The
 mode "done" segments exactly the voxels that `harness.painted` has marked.
+
+`python fake_child.py done follow-up CURRENT PRIOR ...` compares two CTs as CovidSegLib does, except that it takes the
+lungs to lie where they are.
 """
 
 import json
@@ -186,7 +189,23 @@ def shifted(ct, output):
     sitk.WriteImage(image, path, useCompression=True)
 
 
+def compare():
+    """Compare two CTs without registration."""
+    import SimpleITK as sitk
+
+    from CovidSegLib.cli.main import main
+    from CovidSegLib.followup import Registration, comparison
+
+    def register_lungs(*_arguments):
+        emit("progress", stage="Following the breathing", fraction=0.5, seconds_left=9.0)
+        return Registration(sitk.Transform(), 0.97, 0.9)
+
+    comparison.register_lungs = register_lungs
+    sys.exit(main(sys.argv[2:]))
+
+
 if __name__ == "__main__":
     mode, command, input_path = sys.argv[1:4]
-    assert command == "segment"
+    if command == "follow-up" and mode == "done":
+        compare()
     globals()[mode](Path(input_path), Path(sys.argv[sys.argv.index("--output") + 1]))

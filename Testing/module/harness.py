@@ -121,6 +121,26 @@ def make_result(ct):
     return node
 
 
+def put_in_dated_study(node, patient, date):
+    """Put a node under the study of a date, with a patient ID, as after loading DICOM."""
+    hierarchy, names = subject_hierarchy(), slicer.vtkMRMLSubjectHierarchyConstants
+    subject = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), "Patient")
+    hierarchy.SetItemAttribute(subject, names.GetDICOMPatientIDAttributeName(), patient)
+    study = hierarchy.CreateStudyItem(subject, "Study")
+    hierarchy.SetItemAttribute(study, names.GetDICOMStudyDateAttributeName(), date)
+    hierarchy.CreateItem(study, node)
+
+
+def later_lesions():
+    """Like `several_lesions`, at a later time: one lesion has grown, one is gone, one is new, one is the same."""
+    array = several_lesions()
+    z, y, x = np.ogrid[:30, :48, :64]
+    array[((x - 14) ** 2 + (y - 20) ** 2 + (z - 8) ** 2 < 9) & (array == -500)] = -850
+    for lung, (cx, cy, cz, radius) in ((-851, (46, 24, 15, 4)), (-851, (46, 34, 20, 2))):
+        array[((x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < radius**2) & (array == lung)] = -500
+    return array
+
+
 def add_lobes(ct):
     """Add a segmentation of the lobes with the names of TotalSegmentator, divided at two heights."""
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSegmentationNode", "Lobes")

@@ -57,3 +57,30 @@ def environment(folder: Path) -> dict[str, str]:
     variables.update(PYTHONUTF8="1", PYTHONUNBUFFERED="1", PYTHONNOUSERSITE="1", PYTHONSAFEPATH="1")
     variables.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)))
     return variables
+
+
+def follow_up_command(
+    program: list[str],
+    scans: tuple[str, str],
+    results: tuple[str, str],
+    output: str,
+    days: int | None,
+    earlier: list[str],
+) -> list[str]:
+    """Return the command that compares two CTs. Paths are relative, see `segment_command`.
+
+    Args:
+        program: The interpreter and what it runs.
+        scans: Files of the current and of the earlier CT.
+        results: Folders with their masks.
+        output: Folder for the comparison.
+        days: Days between the CTs; None if they are not known.
+        earlier: Reports of earlier comparisons of the same patient.
+    """
+    command = [*program, "follow-up", *scans, "--output", output, "--progress", "json", "--skip", "trend"]
+    command += ["--current-result", results[0], "--prior-result", results[1]]
+    if days is not None:
+        command += ["--days", str(days)]
+    for report in earlier:
+        command += ["--earlier", report]
+    return command

@@ -78,7 +78,7 @@ def read_result_files(folder: Path) -> ResultFiles:
         OSError, ValueError, KeyError: A file is missing or damaged.
     """
     report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    grid, segments, layers = _read_seg_nrrd(folder / SEGMENTATION)
+    grid, segments, layers = read_seg_nrrd(folder / SEGMENTATION)
     probability = gzip.decompress((folder / PROBABILITY).read_bytes())
     voxels = np.frombuffer(probability, np.uint8, math.prod(grid.shape), NIFTI_VOXELS).reshape(grid.shape)
     return ResultFiles(report, grid, segments, layers, cropped(voxels))
@@ -106,7 +106,7 @@ def in_ras(surface: vtk.vtkPolyData) -> vtk.vtkPolyData:
     return turn.GetOutput()
 
 
-def _read_seg_nrrd(path: Path) -> tuple[Grid, tuple[StoredSegment, ...], tuple[BoxArray, ...]]:
+def read_seg_nrrd(path: Path) -> tuple[Grid, tuple[StoredSegment, ...], tuple[BoxArray, ...]]:
     """Read a .seg.nrrd file as `CovidSegLib.outputs.seg_nrrd` writes it."""
     header, _, data = path.read_bytes().partition(b"\n\n")
     fields: dict[str, str] = {}

@@ -38,7 +38,7 @@ def add_segmentation(
     Raises:
         RuntimeError: The result does not lie on the grid of the CT.
     """
-    _check_grid(files.grid, grid_of(ct))
+    check_grid(files.grid, grid_of(ct))
     node = add_node("vtkMRMLSegmentationNode", f"{ct.GetName()} infection")
     node.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
     node.CreateDefaultDisplayNodes()
@@ -106,7 +106,7 @@ def is_shown_in_3d(node: slicer.vtkMRMLSegmentationNode) -> bool:
     return bool(display and display.GetVisibility() and display.GetVisibility3D())
 
 
-def _check_grid(result: Grid, grid: Grid) -> None:
+def check_grid(result: Grid, grid: Grid) -> None:
     """Raise RuntimeError if the voxels of a result do not lie on the grid."""
     last = np.asarray(grid.shape[::-1]) - 1
     corners = np.array([[0, 0, 0, 1], [*last, 1], [last[0], 0, 0, 1], [0, last[1], 0, 1]], float).T

@@ -81,19 +81,20 @@ def checked_voxels(ct: slicer.vtkMRMLScalarVolumeNode) -> np.ndarray:
     return slicer.util.arrayFromVolume(ct)
 
 
-def write_nrrd(voxels: np.ndarray, grid: Grid, path: Path) -> None:
+def write_nrrd(voxels: np.ndarray, grid: Grid, path: Path, keys: dict[str, str] | None = None) -> None:
     """Write an image without names and patient data. Needs no scene, and leaves Python's lock to other threads.
 
     Args:
-        voxels: Numbers (z, y, x).
+        voxels: Numbers (z, y, x), or (z, y, x, component).
         grid: Their grid.
         path: The `.nrrd` file to write. It is not compressed, because it is read once and then deleted.
+        keys: Further keys and values.
     """
     voxels = np.ascontiguousarray(voxels)
     vectors = np.reshape(grid.direction, (3, 3)) * np.asarray(grid.spacing)
     header = {
         "type": _NRRD_TYPES[voxels.dtype.kind].format(8 * voxels.dtype.itemsize),
-        "dimension": "3",
+        "dimension": str(voxels.ndim),
         "space": "left-posterior-superior",
         "sizes": " ".join(str(size) for size in reversed(grid.shape)),
         "space directions": " ".join(_nrrd_vector(vector) for vector in vectors.T),
@@ -104,7 +105,11 @@ def write_nrrd(voxels: np.ndarray, grid: Grid, path: Path) -> None:
     }
     if voxels.dtype.kind == "f":
         header["type"] = {4: "float", 8: "double"}[voxels.dtype.itemsize]
-    lines = ["NRRD0004", *(f"{name}: {value}" for name, value in header.items()), "", ""]
+    if voxels.ndim == 4:
+        first = {"sizes": str(voxels.shape[3]), "space directions": "none", "kinds": "list"}
+        header.update({name: f"{value} {header[name]}" for name, value in first.items()})
+    lines = ["NRRD0004", *(f"{name}: {value}" for name, value in header.items())]
+    lines += [*(f"{name}:={value}" for name, value in (keys or {}).items()), "", ""]
     with path.open("wb") as file:
         file.write("\n".join(lines).encode("ascii"))
         file.write(voxels.data.cast("B"))

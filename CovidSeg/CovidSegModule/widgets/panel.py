@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 from ..logic.comparison import ComparisonLogic
 from ..logic.correction import CorrectionLogic
 from ..logic.display import DisplayLogic
+from ..logic.followup import FollowupLogic
 from ..logic.input import InputLogic
 from ..logic.install import InstallLogic
 from ..logic.lesions import LesionsLogic
@@ -26,6 +27,7 @@ from .comparison import ComparisonSection
 from .correction import CorrectionSection
 from .display import DisplaySection
 from .fold import Fold
+from .followup import FollowupSection
 from .input import InputSection
 from .install import InstallSection
 from .lesions import LesionsSection
@@ -52,6 +54,7 @@ class ModuleLogic(Protocol):
     numbers: NumbersLogic
     lesions: LesionsLogic
     correction: CorrectionLogic
+    followup: FollowupLogic
     reviews: Reviews
 
     def parameters(self) -> Parameters:
@@ -71,6 +74,7 @@ def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
         CorrectionSection(panel, logic.correction),
         ComparisonSection(panel, logic.comparison),
         NumbersSection(panel, logic.numbers),
+        FollowupSection(panel, logic.followup),
     ]
 
 

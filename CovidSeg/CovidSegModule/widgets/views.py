@@ -44,3 +44,10 @@ def show_chart(chart: slicer.vtkMRMLPlotChartNode | None) -> None:
     plots = getattr(slicer.modules, "plots", None)
     if chart is not None and plots is not None and slicer.app.layoutManager() is not None:
         plots.logic().ShowChartInLayout(chart)
+
+
+def fit_slice_views() -> None:
+    """Fit all slice views to what they show. Do nothing if there are no views."""
+    layout = slicer.app.layoutManager()
+    if layout is not None:
+        layout.resetSliceViews()

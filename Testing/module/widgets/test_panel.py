@@ -37,6 +37,7 @@ def test_sections_are_in_order(panel):
         "correction",
         "comparison",
         "numbers",
+        "followup",
     ]
     assert list(panel.sections) == names
     layout = panel.ui.sectionsPanel.layout()
