@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import SimpleITK as sitk
 
+from ..alignment import onto_grid
 from ..errors import InputError
 from ..masks import label_components
 from ..outputs import FILES
+from ..outputs.stored_result import on_grid_of, read_masks, read_report, read_stored_image
 from ..quantification import quantify
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
-from ..storage.limited import read_limited_json
 from ..volume import Grid, Volume
-from .alignment import onto_grid
 from .source import Source
 
 #: Optional file of a result: label map with the number of the lesion at each voxel. The panel writes it, because people
@@ -62,25 +62,25 @@ def read_result(folder: Path, source: Source) -> Result:
     Raises:
         InputError: The folder holds no result, or the result was made from another series.
     """
-    report = _read_report(folder)
-    masks, grid = _read_masks(folder / FILES["segmentation"])
+    if not all((folder / FILES[name]).is_file() for name in ("report", "segmentation")):
+        raise InputError(
+            f'"{folder}" is not a result folder: it lacks {FILES["report"]} or {FILES["segmentation"]}. Name a folder '
+            "that `covidseg segment` has written."
+        )
+    report = read_report(folder / FILES["report"])
     uid = (report.get("input") or {}).get("series_uid")
     if uid and uid != source.series_uid:
         raise InputError(
             f'The result in "{folder}" was made from another series (UID …{str(uid)[-12:]}) than the one named '
             f"(UID …{source.series_uid[-12:]}). Name the series that was segmented."
         )
-    target = source.volume.grid
-    lungs, infection = (onto_grid(masks[name], grid, target) for name in ("lungs", "infection"))
-    segmentation = Segmentation(
-        lungs, infection.astype(bool), np.zeros((1, 1, 1), np.uint8), target, report.get("provenance") or {}
-    )
+    masks = read_masks(folder / FILES["segmentation"])
+    segmentation = on_grid_of(masks, source.volume, report.get("provenance") or {})
     edited = bool(report.get("edited")) or _was_edited(folder, segmentation, report)
     if not uid and not edited:
         _check_densities(source.volume, segmentation, report)
     if (folder / LESION_LABELS).exists():
-        image = _read_image(folder / LESION_LABELS)
-        lesions = onto_grid(sitk.GetArrayFromImage(image).astype(np.uint16), Grid.of_image(image), target)
+        lesions = _labels(folder / LESION_LABELS, source.volume.grid)
     else:
         lesions = number_lesions(source.volume, segmentation)
     return Result(segmentation, lesions, edited)
@@ -109,58 +109,17 @@ def number_lesions(volume: Volume, segmentation: Segmentation) -> np.ndarray:
     return numbers
 
 
-def _read_report(folder: Path) -> dict[str, Any]:
-    path = folder / FILES["report"]
-    if not folder.is_dir() or not path.is_file() or not (folder / FILES["segmentation"]).is_file():
-        raise InputError(
-            f'"{folder}" is not a result folder: it lacks {FILES["report"]} or {FILES["segmentation"]}. Name a folder '
-            "that `covidseg segment` has written."
-        )
-    try:
-        report = read_limited_json(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f'"{path}" cannot be read ({error}). Segment the CT again.') from error
-    if not isinstance(report, dict):
-        raise InputError(f'"{path}" is not a report. Segment the CT again.')
-    return report
-
-
-def _read_masks(path: Path) -> tuple[dict[str, np.ndarray], Grid]:
-    """Read lungs (1 right, 2 left) and infection from a `.seg.nrrd` file."""
-    image = _read_image(path)
-    layers = sitk.GetArrayFromImage(image)
-    layers = layers.reshape(*layers.shape[:3], -1)
-    found: dict[str, np.ndarray] = {}
-    for number in range(len(image.GetMetaDataKeys())):
-        key = f"Segment{number}_"
-        if not image.HasMetaDataKey(f"{key}ID"):
-            break
-        layer = int(image.GetMetaData(f"{key}Layer")) if image.HasMetaDataKey(f"{key}Layer") else 0
-        value = int(image.GetMetaData(f"{key}LabelValue")) if image.HasMetaDataKey(f"{key}LabelValue") else 1
-        found[image.GetMetaData(f"{key}ID")] = layers[..., layer] == value
-    if missing := {"right_lung", "left_lung", "infection"} - found.keys():
-        raise InputError(f'"{path}" lacks the segments {", ".join(sorted(missing))}. Segment the CT again.')
-    lungs = RIGHT_LUNG * found["right_lung"].astype(np.uint8)
-    lungs[found["left_lung"]] = LEFT_LUNG
-    size = image.GetSize()
-    grid = Grid((size[2], size[1], size[0]), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
-    return {"lungs": lungs, "infection": found["infection"].astype(np.uint8)}, grid
-
-
-def _read_image(path: Path) -> sitk.Image:
-    try:
-        return sitk.ReadImage(str(path))
-    except RuntimeError as error:
-        raise InputError(f'"{path}" is damaged. Segment the CT again.') from error
+def _labels(path: Path, grid: Grid) -> np.ndarray:
+    """Read a label map, uint16 (z, y, x) on a grid."""
+    image = read_stored_image(path)
+    return onto_grid(sitk.GetArrayFromImage(image).astype(np.uint16), Grid.of_image(image), grid)
 
 
 def _was_edited(folder: Path, segmentation: Segmentation, report: dict[str, Any]) -> bool:
     """Whether the segments differ from the label map, or from the numbers of the report if there is no label map."""
     path = folder / FILES["labels"]
     if path.is_file():
-        image = _read_image(path)
-        labels = onto_grid(sitk.GetArrayFromImage(image), Grid.of_image(image), segmentation.grid)
-        return not np.array_equal(labels, segmentation.labels)
+        return not np.array_equal(_labels(path, segmentation.grid), segmentation.labels)
     both = report.get("lungs", {}).get("both", {})
     infected = int(np.count_nonzero(segmentation.infection & (segmentation.lungs > 0)))
     volumes = {"volume_ml": int(np.count_nonzero(segmentation.lungs)), "infection_ml": infected}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
+from ..alignment import onto_grid
 from ..errors import InputError
 from ..reading.image_file import check_image_file, quiet_itk
 from ..reading.private_folder import portable_name
@@ -16,11 +18,26 @@ from ..storage.limited import read_limited_json
 from ..volume import Grid, Volume
 from .results import FILES
 
-#: Largest distance in voxels between the grid of the masks and that of the CT.
-TOLERANCE = 1e-2
 #: Segments that a file must have. Others, such as rejected lesions, are left out.
 SEGMENTS = ("right_lung", "left_lung", "infection")
 ENDING = ".seg.nrrd"
+
+
+@dataclass(frozen=True)
+class StoredMasks:
+    """The masks in a `.seg.nrrd` file.
+
+    Attributes:
+        lungs: uint8 (z, y, x): 1 right lung, 2 left lung.
+        infection: bool (z, y, x).
+        grid: Their grid. Slicer saves only the box that holds the segments.
+        model: Name and SHA-256 of the model, as the tags of the segments state them; empty if they do not.
+    """
+
+    lungs: np.ndarray
+    infection: np.ndarray
+    grid: Grid
+    model: dict[str, str | None]
 
 
 def read_result(path: Path, volume: Volume) -> Segmentation:
@@ -34,7 +51,7 @@ def read_result(path: Path, volume: Volume) -> Segmentation:
         The masks on the grid of the CT, without probabilities, with the provenance that the files state.
 
     Raises:
-        InputError: There are no masks, they cannot be read, or they do not lie on the grid of the CT.
+        InputError: There are no masks, they cannot be read, or they are not of this CT.
     """
     file = path / FILES["segmentation"] if path.is_dir() else path
     if not file.is_file() or not file.name.endswith(ENDING):
@@ -42,20 +59,67 @@ def read_result(path: Path, volume: Volume) -> Segmentation:
             f'There is no result in "{path.name}". Give a folder that `covidseg segment` has written, or a {ENDING} '
             "file."
         )
+    masks = read_masks(file)
+    has_report = path.is_dir() and (path / FILES["report"]).exists()
+    provenance = read_report(path / FILES["report"]).get("provenance") if has_report else {}
+    return on_grid_of(masks, volume, provenance or ({"model": masks.model} if masks.model else {}))
+
+
+def read_masks(file: Path) -> StoredMasks:
+    """Read the lungs and the infection in a `.seg.nrrd` file.
+
+    Raises:
+        InputError: The file cannot be read, or lacks a segment.
+    """
+    image = read_stored_image(file)
+    layers = sitk.GetArrayViewFromImage(image)
+    if image.GetNumberOfComponentsPerPixel() == 1:
+        layers = layers[..., np.newaxis]
+    masks = {name: layers[..., layer] == value for name, (layer, value) in _segments(image, file).items()}
+    lungs = RIGHT_LUNG * masks["right_lung"].astype(np.uint8)
+    lungs[masks["left_lung"]] = LEFT_LUNG
+    size = image.GetSize()
+    grid = Grid((size[2], size[1], size[0]), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    return StoredMasks(lungs, masks["infection"], grid, _model(image))
+
+
+def on_grid_of(masks: StoredMasks, volume: Volume, provenance: dict[str, Any]) -> Segmentation:
+    """Return stored masks on the grid of their CT, without probabilities.
+
+    Raises:
+        InputError: The masks are not of this CT.
+    """
+    lungs, infection = (onto_grid(mask, masks.grid, volume.grid) for mask in (masks.lungs, masks.infection))
+    return Segmentation(lungs, infection, np.uint8(255) * infection, volume.grid, provenance)
+
+
+def read_stored_image(file: Path) -> sitk.Image:
+    """Read a label map that CovidSeg or Slicer has written.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
     try:
         with quiet_itk(), portable_name(file) as readable:
             check_image_file(file)
-            image = sitk.ReadImage(str(readable))
+            return sitk.ReadImage(str(readable))
     except (OSError, RuntimeError) as error:
-        raise InputError(f'The masks in "{file.name}" cannot be read. Segment the CT again.') from error
-    segments = _segments(image, file)
-    masks = {name: _mask(image, *place, volume.grid, file) for name, place in segments.items()}
-    lungs = np.zeros(volume.grid.shape, np.uint8)
-    lungs[masks["right_lung"]] = RIGHT_LUNG
-    lungs[masks["left_lung"]] = LEFT_LUNG
-    infection = masks["infection"]
-    provenance = _provenance(path) or _provenance_of_tags(image)
-    return Segmentation(lungs, infection, np.uint8(255) * infection, volume.grid, provenance)
+        raise InputError(f'"{file.name}" is damaged. Segment the CT again.') from error
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Read the report of a result.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        report = read_limited_json(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f'"{path.name}" cannot be read. Segment the CT again.') from error
+    if not isinstance(report, dict) or not isinstance(report.get("provenance") or {}, dict):
+        raise InputError(f'"{path.name}" is not a report. Segment the CT again.')
+    return report
 
 
 def _segments(image: sitk.Image, file: Path) -> dict[str, tuple[int, int]]:
@@ -70,50 +134,17 @@ def _segments(image: sitk.Image, file: Path) -> dict[str, tuple[int, int]]:
             number += 1
     except (RuntimeError, ValueError):
         places = {}
-    missing = [name for name in SEGMENTS if name not in places]
-    if missing or any(layer >= image.GetNumberOfComponentsPerPixel() for layer, _ in places.values()):
+    count = image.GetNumberOfComponentsPerPixel()
+    if any(name not in places or not 0 <= places[name][0] < count for name in SEGMENTS):
         raise InputError(f'"{file.name}" does not hold both lungs and the infection. Give a result of CovidSeg.')
     return {name: places[name] for name in SEGMENTS}
 
 
-def _mask(image: sitk.Image, layer: int, value: int, grid: Grid, file: Path) -> np.ndarray:
-    """Return a segment on the grid of the CT. Slicer saves only the box that holds the segments."""
-    labels = sitk.GetArrayViewFromImage(image)
-    part = (labels[..., layer] if labels.ndim == 4 else labels) == value
-    stored = Grid.of_image(sitk.VectorIndexSelectionCast(image, 0) if labels.ndim == 4 else image)
-    relative = np.linalg.inv(grid.affine_lps) @ stored.affine_lps
-    start = np.round(relative[:3, 3])
-    if (
-        np.abs(relative[:3, :3] - np.eye(3)).max() * max(grid.shape) > TOLERANCE
-        or np.abs(relative[:3, 3] - start).max() > TOLERANCE
-    ):
-        raise InputError(f'The masks in "{file.name}" do not lie on the grid of the CT. Give the result of this CT.')
-    mask = np.zeros(grid.shape, bool)
-    first = start[::-1].astype(int)
-    here = tuple(slice(max(0, a), max(0, min(n, a + m))) for a, m, n in zip(first, part.shape, grid.shape, strict=True))
-    there = tuple(slice(max(0, -a), max(0, -a) + s.stop - s.start) for a, s in zip(first, here, strict=True))
-    if not part[there].sum() == part.sum():
-        raise InputError(f'The masks in "{file.name}" reach beyond the CT. Give the result of this CT.')
-    mask[here] = part[there]
-    return mask
-
-
-def _provenance(path: Path) -> dict[str, Any]:
-    """Return the provenance in the report of a folder; empty if there is none."""
-    report = path / FILES["report"]
-    if not path.is_dir() or not report.exists():
-        return {}
-    try:
-        provenance = read_limited_json(report).get("provenance")
-    except (OSError, ValueError, AttributeError):
-        raise InputError(f'The report in "{path.name}" cannot be read. Segment the CT again.') from None
-    return provenance if isinstance(provenance, dict) else {}
-
-
-def _provenance_of_tags(image: sitk.Image) -> dict[str, Any]:
-    """Return the model that the tags of a segment name; empty if they name none."""
+def _model(image: sitk.Image) -> dict[str, str | None]:
+    """Return the model that the tags of the first segment name."""
     if not image.HasMetaDataKey("Segment0_Tags"):
         return {}
     tags = dict(tag.partition(":")[::2] for tag in image.GetMetaData("Segment0_Tags").split("|"))
-    model = {key: tags[f"CovidSeg.{key}"] for key in ("model", "sha256") if f"CovidSeg.{key}" in tags}
-    return {"model": {"name": model.get("model"), "sha256": model.get("sha256")}} if model else {}
+    if not any(f"CovidSeg.{key}" in tags for key in ("model", "sha256")):
+        return {}
+    return {"name": tags.get("CovidSeg.model"), "sha256": tags.get("CovidSeg.sha256")}

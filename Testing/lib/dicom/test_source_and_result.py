@@ -15,10 +15,8 @@ from support import dicom_results
 from support.dicom_results import complete, masks, segmentation_on, write_ct
 
 from CovidSegLib import dicom, outputs
-from CovidSegLib.dicom.alignment import onto_grid
 from CovidSegLib.errors import InputError
 from CovidSegLib.reading import read_volume
-from CovidSegLib.volume import Grid
 
 
 def write_result(folder: Path, ct: Path, *, identified: bool = True) -> None:
@@ -123,7 +121,7 @@ def test_another_grid_is_refused(tmp_path: Path) -> None:
     write_ct(tmp_path / "ct")
     write_result(tmp_path / "result", tmp_path / "ct", identified=False)
     write_ct(tmp_path / "other", dicom_results.oblique())
-    with pytest.raises(InputError, match="do not lie on the voxels of the DICOM series"):
+    with pytest.raises(InputError, match="do not lie on the voxels of the CT"):
         dicom.read_result(tmp_path / "result", dicom.read_source(tmp_path / "other"))
 
 
@@ -132,7 +130,7 @@ def test_an_incomplete_series_is_refused(tmp_path: Path) -> None:
     write_ct(tmp_path / "ct")
     write_result(tmp_path / "result", tmp_path / "ct", identified=False)
     write_ct(tmp_path / "other", edit=lambda data, index: (complete(data, index), index > 3)[1])
-    with pytest.raises(InputError, match="reach beyond the DICOM series"):
+    with pytest.raises(InputError, match="reach beyond the CT"):
         dicom.read_result(tmp_path / "result", dicom.read_source(tmp_path / "other"))
 
 
@@ -234,36 +232,3 @@ def test_a_full_disk(case: tuple[Path, Path], tmp_path: Path, monkeypatch: pytes
     with pytest.raises(InputError, match="The disk is full"):
         dicom.export(tmp_path / "out", source, result)
     assert not (tmp_path / "out").exists()
-
-
-# Masks whose axes another program has reversed, permuted or cropped
-
-
-def test_onto_a_grid_that_is_flipped_and_cropped() -> None:
-    _, lungs, _ = masks()
-    target = dicom_results.oblique()
-    part = lungs[1:11, 5:36, 2:46][::-1, :, ::-1]
-    affine = target.affine_lps
-    origin = (affine @ [45, 5, 10, 1])[:3]
-    direction = np.reshape(target.direction, (3, 3)) * [-1, 1, -1]
-    grid = Grid(part.shape, target.spacing, tuple(origin), tuple(direction.ravel()))
-    np.testing.assert_array_equal(onto_grid(part, grid, target), lungs)
-
-
-def test_onto_a_grid_with_permuted_axes() -> None:
-    _, lungs, _ = masks()
-    target = dicom_results.oblique()
-    direction = np.reshape(target.direction, (3, 3))[:, [2, 0, 1]]
-    spacing = np.asarray(target.spacing)[[2, 0, 1]]
-    moved = lungs.transpose(1, 2, 0)  # x, y, z of the new grid are z, x, y of the target
-    grid = Grid(moved.shape, tuple(spacing), target.origin, tuple(direction.ravel()))
-    np.testing.assert_array_equal(onto_grid(moved, grid, target), lungs)
-
-
-@pytest.mark.parametrize("shift", [0.3, 0.5, 40.0])
-def test_voxels_that_do_not_coincide(shift: float) -> None:
-    _, lungs, _ = masks()
-    grid = dicom_results.straight()
-    moved = Grid(grid.shape, grid.spacing, (grid.origin[0] + shift, *grid.origin[1:]), grid.direction)
-    with pytest.raises(InputError, match="Name the series that was segmented"):
-        onto_grid(lungs, grid, moved)

@@ -1,4 +1,4 @@
-"""Bring a mask onto the grid of the series, where both have the same voxels in another order.
+"""Bring a mask onto the grid of the CT, where both have the same voxels in another order.
 
 Programs that convert or load DICOM may reverse or permute axes, and may crop: Slicer crops segments, NIfTI converters
 flip rows. No value is interpolated.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import InputError
-from ..volume import Grid
+from .errors import InputError
+from .volume import Grid
 
 #: Voxel centres that differ by no more than this fraction of a voxel are the same.
 TOLERANCE = 0.02
@@ -37,8 +37,8 @@ def onto_grid(array: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
     is_permutation = np.array_equal(np.abs(step) @ np.ones(3), np.ones(3)) and abs(round(np.linalg.det(step))) == 1
     if not is_permutation or np.abs(exact - rounded).max() > TOLERANCE:
         raise InputError(
-            "The masks do not lie on the voxels of the DICOM series: this is not the series that was segmented, or it "
-            "was resampled. Name the series that was segmented."
+            "The masks do not lie on the voxels of the CT: this is not the CT that was segmented, or it was resampled. "
+            "Give the CT that was segmented."
         )
     axes = [int(np.flatnonzero(row)[0]) for row in step]  # axis of the array for x, y and z of the target
     moved = array.transpose(*(2 - axes[k] for k in (2, 1, 0)))
@@ -54,7 +54,7 @@ def onto_grid(array: np.ndarray, grid: Grid, target: Grid) -> np.ndarray:
     result[tuple(destination)] = moved[tuple(source)]
     if np.count_nonzero(result) != np.count_nonzero(array):
         raise InputError(
-            "The masks reach beyond the DICOM series: this is not the series that was segmented, or it is not "
-            "complete. Name the series that was segmented."
+            "The masks reach beyond the CT: this is not the CT that was segmented, or it is not complete. Give the CT "
+            "that was segmented."
         )
     return result
