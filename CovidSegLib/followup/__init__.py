@@ -2,16 +2,19 @@
 
 from .changes import CHANGES, Comparison, LesionChange, compare_lesions, lesion_components
 from .comparison import FollowUp, Place, follow_up
+from .regions import Amount, RegionChange
 from .registration import Registration, register_lungs, resample_labels, resample_volume
 from .report import report_of
 from .time_point import TimePoint
 
 __all__ = [
     "CHANGES",
+    "Amount",
     "Comparison",
     "FollowUp",
     "LesionChange",
     "Place",
+    "RegionChange",
     "Registration",
     "TimePoint",
     "compare_lesions",

@@ -13,6 +13,7 @@ from ..quantification.zones import ZONES, heights, zone_codes, zone_limits
 from ..volume import Grid, Volume
 from .cautions import cautions
 from .changes import Comparison, LesionChange, compare_lesions, lesion_components
+from .regions import RegionChange, region_changes
 from .registration import Registration, register_lungs, resample_labels, resample_volume, sampled
 from .time_point import TimePoint
 
@@ -46,6 +47,7 @@ class FollowUp:
         prior_lungs: uint8 (z, y, x): the registered lungs of the prior CT, 1 right and 2 left.
         comparison: What became of each lesion.
         places: Where each of `comparison.lesions` lies.
+        regions: Lungs and zones in both CTs.
         covered_percent: Share of the current lungs that the prior CT shows.
         warnings: Sentences for the user.
     """
@@ -58,6 +60,7 @@ class FollowUp:
     prior_lungs: np.ndarray
     comparison: Comparison
     places: tuple[Place, ...]
+    regions: tuple[RegionChange, ...]
     covered_percent: float
     warnings: tuple[str, ...]
 
@@ -109,6 +112,7 @@ def follow_up(
         prior_lungs,
         comparison,
         _places(comparison.lesions, current, prior_lungs),
+        region_changes(current, prior, transform),
         covered_percent,
         tuple(cautions(current, prior, days, registration, covered_percent)),
     )

@@ -103,7 +103,7 @@ def register_lungs(
     return Registration(transform, after, before)
 
 
-def sampled(transform: sitk.Transform, grid: Grid) -> sitk.Transform:
+def sampled(transform: sitk.Transform, grid: Grid) -> sitk.DisplacementFieldTransform:
     """Return a transform as displacements on a coarse grid, with which resampling is several times as fast.
 
     The deformation bends over `CONTROL_POINT_MM`, so that linear interpolation between points `VOXEL_MM` apart differs

@@ -11,10 +11,10 @@ import SimpleITK as sitk
 from .. import __version__
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..quantification.lesions import SMALLEST_LESION_ML
-from ..quantification.numbers import RegionNumbers
 from ..quantification.report import json_values
 from .changes import CHANGED_SHARE, CHANGES, LesionChange
 from .comparison import FollowUp, Place
+from .regions import RegionChange
 from .time_point import TimePoint
 from .timeline import REGION_NUMBERS, Point, joined, points_of
 
@@ -65,7 +65,7 @@ def report_of(
             "lung_dice_before": round(follow.registration.lung_dice_before, 4),
             "covered_percent": round(follow.covered_percent, 2),
         },
-        "regions": [_region(*pair) for pair in zip(follow.current.regions, follow.prior.regions, strict=True)],
+        "regions": [_region(region) for region in follow.regions],
         "lesions": {
             "count": {change: sum(lesion["change"] == change for lesion in lesions) for change in CHANGES},
             "changed_percent": 100 * CHANGED_SHARE,
@@ -87,12 +87,15 @@ def _side(point: TimePoint, dates: bool) -> dict[str, Any]:
     }
 
 
-def _region(current: RegionNumbers, prior: RegionNumbers) -> dict[str, Any]:
-    numbers = {}
-    for side, region in (("current", current), ("prior", prior)):
-        numbers[side] = {name: _rounded(getattr(region, name)) for name in REGION_NUMBERS}
-    numbers["difference"] = {name: _difference(getattr(current, name), getattr(prior, name)) for name in REGION_NUMBERS}
-    return {"region": current.name, **numbers}
+def _region(region: RegionChange) -> dict[str, Any]:
+    sides = {"current": region.current, "prior": region.prior}
+    numbers = {
+        side: {name: _rounded(getattr(amount, name)) for name in REGION_NUMBERS} for side, amount in sides.items()
+    }
+    difference = {
+        name: _difference(getattr(region.current, name), getattr(region.prior, name)) for name in REGION_NUMBERS
+    }
+    return {"region": region.name, **numbers, "difference": difference}
 
 
 def _lesion(number: int, lesion: LesionChange, place: Place) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from .comparison import FollowUp
 from .time_point import TimePoint
 
 #: A time point as JSON: "fingerprint", "date" (ISO) or None, "days" before the current CT (not positive) or None, and
-#: "regions" with the volumes and the involvement by name.
+#: "regions" with the volumes and the involvement of the lungs by name.
 Point = dict[str, Any]
 REGION_NUMBERS = ("volume_ml", "infection_ml", "involvement_percent")
 
@@ -88,7 +88,7 @@ def checked_points(report: Any) -> list[Point]:
 def _point(point: TimePoint, days: int | None) -> Point:
     regions = {
         region.name: {name: round(float(getattr(region, name) or 0.0), 3) for name in REGION_NUMBERS}
-        for region in point.regions
+        for region in point.regions[:3]
     }
     day = point.date.isoformat() if point.date else None
     return {"fingerprint": point.fingerprint, "date": day, "days": days, "regions": regions}
