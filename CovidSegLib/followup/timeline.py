@@ -41,7 +41,7 @@ def joined(points: Sequence[Point], earlier: Mapping[str, Sequence[Point]]) -> l
     current = points[-1]
     waiting = dict(earlier)
     while waiting:
-        name = next((name for name, line in waiting.items() if _shift(line, known, current) is not None), None)
+        name = next((name for name, line in waiting.items() if _has_place(line, known, current)), None)
         if name is None:
             raise InputError(
                 f'The comparison "{next(iter(waiting))}" has no CT in common with these two, and no dates. Leave it '
@@ -94,17 +94,22 @@ def _point(point: TimePoint, days: int | None) -> Point:
     return {"fingerprint": point.fingerprint, "date": day, "days": days, "regions": regions}
 
 
-def _shift(line: Sequence[Point], known: Mapping[str, Point], current: Point) -> float | None:
-    """Return the days to add to those of a timeline, NaN if only its order is known, None if not even that is."""
+def _has_place(line: Sequence[Point], known: Mapping[str, Point], current: Point) -> bool:
+    """Return True if it is known where a timeline belongs: by a common CT or by dates."""
+    return any(point["fingerprint"] in known for point in line) or _shift(line, known, current) is not None
+
+
+def _shift(line: Sequence[Point], known: Mapping[str, Point], current: Point) -> int | None:
+    """Return the days to add to those of a timeline, None if they are not known."""
     for point in line:
         there = known.get(point["fingerprint"])
         if there is not None and there["days"] is not None and point["days"] is not None:
-            return float(there["days"] - point["days"])
+            return int(there["days"] - point["days"])
     last = line[-1]
-    if last["date"] and current["date"]:
-        return float((Date.fromisoformat(last["date"]) - Date.fromisoformat(current["date"])).days - last["days"])
-    return float("nan") if any(point["fingerprint"] in known for point in line) else None
+    if last["date"] and current["date"] and last["days"] is not None:
+        return (Date.fromisoformat(last["date"]) - Date.fromisoformat(current["date"])).days - int(last["days"])
+    return None
 
 
-def _sum(days: int | None, shift: float | None) -> int | None:
-    return None if days is None or shift is None or shift != shift else round(days + shift)
+def _sum(days: int | None, shift: int | None) -> int | None:
+    return None if days is None or shift is None else days + shift

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -57,13 +58,15 @@ def read_study(path: Path | str, *, series: str | None = None) -> Study:
     elif image_extension(path) is not None:
         return Study()
     tags = ["PatientID", "StudyInstanceUID", *_DATES]
-    header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
-    dates = (_date(str(header.get(name) or "")) for name in _DATES)
-    return Study(
-        next((day for day in dates if day is not None), None),
-        str(header.get("StudyInstanceUID") or ""),
-        str(header.get("PatientID") or "").strip(),
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of every irregular but harmless value
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags, force=True)
+        dates = [_date(str(header.get(name) or "")) for name in _DATES]
+        return Study(
+            next((day for day in dates if day is not None), None),
+            str(header.get("StudyInstanceUID") or ""),
+            str(header.get("PatientID") or "").strip(),
+        )
 
 
 def _date(text: str) -> date | None:

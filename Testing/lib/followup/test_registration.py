@@ -9,6 +9,7 @@ import SimpleITK as sitk
 from CovidSegLib.errors import Cancelled
 from CovidSegLib.followup import Registration, register_lungs, resample_labels, resample_volume
 from CovidSegLib.followup import registration as module
+from CovidSegLib.followup.registration import sampled
 from CovidSegLib.phantom import Phantom, default_grid, make_phantom
 from CovidSegLib.volume import AIR_HU, Grid, GridSpacing, Volume
 
@@ -80,6 +81,16 @@ def test_the_prior_ct_lies_on_the_current_grid(
     assert set(np.unique(labels)) <= {0, 1, 2}
     inside = (phantom.lungs > 0) & (labels > 0)
     assert np.abs(resampled.array[inside].astype(float) - phantom.volume.array[inside]).mean() < 80
+
+
+def test_sampled_displacements_are_as_exact_as_needed(phantom: Phantom, movement: sitk.Transform) -> None:
+    grid = Grid((40, 50, 60), GridSpacing(5.0, 4.0, 7.0), COARSE.origin, (0.0, 1.0, 0.0, -1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
+    coarse = sampled(movement, grid)
+    corners = [
+        (grid.affine_lps @ (x, y, z, 1))[:3] for x in (0, 25.3, 59) for y in (0, 20.7, 49) for z in (0, 17.1, 39)
+    ]
+    errors = [np.subtract(coarse.TransformPoint(tuple(p)), movement.TransformPoint(tuple(p))) for p in corners]
+    assert np.abs(errors).max() < 0.1
 
 
 def test_it_can_be_cancelled(phantom: Phantom, prior: tuple[Volume, np.ndarray]) -> None:
