@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import InputError
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..progress import subprogress
+from . import dicom_archive
 from .options import add_progress
 from .session import Session
 
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--prior-source", type=Path, metavar="SERIES", help="DICOM folder of the earlier CT")
     add_progress(export)
     export.set_defaults(action=_export)
+    dicom_archive.add_actions(actions)
 
 
 def add_labelmap(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,120 @@
+"""A real Orthanc with DICOMweb on loopback, for tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+PLUGINS = [Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so"), Path("/usr/lib/orthanc/libOrthancDicomWeb.so")]
+USER, PASSWORD = "alice", "secret"
+
+
+@dataclass
+class Orthanc:
+    """A running Orthanc.
+
+    Attributes:
+        http: Port of HTTP.
+        dicom: Port of DICOM. Its AE title is ORTHANC.
+    """
+
+    http: int
+    dicom: int
+
+    @property
+    def url(self) -> str:
+        """Address of DICOMweb."""
+        return f"http://127.0.0.1:{self.http}/dicom-web"
+
+    @property
+    def address(self) -> str:
+        """Address of the DICOM node."""
+        return f"ORTHANC@127.0.0.1:{self.dicom}"
+
+    def get(self, path: str) -> Any:
+        """Return an answer of the REST interface, as JSON values."""
+        answer = requests.get(f"http://127.0.0.1:{self.http}/{path}", auth=(USER, PASSWORD), timeout=10)
+        answer.raise_for_status()
+        return answer.json()
+
+    def file(self, instance: str) -> bytes:
+        """Return a stored object."""
+        url = f"http://127.0.0.1:{self.http}/instances/{instance}/file"
+        return requests.get(url, auth=(USER, PASSWORD), timeout=10).content
+
+    def stored(self) -> dict[str, str]:
+        """Return the identifiers of all stored objects in Orthanc by their SOP Instance UID."""
+        return {item["MainDicomTags"]["SOPInstanceUID"]: item["ID"] for item in self.get("instances?expand")}
+
+    def clear(self) -> None:
+        """Remove everything."""
+        for patient in self.get("patients"):
+            requests.delete(f"http://127.0.0.1:{self.http}/patients/{patient}", auth=(USER, PASSWORD), timeout=30)
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody uses now."""
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return int(opened.getsockname()[1])
+
+
+@contextmanager
+def running_orthanc(folder: Path, **settings: Any) -> Iterator[Orthanc]:
+    """Start Orthanc, and stop it at the end of the `with` block. The test is skipped if it is not installed.
+
+    Args:
+        folder: Where it stores everything.
+        settings: Further settings of its configuration.
+    """
+    program = shutil.which("Orthanc", path="/usr/sbin:/usr/bin:/usr/local/bin") or shutil.which("Orthanc")
+    plugin = next((path for path in PLUGINS if path.exists()), None)
+    if program is None or plugin is None:
+        pytest.skip("Orthanc with DICOMweb is not installed: apt-get install orthanc orthanc-dicomweb")
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = Orthanc(free_port(), free_port())
+    configuration = {
+        "StorageDirectory": str(folder / "db"),
+        "IndexDirectory": str(folder / "db"),
+        "Plugins": [str(plugin)],
+        "HttpPort": archive.http,
+        "DicomPort": archive.dicom,
+        "DicomAet": "ORTHANC",
+        "DicomCheckCalledAet": True,
+        "RemoteAccessAllowed": False,
+        "AuthenticationEnabled": True,
+        "RegisteredUsers": {USER: PASSWORD},
+        "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        **settings,
+    }
+    (folder / "orthanc.json").write_text(json.dumps(configuration))
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
+        try:
+            _wait(archive, process, folder / "log")
+            yield archive
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _wait(archive: Orthanc, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            archive.get("system")
+            return
+        except requests.exceptions.RequestException:
+            time.sleep(0.1)
+    pytest.fail(f"Orthanc does not start: {log.read_text(errors='replace')[-2000:]}")
