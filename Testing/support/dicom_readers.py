@@ -61,3 +61,13 @@ def dciodvfy_errors(file: Path) -> list[str]:
     done = subprocess.run([program, str(file)], capture_output=True, text=True, timeout=120)
     lines = (done.stdout + done.stderr).splitlines()
     return [line for line in lines if line.startswith("Error")]
+
+
+def validator_errors(files: list[Path]) -> str:
+    """Return the errors that dicom-validator finds. It needs a copy of the standard."""
+    standard = Path.home() / "dicom-validator"
+    if not list(standard.glob("*/json")):
+        pytest.skip(f"dicom-validator has no copy of the standard in {standard}; `validate_iods FILE` downloads it")
+    command = [sys.executable, "-m", "dicom_validator.validate_iods", "--edition", "local", *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return "" if done.returncode == 0 else done.stdout + done.stderr

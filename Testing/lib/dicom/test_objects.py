@@ -10,7 +10,7 @@ import pytest
 from pydicom.dataset import FileDataset
 from support import dicom_results
 from support.dicom_factory import write_enhanced
-from support.dicom_readers import dciodvfy_errors, read_report, read_segments
+from support.dicom_readers import dciodvfy_errors, read_report, read_segments, validator_errors
 from support.dicom_results import complete, masks, source_and_result
 
 from CovidSegLib import dicom
@@ -135,6 +135,10 @@ def test_every_group_shows_its_segment(exported: tuple[dicom.Source, dicom.Resul
 @pytest.mark.parametrize("name", ["segmentation", "zones", "lesions", "measurements", "report"])
 def test_dciodvfy_finds_no_error(exported: tuple[dicom.Source, dicom.Result, Path], name: str) -> None:
     assert dciodvfy_errors(exported[2] / f"{name}.dcm") == []
+
+
+def test_dicom_validator_finds_no_error(exported: tuple[dicom.Source, dicom.Result, Path]) -> None:
+    assert validator_errors(sorted(exported[2].iterdir())) == ""
 
 
 def test_codes_of_the_segments(exported: tuple[dicom.Source, dicom.Result, Path]) -> None:
