@@ -1,4 +1,4 @@
-"""The networks that recipes can name: the published ones, one file each, and baselines from MONAI.
+"""The networks that recipes can name: the published ones, one file each, and the baselines of their papers.
 
 Every network maps images (batch, in_channels, *spatial) of any size to logits (batch, out_channels, *spatial). Networks
 with deep supervision return a list of such logits in training, the final ones first.
@@ -14,7 +14,9 @@ from torch import nn
 from .baselines import AttentionUNet, AutoEncoder, DynUNet, SegResNet, UNet, UNetPlusPlus, VNet
 from .chsnet import CHSNet
 from .covidsegnet import CovidSegNet
+from .encoder_baselines import SegNetVGG16, UNetPlusPlusResNet50, UNetVGG16
 from .fvpasppunet import FVPASPPUNet
+from .infnet import InfNet
 from .qchcunet import QCHCUNet
 from .raiunet import RAIUNet
 from .raunet import RAUNet
@@ -35,6 +37,10 @@ BASELINES: dict[str, Callable[..., nn.Module]] = {
     "AttentionUNet": AttentionUNet,
     "SegResNet": SegResNet,
     "DynUNet": DynUNet,
+    "SegNetVGG16": SegNetVGG16,
+    "UNetVGG16": UNetVGG16,
+    "UNetPlusPlusResNet50": UNetPlusPlusResNet50,
+    "InfNet": InfNet,
 }
 NETWORKS = {**PUBLISHED, **BASELINES}
 

@@ -93,7 +93,10 @@ optimiser = { name = "sgd", learning_rate = 0.1 }
 """
 
 PAPERS = ("qc-hc-unet", "qc-hc-unet-msd", "ra-unet", "covid-segnet", "fv-paspp-ds-unet", "chs-net", "raiu-net")
-BASELINES = ("unet-3d", "fcn-3d", "v-net", "unet-plus-plus", "attention-unet", "segresnet", "nnunet")
+BASELINES = (
+    *("unet-3d", "fcn-3d", "v-net", "unet-plus-plus", "attention-unet", "segresnet", "nnunet", "nnunet-msd", "inf-net"),
+    *("segnet-vgg16", "unet-vgg16", "attention-unet-vgg16", "unet-plus-plus-resnet50"),
+)
 #: Narrow networks for comparisons on two processor cores.
 SMALL = tuple(
     f"{name}-{dims}-small"
@@ -330,7 +333,11 @@ WRONG = [
     ("batch = 4", "batch = 4\nsampling = 'millimetres'", '"sampling". It must be "slices" if a stage has patches'),
     ("batch = 4", "batch = 4\nclip = -1", '"clip". It must be 0 or more'),
     ("batch = 4", "batch = 4\nsteps_per_epoch = -1", '"steps_per_epoch". It must be above 0'),
-    ("batch = 4", 'batch = 4\nstarts_from = "msd"', '"starts_from". It must be one of attention-unet, chs-net'),
+    (
+        "batch = 4",
+        'batch = 4\nstarts_from = "msd"',
+        '"starts_from". It must be one of attention-unet, attention-unet-vgg16, chs-net',
+    ),
     ("batch = 4", "batch = 4\nfinal_weight = 0", '"final_weight". It must be above 0 and at most 1'),
     ("lungs = 2", 'lungs = "two"', r'\[training\] .* "epochs.lungs"\. It must be a whole number'),
     ("lungs = 2", "lungs = 0", '"epochs.lungs". It must be above 0'),
