@@ -240,6 +240,7 @@ class Review:
         if undo:
             self.save_state()
         set_segment_voxels(self.segmentation, segment_id, mask, self.ct)
+        self.surfaces.note_write()
         self.written = self.version
 
     def write_infection(self, mask: BoxArray, *, undo: bool = True) -> None:

@@ -1,13 +1,18 @@
 """The closed surfaces of a result: made anew in short steps after the masks have changed.
 
 Slicer makes a surface at once, which takes a second or more for large lesions in a fine CT. It also makes the surface
-of a segment anew with each stroke of a tool, if the segment has one. While tools are open, the surfaces are therefore
-taken off the segments and shown as models.
+of a segment anew with each stroke of a tool, if the segment has one. While tools are open, the surfaces of the segments
+that they edit are therefore taken off and shown as models.
+
+After an undo, surfaces are replaced in place only: giving a segment a surface or removing one would make redo
+impossible.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import slicer
 import vtk
@@ -16,10 +21,12 @@ from CovidSegLib.volume import Grid
 
 from .result_files import in_ras
 from .segmentations import INFECTION, LUNGS
-from .voxels import CLOSED_SURFACE, BoxArray
+from .voxels import BINARY_LABELMAP, CLOSED_SURFACE, BoxArray
 
 #: Attribute of a model node that shows the surface of a segment: the ID of the segment.
 MODEL_ATTRIBUTE = "CovidSeg.Surface"
+#: Attribute of a segmentation while surfaces are models, which are not saved. It is stored in scenes.
+OFF_ATTRIBUTE = "CovidSeg.SurfacesOff"
 #: Voxels are averaged in blocks of at most this size: small masks, and those whose box has more voxels.
 FINE_MM, COARSE_MM, MOST_FINE_VOXELS = 1.2, 2.0, 4_000_000
 SEGMENTS = (INFECTION, *LUNGS)
@@ -35,7 +42,7 @@ class Surfaces:
         state: Returns what changes whenever the mask of a segment changes.
 
     Attributes:
-        off: True while the surfaces are models.
+        undone: True if the last change of the masks was an undo or a redo.
         changing: True while segments receive or lose surfaces, so that this does not count as a change of masks.
     """
 
@@ -46,12 +53,13 @@ class Surfaces:
         grid: Callable[[], Grid],
         state: Callable[[str], object],
     ):
-        self.off = self.changing = False
+        self.changing = self.undone = False
         self._node = segmentation
         self._mask, self._grid, self._state = mask, grid, state
         self._models: dict[str, slicer.vtkMRMLModelNode] = {}
         #: The masks that the surfaces show.
         self._made = {name: state(name) for name in SEGMENTS}
+        self._seen = self._present()
 
     @property
     def due(self) -> bool:
@@ -76,63 +84,116 @@ class Surfaces:
         for _ in self.steps():
             pass
 
-    def take_off(self) -> None:
-        """Show the surfaces as models, which are neither listed nor saved, and remove them from the segments.
+    @property
+    def off(self) -> bool:
+        """True if surfaces are models."""
+        return bool(self._models)
 
-        Call this again after an undo, which brings surfaces back to segments.
+    def note_change(self) -> None:
+        """Find out whether a change of the masks was an undo. Call this after each change.
+
+        An undo gives segments other labelmaps, and a stroke of a tool changes them in place.
         """
-        contents = self._node.GetSegmentation()
-        for name in SEGMENTS:
-            segment = contents.GetSegment(name)
-            surface = segment.GetRepresentation(CLOSED_SURFACE) if segment else None
-            if surface is not None:
-                if name not in self._models:
-                    self._models[name] = self._add_model(name, surface)
-                self._replace(segment, None)
-        self.off = bool(self._models)
+        seen, self._seen = self._seen, self._present()
+        if any(now is not before for (now, _), (before, _) in zip(self._seen, seen, strict=True)):
+            self.undone = True
+        elif any(now != before for (_, now), (_, before) in zip(self._seen, seen, strict=True)):
+            self.undone = False
         self.follow_display()
 
-    def put_on(self) -> None:
-        """Give the surfaces back to the segments, and remove the models."""
-        if not self.off:
+    def note_write(self) -> None:
+        """Note that CovidSeg has written a mask. Call this after each write."""
+        self._seen = self._present()
+        self.undone = False
+
+    def take_off(self, names: Sequence[str] = (), *, force: bool = False) -> None:
+        """Show surfaces as models, which are neither listed nor saved, and remove them from the segments.
+
+        Nothing happens after an undo.
+
+        Args:
+            names: The segments. The others receive their surfaces back.
+            force: Do so even after an undo, because the result is put away.
+        """
+        if self.changing or (self.undone and not force) or not (names or self._models):
             return
-        self.off = False
-        surfaces = {name: model.GetPolyData() for name, model in self._models.items()}
-        self._remove_models()
-        for name, surface in surfaces.items():
-            self._set(name, surface)
+        self._put_on([name for name in self._models if name not in names])
+        with self._change():
+            contents = self._node.GetSegmentation()
+            for name in names:
+                segment = contents.GetSegment(name)
+                surface = segment.GetRepresentation(CLOSED_SURFACE) if segment else None
+                if surface is not None:
+                    if name not in self._models:
+                        self._models[name] = self._add_model(name, surface)
+                    segment.RemoveRepresentation(CLOSED_SURFACE)
+            self._node.SetAttribute(OFF_ATTRIBUTE, "1" if self._models else None)
+        self.follow_display()
+
+    def restore(self) -> None:
+        """Make the surfaces of a scene that was saved while surfaces were models."""
+        if self._node.GetAttribute(OFF_ATTRIBUTE) and not self._models:
+            with self._change():
+                self._node.SetAttribute(OFF_ATTRIBUTE, None)
+                self._node.CreateClosedSurfaceRepresentation()
+
+    def _put_on(self, names: Sequence[str]) -> None:
+        surfaces = {name: self._models[name].GetPolyData() for name in names}
+        with self._change():
+            self._remove_models(names)
+        contents = self._node.GetSegmentation()
+        with self._change():
+            for name, surface in surfaces.items():
+                if contents.GetSegment(name) is not None:
+                    contents.GetSegment(name).AddRepresentation(CLOSED_SURFACE, surface)
 
     def follow_display(self) -> None:
         """Show or hide the models as the segmentation is shown or hidden in 3D."""
         display = self._node.GetDisplayNode()
         for name, model in self._models.items():
             visible = display.GetVisibility() and display.GetVisibility3D() and display.GetSegmentVisibility3D(name)
+            visible = visible and self._surface(name) is None  # an undo may have brought the surface back
             model.GetDisplayNode().SetVisibility(bool(visible))
 
     def close(self) -> None:
         """Remove the models."""
-        self.off = False
-        self._remove_models()
+        with self._change():
+            self._remove_models(list(self._models))
 
     def _is_due(self, name: str) -> bool:
-        contents = self._node.GetSegmentation()
-        shown = name in self._models if self.off else contents.ContainsRepresentation(CLOSED_SURFACE)
+        shown = self._surface(name) is not None or name in self._models
         return shown and self._made[name] != self._state(name)
 
-    def _set(self, name: str, surface: vtk.vtkPolyData) -> None:
-        if self.off:
-            self._models[name].SetAndObservePolyData(surface)
-            return
+    def _surface(self, name: str) -> vtk.vtkPolyData | None:
         segment = self._node.GetSegmentation().GetSegment(name)
-        if segment is not None:
-            self._replace(segment, surface)
+        return segment.GetRepresentation(CLOSED_SURFACE) if segment else None
 
-    def _replace(self, segment: slicer.vtkSegment, surface: vtk.vtkPolyData | None) -> None:
+    def _present(self) -> list[tuple[Any, object]]:
+        """Return the labelmap of each segment, and what changes with its mask."""
+        contents = self._node.GetSegmentation()
+        segments = ((name, contents.GetSegment(name)) for name in SEGMENTS)
+        return [
+            (segment and segment.GetRepresentation(BINARY_LABELMAP), self._state(name)) for name, segment in segments
+        ]
+
+    def _set(self, name: str, surface: vtk.vtkPolyData) -> None:
+        if name in self._models:
+            self._models[name].SetAndObservePolyData(surface)
+        present = self._surface(name)
+        if present is not None:
+            present.ShallowCopy(surface)
+            display = self._node.GetDisplayNode()
+            if display is not None:
+                display.Modified()  # views follow this
+
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Mark a change of surfaces. Nodes that are added or removed update the panel, which calls this class again."""
         self.changing = True
-        segment.RemoveRepresentation(CLOSED_SURFACE)
-        if surface is not None:
-            segment.AddRepresentation(CLOSED_SURFACE, surface)
-        self.changing = False
+        try:
+            yield
+        finally:
+            self.changing = False
 
     def _add_model(self, name: str, surface: vtk.vtkPolyData) -> slicer.vtkMRMLModelNode:
         model = slicer.mrmlScene.CreateNodeByClass("vtkMRMLModelNode")
@@ -153,13 +214,13 @@ class Surfaces:
         look.SetVisibility2D(False)
         return model
 
-    def _remove_models(self) -> None:
-        for model in self._models.values():
+    def _remove_models(self, names: Sequence[str]) -> None:
+        for name in names:
+            model = self._models.pop(name)
             display = model.GetDisplayNode()
             slicer.mrmlScene.RemoveNode(model)
             if display is not None:
                 slicer.mrmlScene.RemoveNode(display)
-        self._models = {}
 
 
 def _surface_in_steps(mask: BoxArray, grid: Grid) -> Generator[None, None, vtk.vtkPolyData]:

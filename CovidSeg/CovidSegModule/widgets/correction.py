@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 from ..logic.correction import EFFECTS, CorrectionLogic
 from ..scene.observers import NodeObservers
 from ..scene.review import History, Review
+from ..scene.segmentations import INFECTION, LUNGS
 from .section import Section, SectionHost
 from .shortcuts import Shortcut, Shortcuts
 
@@ -61,10 +62,6 @@ class CorrectionSection(Section):
         # The parameter node is set before the scene, so that the editor does not select nodes by itself.
         self._take_node()
         editor.setMRMLScene(slicer.mrmlScene)
-        # Models are not saved.
-        scene = slicer.mrmlScene
-        self._node_observers.add(scene, scene.StartSaveEvent, lambda *_: self._take_surfaces_off(False))
-        self._node_observers.add(scene, scene.EndSaveEvent, lambda *_: self.update())
         self.ui.editorPanel.layout().addWidget(editor)
         self.ui.toolsPanel.visible = False
         editor.connect("segmentationNodeChanged(vtkMRMLSegmentationNode*)", self._on_segmentation_changed)
@@ -87,7 +84,7 @@ class CorrectionSection(Section):
         self._entered = False
         self.shortcuts.remove()
         self._put_down()
-        self._take_surfaces_off(False)
+        self._take_surfaces_off(False, force=True)
 
     def cleanup(self) -> None:
         """Stop everything."""
@@ -130,6 +127,8 @@ class CorrectionSection(Section):
 
     def masks_changed(self) -> None:
         """Show whether infection lies outside the lungs."""
+        if self._review is not None:
+            self._review.surfaces.note_change()
         self._take_surfaces_off(self._entered and self.ui.correctButton.checked)
         self._show_outside()
 
@@ -181,6 +180,7 @@ class CorrectionSection(Section):
         self.editor.setSourceVolumeNode(review.ct)
         self.logic.select(self._node, review)
         review.editor = self.editor
+        review.surfaces.restore()
 
     def _on_segmentation_changed(self, segmentation: Any = None) -> None:
         """Select the infection. The editor selects the first segment of a new segmentation, also after loading."""
@@ -189,15 +189,16 @@ class CorrectionSection(Section):
 
     def _leave_review(self) -> None:
         """Give the result that was edited a history of its own again."""
-        self._take_surfaces_off(False)
+        self._take_surfaces_off(False, force=True)
         if self._review is not None and self._review.editor is self.editor:
             self._review.editor = History(self._review.segmentation)
         self._review = None
 
-    def _take_surfaces_off(self, off: bool) -> None:
+    def _take_surfaces_off(self, off: bool, *, force: bool = False) -> None:
         """Take the surfaces off the segments, so that tools are fast, or give them back."""
         if self._review is not None:
-            self._review.surfaces.take_off() if off else self._review.surfaces.put_on()
+            edited = LUNGS if self.logic.corrects_lungs(self._node) else (INFECTION,)
+            self._review.surfaces.take_off(edited if off else (), force=force)
 
     def _put_down(self) -> None:
         self.editor.setActiveEffect(None)
@@ -222,6 +223,7 @@ class CorrectionSection(Section):
             active = self._node.GetActiveEffectName()
             if active and not self.ui.correctButton.checked:
                 self.ui.correctButton.checked = True  # a key has chosen an effect
+            self._take_surfaces_off(self._entered and self.ui.correctButton.checked)
             self._show_rules()
         finally:
             self._applying = False

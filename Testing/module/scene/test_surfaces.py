@@ -8,7 +8,7 @@ from stand_ins.editor_effects import Effect
 from vtk.util.numpy_support import vtk_to_numpy
 
 from CovidSegModule.scene.review import Reviews
-from CovidSegModule.scene.surfaces import MODEL_ATTRIBUTE
+from CovidSegModule.scene.surfaces import MODEL_ATTRIBUTE, SEGMENTS
 from CovidSegModule.scene.voxels import CLOSED_SURFACE, BoxArray, ras_of
 
 
@@ -37,18 +37,18 @@ def half(review):
 
 def test_only_changed_surfaces_are_made(review):
     assert not review.surfaces.due
-    before = {name: surface(review, name) for name in ("infection", "right_lung", "left_lung")}
+    before = {name: (surface(review, name), surface(review, name).GetMTime()) for name in SEGMENTS}
     half(review)
     assert review.surfaces.due
-    assert surface(review) is before["infection"]
+    assert surface(review).GetMTime() == before["infection"][1]
     assert sum(1 for _ in review.surfaces.steps()) > 5
     assert not review.surfaces.due
-    assert surface(review) is not before["infection"]
-    assert surface(review, "left_lung") is before["left_lung"]
+    assert surface(review).GetMTime() > before["infection"][1]
+    assert surface(review, "left_lung").GetMTime() == before["left_lung"][1]
     lung = review.mask("left_lung")
     review.write("left_lung", BoxArray(lung.array & (np.arange(lung.array.shape[2]) > 5), lung.box))
     review.surfaces.update()
-    assert surface(review, "left_lung") is not before["left_lung"]
+    assert surface(review, "left_lung").GetMTime() > before["left_lung"][1]
 
 
 def test_a_surface_lies_around_its_mask(review):
@@ -65,8 +65,7 @@ def test_a_surface_lies_around_its_mask(review):
 def test_views_learn_of_a_new_surface_and_it_is_no_edit(review):
     half(review)
     events = []
-    contents = review.segmentation.GetSegmentation()
-    contents.AddObserver(contents.SegmentModified, lambda *_: events.append("modified"))
+    review.segmentation.GetDisplayNode().AddObserver("ModifiedEvent", lambda *_: events.append("modified"))
     review.surfaces.update()
     assert events
     assert review.written == review.version
@@ -82,7 +81,7 @@ def test_without_surfaces_none_are_made(review):
     review.segmentation.RemoveClosedSurfaceRepresentation()
     half(review)
     assert not review.surfaces.due
-    review.surfaces.take_off()
+    review.surfaces.take_off(SEGMENTS)
     assert not review.surfaces.off
     assert models() == {}
 
@@ -90,7 +89,7 @@ def test_without_surfaces_none_are_made(review):
 def test_surfaces_are_models_while_tools_are_open(review):
     node = review.segmentation
     node.GetDisplayNode().SetSegmentOpacity3D("right_lung", 0.15)
-    review.surfaces.take_off()
+    review.surfaces.take_off(SEGMENTS)
     assert surface(review) is None
     shown = models()
     assert set(shown) == {"infection", "right_lung", "left_lung"}
@@ -106,7 +105,7 @@ def test_surfaces_are_models_while_tools_are_open(review):
     review.surfaces.follow_display()
     assert not shown["infection"].GetDisplayNode().GetVisibility()
     after = shown["infection"].GetPolyData()
-    review.surfaces.put_on()
+    review.surfaces.take_off()
     assert models() == {}
     assert surface(review) is after
     assert not review.surfaces.due
@@ -127,26 +126,53 @@ def test_a_stroke_makes_no_surface_while_tools_are_open(review):
     before = surface(review).GetMTime()
     Effect("Paint", logic).modify(stroke)
     assert surface(review).GetMTime() > before, "Slicer no longer does this; surfaces could stay on segments"
-    review.surfaces.take_off()
+    review.surfaces.take_off(SEGMENTS)
     stroke[10:16] = stroke[12]
     Effect("Paint", logic).modify(stroke)
     assert surface(review) is None
     assert review.surfaces.due
 
 
-def test_an_undo_does_not_bring_surfaces_back_for_long(review):
-    half(review)
-    review.surfaces.take_off()
-    review.editor.undo()
-    review.surfaces.take_off()
-    assert surface(review) is None
-    assert review.surfaces.due
+def changed(review):
+    """Do what the panel does after a change while the tools are open."""
+    review.surfaces.note_change()
+    review.surfaces.take_off(["infection"])
     review.surfaces.update()
-    review.surfaces.put_on()
+
+
+def test_redo_is_possible_after_surfaces_have_followed_an_undo(review):
+    full = harness.infection_ml(review)
+    review.surfaces.take_off(["infection"])
+    half(review)
+    changed(review)
+    smaller = harness.infection_ml(review)
+    for step, volume in ((review.editor.undo, full), (review.editor.redo, smaller), (review.editor.undo, full)):
+        step()
+        changed(review)
+        assert harness.infection_ml(review) == volume
+        review.surfaces.take_off()
+    assert review.surfaces.off, "giving the surface back would make redo impossible"
+    half(review)
+    review.surfaces.note_change()
+    review.surfaces.take_off()
+    assert not review.surfaces.off
     assert surface(review).GetNumberOfPoints() > 0
 
 
+def test_an_undo_before_the_tools_were_opened_shows_one_surface(review):
+    half(review)
+    review.surfaces.note_change()
+    review.surfaces.take_off(["infection"])
+    review.editor.undo()
+    changed(review)
+    assert surface(review) is not None
+    assert not models()["infection"].GetDisplayNode().GetVisibility()
+    assert not review.surfaces.due
+    review.surfaces.take_off(force=True)
+    assert models() == {}
+
+
 def test_the_models_go_with_the_result(review):
-    review.surfaces.take_off()
+    review.surfaces.take_off(SEGMENTS)
     review.close()
     assert models() == {}
