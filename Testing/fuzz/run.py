@@ -2,6 +2,7 @@
 
     python Testing/fuzz/run.py --count 20000 --seed 1 --findings FOLDER
     python Testing/fuzz/run.py --again NUMBER --seed 1
+    python Testing/fuzz/run.py --first 5000 --count 1000 --seed 1 --record RECORD.jsonl
 
 Mutant NUMBER of a seed is always the same. Each is read in a process of its own, with 20 seconds and 4 GB. What is read
 is compared with an independent reader. Findings are stored with their files. Exit code 1: there are findings.
@@ -13,7 +14,6 @@ import argparse
 import json
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -29,6 +29,7 @@ from fuzz.dicom_mutations import mutate_dicom
 from fuzz.header_mutations import mutate_image
 from fuzz.original import Original
 from fuzz.originals import make_originals
+from fuzz.record import Piece, append, table
 from fuzz.trial import Outcome, store, try_input
 
 #: Probability of one, two and three mutations of one input.
@@ -70,19 +71,6 @@ def make_originals_in_child() -> list[Original]:
         return pool.submit(make_originals).result()
 
 
-def table(counts: Counter[tuple[str, str]]) -> str:
-    """Number of inputs by kind and outcome, in Markdown."""
-    kinds = sorted({kind for kind, _ in counts})
-    outcomes = sorted({outcome for _, outcome in counts})
-    lines = [f"| input | tried | {' | '.join(outcomes)} |", "| --- |" + " ---: |" * (len(outcomes) + 1)]
-    for kind in kinds:
-        row = [counts[kind, outcome] for outcome in outcomes]
-        lines.append(f"| {kind} | {sum(row)} | {' | '.join(map(str, row))} |")
-    total = [sum(counts[kind, outcome] for kind in kinds) for outcome in outcomes]
-    lines.append(f"| all | {sum(total)} | {' | '.join(map(str, total))} |")
-    return "\n".join(lines)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000, help="number of mutants")
@@ -90,6 +78,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this time")
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="folder for findings")
+    parser.add_argument("--record", type=Path, help="file to which the numbers of this run are added; see record.py")
     parser.add_argument(
         "--again", type=int, metavar="NUMBER", help="try one mutant, store its files, and print the outcome"
     )
@@ -97,23 +86,19 @@ def main() -> int:
     numbers = range(options.first, options.first + options.count)
     if options.again is not None:
         numbers = range(options.again, options.again + 1)
-    counts: Counter[tuple[str, str]] = Counter()
-    slowest, largest, start = (0.0, -1), (0, -1), time.monotonic()
-    for number, (kind, outcome) in zip(
-        numbers, fuzz(options.seed, numbers, options.findings, options.seconds), strict=False
-    ):
-        counts[kind, outcome.kind] += 1
-        slowest, largest = max(slowest, (outcome.seconds, number)), max(largest, (outcome.memory_mb, number))
+    piece, start = Piece(options.seed, numbers.start), time.monotonic()
+    has_findings = False
+    for kind, outcome in fuzz(options.seed, numbers, options.findings, options.seconds):
+        piece.add(kind, outcome.kind, outcome.seconds, outcome.memory_mb)
+        has_findings |= outcome.is_finding
         if outcome.is_finding or options.again is not None:
             print(json.dumps({"kind": outcome.kind, "detail": outcome.detail}), flush=True)
-        if sum(counts.values()) % 500 == 0:
-            print(f"{sum(counts.values())} tried in {time.monotonic() - start:.0f} s", flush=True)
-    print(table(counts))
-    print(
-        f"\nSeed {options.seed}. The slowest took {slowest[0]:.1f} s (number {slowest[1]}); "
-        f"the largest process had {largest[0]} MB (number {largest[1]})."
-    )
-    return any(Outcome(kind).is_finding for _, kind in counts)
+        if piece.tried % 500 == 0:
+            print(f"{piece.tried} tried in {time.monotonic() - start:.0f} s", flush=True)
+    print(table([piece]))
+    if options.record:
+        append(options.record, piece)
+    return has_findings
 
 
 if __name__ == "__main__":

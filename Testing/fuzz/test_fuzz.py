@@ -13,6 +13,7 @@ import pytest
 if not hasattr(os, "fork"):
     pytest.skip("needs fork", allow_module_level=True)
 
+from fuzz import record
 from fuzz.original import Original
 from fuzz.run import fuzz, make_originals_in_child, mutant
 from fuzz.trial import Outcome, try_input
@@ -48,6 +49,25 @@ def test_mutants_are_the_same_in_each_run() -> None:
     assert originals == make_originals_in_child()
     for number in range(100):
         assert mutant(originals, 7, number) == mutant(originals, 7, number)
+
+
+def test_pieces_of_a_run_make_one_table(tmp_path: Path) -> None:
+    pieces = [record.Piece(1, 0), record.Piece(1, 2)]
+    pieces[0].add("nrrd", "refused", 0.5, 90)
+    pieces[0].add("dicom", "agrees", 1.25, 80)
+    pieces[1].add("nrrd", "agrees", 0.1, 100)
+    for piece in pieces:
+        record.append(tmp_path / "record", piece)
+    assert record.read(tmp_path / "record") == pieces
+    lines = record.table(pieces).splitlines()
+    assert lines[2:5] == [
+        "| DICOM | 1 | 1 | 0 | 0 | 0 |",
+        "| NRRD | 2 | 1 | 1 | 0 | 0 |",
+        "| all | 3 | 2 | 1 | 0 | 0 |",
+    ]
+    assert lines[-1] == "Seed 1. The slowest input took 1.2 s, and the largest process 100 MB."
+    pieces[1].add("nrrd", "crash", 0.1, 100)
+    assert "| all | 4 | 2 | 1 | 0 | 1 |" in record.table(pieces)
 
 
 def outcome_of(monkeypatch: pytest.MonkeyPatch, original: Original, read: object) -> Outcome:
