@@ -307,3 +307,14 @@ def test_infection_in_a_strand_between_coarse_voxels_is_kept() -> None:
 def test_masks_of_the_lungs_are_bytes() -> None:
     assert lungs_from_probability((two_lungs() * 255).astype(np.uint8), SPACING).dtype == np.uint8
     assert lungs_from_probability(np.zeros((4, 5, 6), np.uint8), SPACING).dtype == np.uint8
+
+
+@pytest.mark.parametrize(("gap", "kept"), [(1, True), (2, False)])
+def test_a_small_piece_within_6_mm_of_a_lung_belongs_to_it(gap: int, kept: bool) -> None:
+    """On voxels of 3 mm. A piece that is farther away is too small to be a lung, and is removed."""
+    mask = np.zeros((40, 50, 80), dtype=bool)
+    mask[5:35, 5:45, 5:30] = mask[5:35, 5:45, 50:75] = True
+    piece = np.s_[10:14, 10:14, 30 + gap : 32 + gap]
+    mask[piece] = True
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), AxialSpacing(3.0, 3.0, 3.0))
+    assert (lungs[10:14, 10:14, 30 + gap] == int(kept)).all()

@@ -197,6 +197,32 @@ def test_a_lesion_is_split_at_its_neck():
     assert tracker.merge([1, 2]) == 1
 
 
+def test_the_border_of_lesions_that_touch_stays_where_it_is():
+    """Also if both fall apart, and their points have moved since the border was drawn."""
+    mask, grid = dumbbell()
+    lungs = np.ones(grid.shape, np.uint8)
+    tracker = LesionTracker(grid)
+    tracker.update(code_voxels(lungs, mask), by_hand=False)
+    tracker.split(1)
+    mask[:, :, 33:] = False
+    tracker.update(code_voxels(lungs, mask))
+    before = {mark.number: mark.points for mark in tracker.marks()}
+    assert before[2][0][2] < 33, "the point was erased, and there is another one"
+    labels = tracker.labels.copy()
+    mask[:, :, [10, 31]] = False
+    tracker.update(code_voxels(lungs, mask))
+    assert len(tracker.numbers()) == 4, "both ends have fallen off"
+    np.testing.assert_array_equal(tracker.labels[:, :, 11:31], labels[:, :, 11:31])
+    check(tracker)
+
+
+def test_new_lesions_of_the_same_size_are_numbered_by_lung_and_place():
+    tracker = tracked(boxes(BIG))
+    places = [np.s_[1, y, x] for start in (12, 22) for y in (1, 13, 15, 17) for x in range(start, start + 8, 2)]
+    tracker.update(code_voxels(LUNGS, boxes(BIG, *places)))
+    assert [int(tracker.labels[place]) for place in places] == list(range(2, 2 + len(places)))
+
+
 def test_a_lesion_without_a_neck_cannot_be_split():
     tracker = tracked(boxes(BIG))
     with pytest.raises(ValueError, match="narrow"):
