@@ -318,3 +318,16 @@ def test_a_small_piece_within_6_mm_of_a_lung_belongs_to_it(gap: int, kept: bool)
     mask[piece] = True
     lungs = lungs_from_probability((mask * 255).astype(np.uint8), AxialSpacing(3.0, 3.0, 3.0))
     assert (lungs[10:14, 10:14, 30 + gap] == int(kept)).all()
+
+
+def test_the_border_of_touching_lungs_crosses_a_wide_bridge_where_it_is_narrowest() -> None:
+    """The bridge is narrowest beside the right lung, at column 43, and widens to the left: the border is flat there."""
+    mask = np.zeros((50, 50, 112), dtype=bool)
+    mask[2:48, 2:48, 2:42] = mask[2:48, 2:48, 70:110] = True
+    for column in range(42, 70):
+        half = 6 + int(abs(column - 43) * 0.3)
+        mask[25 - half : 25 + half, 25 - half : 25 + half, column] = True
+    lungs = lungs_from_probability((mask * 255).astype(np.uint8), AxialSpacing(3.0, 3.0, 3.0))
+    for row in range(19, 31):
+        line = lungs[25, row, 42:70]
+        assert line[:1] == 1 and (line[3:] == 2).all(), row

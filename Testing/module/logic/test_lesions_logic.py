@@ -82,6 +82,16 @@ def test_rejected_lesions_leave_the_infection(lesions):
     assert states(lesions)[1] == PROPOSED
 
 
+def test_rejected_lesions_are_shown_as_grey_outlines(lesions):
+    lesions.reject([1])
+    segmentation = lesions.review.segmentation
+    segment = segmentation.GetSegmentation().GetSegment(nodes.REJECTED_SEGMENT)
+    assert segment.GetColor() == (0.6, 0.6, 0.6)
+    display = segmentation.GetDisplayNode()
+    assert display.GetSegmentOpacity2DFill(nodes.REJECTED_SEGMENT) == 0.0
+    assert not display.GetSegmentVisibility3D(nodes.REJECTED_SEGMENT)
+
+
 def test_accepting_a_rejected_lesion_brings_it_back(lesions):
     before = infection_ml(lesions.review)
     lesions.reject([1, 2])
