@@ -31,7 +31,7 @@ extensions = [
     "plain_docstrings",
     "repository_links",
 ]
-exclude_patterns = ["_build", "_extensions"]
+exclude_patterns = ["_build", "_extensions", "tables"]
 
 # Pages are Markdown; headings down to the third level can be linked to, and figures may have captions.
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]

@@ -1,6 +1,6 @@
 """Disturb commands while they run, and check that nothing is lost, nothing partial is left and the next run works.
 
-    python Testing/faults/run.py [--jobs NAME ...] [--faults NAME ...] [--output docs/faults.md]
+    python Testing/faults/run.py [--jobs NAME ...] [--faults NAME ...] [--record RECORD.json]
 
 Each trial runs a command until it reports a stage, and then kills or terminates it, fills its disk, makes it read-only,
 takes its memory, breaks its network connection, or sets its clock back. Disks are small tmpfs mounts: run it as root on
@@ -25,11 +25,11 @@ if __name__ == "__main__":
     sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
 
 from faults.jobs import ADDRESS, HALFWAY, JOBS, MODEL, NOTES, NOTES_TEXT, Job, prepare
+from faults.record import PANEL, Results, table, update
 from faults.server import Network, served
 from faults.trial import DONE, FAILED, FAULTS, FILLER, NEED_MOUNT, ROOT, Trial, run_until, start
 
 DYING = ROOT / "Testing" / "support" / "dying.py"
-PANEL = "the panel's run"
 DISK = "200m"
 #: What a command prints when its memory runs out. OpenBLAS ends the process by itself.
 OUT_OF_MEMORY = ("not enough memory", "Memory allocation still failed")
@@ -140,7 +140,7 @@ def try_job(
     every_next_run: bool,
     network: Network,
     report: Callable[[str], None],
-) -> dict[str, tuple[int, list[str]]]:
+) -> Results:
     """Disturb a job at each stage by each fault. Return the number of trials and the problems by fault."""
     with small_disk(place, mounted=mounted) as out:
         begin = time.monotonic()
@@ -152,7 +152,7 @@ def try_job(
             raise SystemExit(f"{job.name} fails undisturbed: {b''.join(trial.output).decode()}")
         names = {path.name for path in out.iterdir()}
     stages: list[str | float] = [stage if stage else 0.6 * seconds for stage in job.stages]
-    results: dict[str, tuple[int, list[str]]] = {}
+    results: Results = {}
     for fault in faults:
         if (fault in NEED_MOUNT and not mounted) or (fault == "network lost" and HALFWAY not in job.stages):
             continue
@@ -181,7 +181,7 @@ def try_job(
     return results
 
 
-def try_panel(report: Callable[[str], None]) -> dict[str, tuple[int, list[str]]]:
+def try_panel(report: Callable[[str], None]) -> Results:
     """Disturb a run of the panel, with the stand-ins for Slicer."""
     paths = [ROOT / "Testing" / "module", ROOT, ROOT / "CovidSeg", ROOT / "Testing"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
@@ -193,19 +193,6 @@ def try_panel(report: Callable[[str], None]) -> dict[str, tuple[int, list[str]]]
     return {fault: (1, [problem] if problem else []) for fault, problem in problems.items()}
 
 
-def table(results: dict[str, dict[str, tuple[int, list[str]]]]) -> str:
-    """Trials that went well, by command and fault, in Markdown."""
-    faults = list(FAULTS)
-    lines = [f"| command | {' | '.join(faults)} |", "| --- |" + " ---: |" * len(faults)]
-    for name, by_fault in results.items():
-        cells = [
-            f"{count - len(problems)} of {count}" if count else "-"
-            for count, problems in (by_fault.get(fault, (0, [])) for fault in faults)
-        ]
-        lines.append(f"| {name if name == PANEL else f'`{name}`'} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", nargs="+", choices=[*JOBS, PANEL], default=[*JOBS, PANEL])
@@ -213,9 +200,9 @@ def main() -> int:
     parser.add_argument(
         "--few-next-runs", action="store_true", help="try the next run after one trial of each fault, not after all"
     )
-    parser.add_argument("--output", type=Path, help="file for the table, in Markdown")
+    parser.add_argument("--record", type=Path, help="JSON file to which the results are written; see record.py")
     options = parser.parse_args()
-    results, mounted = {}, can_mount()
+    mounted, good = can_mount(), True
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         prepare(place)
@@ -223,21 +210,22 @@ def main() -> int:
         (place / ADDRESS).write_text(address)
         for name in options.jobs:
             if name == PANEL:
-                results[name] = try_panel(lambda line: print(line, flush=True))
-                continue
-            results[name] = try_job(
-                JOBS[name],
-                place,
-                options.faults,
-                mounted=mounted,
-                every_next_run=not options.few_next_runs,
-                network=network,
-                report=lambda line: print(line, flush=True),
-            )
-    print(table(results))
-    if options.output:
-        options.output.write_text(table(results) + "\n", encoding="utf-8")
-    return any(problems for by_fault in results.values() for _, problems in by_fault.values())
+                results = try_panel(lambda line: print(line, flush=True))
+            else:
+                results = try_job(
+                    JOBS[name],
+                    place,
+                    options.faults,
+                    mounted=mounted,
+                    every_next_run=not options.few_next_runs,
+                    network=network,
+                    report=lambda line: print(line, flush=True),
+                )
+            good &= not any(problems for _, problems in results.values())
+            print(table({name: results}), flush=True)
+            if options.record:
+                update(options.record, name, results)
+    return not good
 
 
 if __name__ == "__main__":

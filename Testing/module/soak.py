@@ -1,7 +1,7 @@
 """Segment again and again in one process through the panel, and check that nothing grows.
 
     python Testing/module/soak.py --runs 1000
-    python Testing/module/soak.py --runs 100 --real
+    python Testing/module/soak.py --runs 100 --real --output docs/tables/soak-real.md
 
 Each run adds a CT, clicks the button, waits for the result and removes all nodes. The first runs fill caches and do not
 count. Exit code 1: memory, files, threads, nodes or temporary files have grown.
@@ -127,6 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
     parser.add_argument("--real", action="store_true", help="segment the small phantom with the default model")
+    parser.add_argument("--output", type=Path, help="file for the table, in Markdown")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         tempfile.tempdir = folder
@@ -140,6 +141,8 @@ def main():
         samples = soak(widget.panel, options.runs, make_ct, program, lambda line: print(line, flush=True))
         widget.cleanup()
         print(table(samples))
+        if options.output:
+            options.output.write_text(table(samples) + "\n", encoding="utf-8")
         return 1 if has_grown(samples) else 0
 
 
