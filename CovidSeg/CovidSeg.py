@@ -25,6 +25,7 @@ from CovidSegModule import sample_data, self_test
 from CovidSegModule.logic.comparison import ComparisonLogic
 from CovidSegModule.logic.correction import CorrectionLogic
 from CovidSegModule.logic.display import DisplayLogic
+from CovidSegModule.logic.export import ExportLogic
 from CovidSegModule.logic.followup import FollowupLogic
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.logic.install import InstallLogic
@@ -126,6 +127,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         self.lesions = LesionsLogic(self.reviews)
         self.correction = CorrectionLogic(self.reviews)
         self.followup = FollowupLogic(self.reviews, self.input, self.comparison)
+        self.export = ExportLogic(self.reviews, self.input, self.comparison, self.lesions)
 
     def parameters(self):
         """Return the parameters of the current scene, as selected in the panel."""

@@ -120,3 +120,24 @@ def follow_up_removed() -> str:
         "A CT or its segmentation was removed from the scene during the comparison, so there is no result. Load it "
         "again and compare again."
     )
+
+
+def export_removed() -> str:
+    """Return the message for a node that was removed during an export."""
+    return _("The CT or its segmentation was removed from the scene during the export, so nothing was written.")
+
+
+def not_in_database() -> str:
+    """Return the message for a CT of which the DICOM database has no files."""
+    return _(
+        "The DICOM files of this CT are not in Slicer's DICOM database, so the result cannot refer to them. Import the "
+        "CT in the module DICOM and load it from there."
+    )
+
+
+def not_from_dicom() -> str:
+    """Return the message for a CT that was not loaded from DICOM."""
+    return _(
+        "This CT was not loaded from Slicer's DICOM database, so the result cannot be exported as DICOM. Import the CT "
+        "in the module DICOM, load it from there and segment it."
+    )

@@ -34,6 +34,10 @@ def _terms() -> dict[str, str]:
         "Saving the report": _("Saving the report"),
         "Drawing the overview": _("Drawing the overview"),
         "Saving the results": _("Saving the results"),
+        # stages of an export
+        "Reading the result": _("Reading the result"),
+        "Making DICOM objects": _("Making DICOM objects"),
+        "Saving DICOM objects": _("Saving DICOM objects"),
         # regions, and as they are stored in the table of the numbers
         "Right lung": _("Right lung"),
         "Left lung": _("Left lung"),

@@ -76,7 +76,8 @@ def read_result(folder: Path, source: Source) -> Result:
         )
     masks = read_masks(folder / FILES["segmentation"])
     segmentation = on_grid_of(masks, source.volume, report.get("provenance") or {})
-    edited = bool(report.get("edited")) or _was_edited(folder, segmentation, report)
+    stated = report.get("edited", segmentation.provenance.get("edited"))
+    edited = stated if isinstance(stated, bool) else _was_edited(folder, segmentation, report)
     if not uid and not edited:
         _check_densities(source.volume, segmentation, report)
     if (folder / LESION_LABELS).exists():

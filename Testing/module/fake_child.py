@@ -5,6 +5,8 @@ mode "done" segments exactly the voxels that `harness.painted` has marked.
 
 `python fake_child.py done follow-up CURRENT PRIOR ...` compares two CTs as CovidSegLib does, except that it takes the
 lungs to lie where they are.
+
+`python fake_child.py done dicom export ...` is the real command.
 """
 
 import json
@@ -208,4 +210,8 @@ if __name__ == "__main__":
     mode, command, input_path = sys.argv[1:4]
     if command == "follow-up" and mode == "done":
         compare()
+    if command == "dicom" and mode == "done":
+        from CovidSegLib.cli.main import main
+
+        sys.exit(main(sys.argv[2:]))
     globals()[mode](Path(input_path), Path(sys.argv[sys.argv.index("--output") + 1]))

@@ -13,7 +13,7 @@ MODULE, LIBRARY = ROOT / "CovidSeg", ROOT / "CovidSegLib"
 PACKAGE = MODULE / "CovidSegModule"
 WIDGET_MODULES = {"qt", "ctk", "PythonQt", "PySide6"}
 #: Packages that must not be loaded into Slicer's process, because it crashes or because they are not installed there.
-CHILD_ONLY = {"torch", "monai", "torchvision", "skimage", "safetensors", "matplotlib"}
+CHILD_ONLY = {"torch", "monai", "torchvision", "skimage", "safetensors", "matplotlib", "highdicom", "pynetdicom"}
 
 
 def imports(path):

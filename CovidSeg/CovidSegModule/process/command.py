@@ -84,3 +84,15 @@ def follow_up_command(
     for report in earlier:
         command += ["--earlier", report]
     return command
+
+
+def export_command(program: list[str], result: str, source: str, output: str) -> list[str]:
+    """Return the command that exports a result as DICOM. Paths are relative, see `segment_command`.
+
+    Args:
+        program: The interpreter and what it runs.
+        result: Folder with the masks.
+        source: File that lists the DICOM files of the CT.
+        output: Folder for the DICOM objects.
+    """
+    return [*program, "dicom", "export", result, "--source", source, "--output", output, "--progress", "json"]

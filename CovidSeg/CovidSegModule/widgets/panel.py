@@ -13,6 +13,7 @@ from slicer.util import VTKObservationMixin
 from ..logic.comparison import ComparisonLogic
 from ..logic.correction import CorrectionLogic
 from ..logic.display import DisplayLogic
+from ..logic.export import ExportLogic
 from ..logic.followup import FollowupLogic
 from ..logic.input import InputLogic
 from ..logic.install import InstallLogic
@@ -26,6 +27,7 @@ from ..scene.review import Review, Reviews
 from .comparison import ComparisonSection
 from .correction import CorrectionSection
 from .display import DisplaySection
+from .export import ExportSection
 from .fold import Fold
 from .followup import FollowupSection
 from .input import InputSection
@@ -55,6 +57,7 @@ class ModuleLogic(Protocol):
     lesions: LesionsLogic
     correction: CorrectionLogic
     followup: FollowupLogic
+    export: ExportLogic
     reviews: Reviews
 
     def parameters(self) -> Parameters:
@@ -75,6 +78,7 @@ def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
         ComparisonSection(panel, logic.comparison),
         NumbersSection(panel, logic.numbers),
         FollowupSection(panel, logic.followup),
+        ExportSection(panel, logic.export),
     ]
 
 
