@@ -70,11 +70,14 @@ class Slices:
         size: Rows and columns of the input.
         count: Odd number of neighbouring slices that are the channels of the input. The middle one is segmented.
         step_mm: Distance in mm between these slices.
+        stretch: Resize the region to `size` whatever its shape. Otherwise it is extended until its shape is that of
+            `size`.
     """
 
     size: tuple[int, int]
     count: int = 1
     step_mm: float = 2.5
+    stretch: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,9 +179,12 @@ class Training:
         schedule: Learning-rate schedule, one of `training.optimisation.SCHEDULES`.
         augmentation: Transforms from `training.augmentation.AUGMENTATIONS`, applied in this order.
         steps_per_epoch: Number of optimiser steps in an epoch; one pass over all slices or patches if None.
-        sampling: Weights of the slices when they are drawn: "slices" (equal) or "millimetres" (the distance to the next
+        sampling: Weights of the slices when they are drawn: "slices" (equal), "millimetres" (the distance to the next
             slice, so that a slice of 5 mm is drawn five times as often as one of 1 mm with its very similar
-            neighbours).
+            neighbours) or "data-sets" (as many of each data set).
+        skip_dark: Leave out slices that show hardly anything: see `training.slice_dataset.is_dark`.
+        lungs: Lungs within which the infection stage is trained: those of the data set ("target"), or those that the
+            lung stage of the same run predicts ("predicted"), as in use.
         early_stopping: Number of epochs without improvement of the monitored value after which the training ends; never
             if None.
         validate_every: Number of epochs from one validation to the next. The last epoch is always validated. Every
@@ -202,6 +208,8 @@ class Training:
     augmentation: tuple[Augmentation, ...] = ()
     steps_per_epoch: int | None = None
     sampling: str = "slices"
+    skip_dark: bool = False
+    lungs: str = "target"
     early_stopping: int | None = None
     validate_every: int = 4
     watch: str = "validation-dice"

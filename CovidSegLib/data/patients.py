@@ -25,6 +25,17 @@ def patient_of(name: str) -> str:
     return name
 
 
+def data_set_of(patient: str) -> str:
+    """Return the data set of a patient by the name: both halves of COVID-19-CT-Seg are one, others end at "_".
+
+    Example:
+        >>> data_set_of("coronacases_001") == data_set_of("radiopaedia_29_86490_1"), data_set_of("medseg_1")
+        (True, 'medseg')
+    """
+    known = patient_of(patient) != patient or patient.startswith(("radiopaedia_", "coronacases_"))
+    return "COVID-19-CT-Seg" if known else patient.split("_", 1)[0]
+
+
 def was_seen(patient: str, trained_on: Collection[str]) -> bool:
     """Return whether a patient is among those that a model was trained on, perhaps under another data set's name."""
     return patient_of(patient) in {patient_of(name) for name in trained_on}

@@ -23,7 +23,8 @@ def slice_frame(stage: Stage, scan: AxialScan, lungs: np.ndarray | None = None) 
         region = np.asarray(lungs.any(axis=0))
     elif stage.region == "body":
         region = body_mask(scan)
-    return SliceFrame.around(region, scan.spacing.pixel_mm, stage.slices.size, stage.margin_mm)
+    slices = stage.slices
+    return SliceFrame.around(region, scan.spacing.pixel_mm, slices.size, stage.margin_mm, stretch=slices.stretch)
 
 
 def volume_frame(stage: Stage, scan: AxialScan, lungs: np.ndarray | None = None) -> VolumeFrame:

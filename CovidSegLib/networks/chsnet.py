@@ -16,8 +16,8 @@ class CHSNet(nn.Module):
     of 0.5, so that (b) receives unchanged grey values. Both networks are trained on their own masks, as the paper
     evaluates them.
 
-    The network has 8.4 M parameters (Table 3). The rows of Table 5, hierarchical segmentation, are this cascade with
-    both RAIUNets built as a row of Table 4 (see RAIUNet).
+    The network has 7.99 M parameters; Table 3 has 8.4 M, see RAIUNet. The rows of Table 5, hierarchical segmentation,
+    are this cascade with both RAIUNets built as a row of Table 4.
 
     The pipeline runs the same two networks as the stages of a recipe. The names of the weights are the same.
 

@@ -40,8 +40,8 @@ class InceptionConv(nn.Module):
 
     Section 1.4 lists filters of 2, 3 and 5 once; sections 3 and 3.1.2 and Eq. 3 say 1, 3 and 5. The paper does not
     state how many of the r output filters each branch has. A quarter each, as GoogLeNet divides its branches, gives the
-    network the 4.2 M parameters of Table 3; r each would give 9.6 M. Without `hybrid_pooling` (rows of Tables 4 and 5)
-    the branch has max pooling only.
+    network 4.0 M parameters, close to the 4.2 M of Table 3; r each would give 9.6 M. Without `hybrid_pooling` (rows of
+    Tables 4 and 5) the branch has max pooling only.
     """
 
     def __init__(self, dims: int, in_channels: int, out_channels: int, hybrid_pooling: bool) -> None:
@@ -148,7 +148,21 @@ class RAIUNet(nn.Module):
     True, True), BU+RIB+HP+SSD, RAIU-Net. Table 5 has the same rows for CHSNet.
 
     The paper writes that the depth grows "by 50 %" and, in section 3.2.2, from p/2 to p; the latter is meant. With 32
-    channels in the first stage, the usual choice for 256 x 256 slices, the network has the 4.2 M parameters of Table 3.
+    channels in the first stage, the usual choice for 256 x 256 slices, the network has 3.99 M parameters; Table 3 has
+    4.2 M. The text leaves open where the 5 % lie:
+
+    | reading | parameters |
+    | --- | --- |
+    | as here | 3.99 M |
+    | a bias in every convolution | 4.01 M |
+    | Fig. 6: the strided convolution of the skip connection in addition to the one in SSD | 4.17 M |
+    | both | 4.19 M |
+    | Fig. 6: a 1x1 convolution after each concatenation, which keeps its depth | 4.34 M |
+    | a plain instead of a depthwise separable strided convolution in SSD | 4.51 M |
+    | transposed convolutions of 3x3 instead of 2x2 | 4.86 M |
+
+    The second strided convolution of Fig. 6 would reach the figure, but section 3.2.2 and Eq. 10 have one; the figure
+    is understood to draw this one.
 
     Args:
         spatial_dims: 2, as in the paper, or 3.

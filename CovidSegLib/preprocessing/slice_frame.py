@@ -31,7 +31,13 @@ class SliceFrame:
 
     @classmethod
     def around(
-        cls, mask: np.ndarray, pixel_mm: tuple[float, float], size: tuple[int, int], margin_mm: float
+        cls,
+        mask: np.ndarray,
+        pixel_mm: tuple[float, float],
+        size: tuple[int, int],
+        margin_mm: float,
+        *,
+        stretch: bool = False,
     ) -> SliceFrame:
         """Return the smallest frame that contains a mask and a margin, with the aspect ratio of `size`.
 
@@ -40,6 +46,7 @@ class SliceFrame:
             pixel_mm: Row and column spacing in mm.
             size: Rows and columns of the network's input.
             margin_mm: Margin on every side in mm.
+            stretch: Do not extend the frame to the aspect ratio of `size`; the image is stretched instead.
         """
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if not len(rows):
@@ -47,7 +54,9 @@ class SliceFrame:
         height_mm = (rows[-1] - rows[0] + 1) * pixel_mm[0] + 2 * margin_mm
         width_mm = (columns[-1] - columns[0] + 1) * pixel_mm[1] + 2 * margin_mm
         scale = max(height_mm / size[0], width_mm / size[1])
-        height, width = round(scale * size[0] / pixel_mm[0]), round(scale * size[1] / pixel_mm[1])
+        if not stretch:
+            height_mm, width_mm = scale * size[0], scale * size[1]
+        height, width = round(height_mm / pixel_mm[0]), round(width_mm / pixel_mm[1])
         top, left = (int(rows[0] + rows[-1]) + 1 - height) // 2, (int(columns[0] + columns[-1]) + 1 - width) // 2
         return cls(top, left, height, width, size)
 

@@ -15,7 +15,8 @@ from .parsing import require
 REGIONS = {"lungs": ("whole", "body"), "infection": ("whole", "body", "lungs")}
 BLENDS = ("constant", "gaussian")
 MONITORED, KEPT = ("validation-dice", "loss"), ("last", "best")
-SAMPLINGS = ("slices", "millimetres")
+SAMPLINGS = ("slices", "millimetres", "data-sets")
+TRAINING_LUNGS = ("target", "predicted")
 
 
 def check(recipe: Recipe, file: str) -> None:
@@ -101,6 +102,11 @@ def _check_training(recipe: Recipe, where: str) -> None:
     only_slices = all(stage.slices for stage in recipe.stages.values())
     allowed = '"slices" if a stage has patches, which are drawn in proportion to their voxels'
     require(training.sampling == "slices" or only_slices, where, "sampling", allowed)
+    require(not training.skip_dark or only_slices, where, "skip_dark", "false if a stage has patches")
+    own_stage = recipe.lungs is not None and "lungs" not in recipe.infection.finds
+    choices = TRAINING_LUNGS if own_stage else TRAINING_LUNGS[:1]
+    why = "" if own_stage else ", as the lungs are not found by a stage of their own"
+    require(training.lungs in choices, where, "lungs", f"one of {', '.join(choices)}{why}")
     start = training.starts_from
     require(start in (None, *recipe_names()), where, "starts_from", f"one of {', '.join(recipe_names())}")
     _check_loss(recipe, f"{where} [loss]")

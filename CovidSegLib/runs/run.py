@@ -12,6 +12,8 @@ from safetensors.torch import load, save
 
 from .. import models
 from ..data.case import Case
+from ..errors import InputError
+from ..inference import LoadedStage
 from ..networks.weights import unique_state
 from ..progress import Progress, silent, subprogress
 from ..storage.atomic import write_bytes_atomically, write_json_atomically
@@ -21,6 +23,7 @@ from ..training.checkpoint import FREE_SPACE_AND_RESUME
 from ..training.distributed import process_group
 from ..training.execution import Execution, default_device
 from ..training.loop import TrainedStage, train_stage
+from ..training.predicted_lungs import with_predicted_lungs
 from ..training.task import StageTask
 from ..versions import package_versions
 from . import environment
@@ -75,9 +78,17 @@ def train_run(
             environment.record(run, environment.describe(device, group.world_size, arguments or {}))
         group.barrier()
         initial = load(find_finished_run(config.start).verified_weights()) if config.start else {}
-        trained = {}
+        trained: dict[str, TrainedStage] = {}
+        if config.recipe.training.lungs == "predicted" and "lungs" not in config.stages:
+            raise InputError('The recipe trains the infection within predicted lungs. Train its stage "lungs", too.')
         for number, name in enumerate(config.stages):
             part = subprogress(progress, number / len(config.stages), (number + 1) / len(config.stages))
+            if name == "infection" and config.recipe.training.lungs == "predicted":
+                assert config.recipe.lungs is not None
+                lung_stage = LoadedStage(config.recipe.lungs, trained["lungs"].network)
+                train_cases = with_predicted_lungs(train_cases, lung_stage, subprogress(part, 0.0, 0.1))
+                validation_cases = with_predicted_lungs(validation_cases, lung_stage, subprogress(part, 0.1, 0.12))
+                part = subprogress(part, 0.12, 1.0)
             trained[name] = train_stage(
                 _stage_task(config, name, initial),
                 train_cases,

@@ -183,7 +183,7 @@ def build_dataset(task: StageTask, cases: Sequence[Case]) -> SliceDataset | Patc
     training = task.training
     data: SliceDataset | PatchDataset
     if task.stage.slices is not None:
-        data = SliceDataset(cases, task.stage, task.name, train=True, augmentation=training.augmentation)
+        data = SliceDataset(cases, task.stage, task.name, True, training.augmentation, skip_dark=training.skip_dark)
     else:
         data = PatchDataset(cases, task.stage, task.name, training.augmentation)
     if len(data) < training.batch and training.steps_per_epoch is None:
@@ -197,14 +197,16 @@ def build_dataset(task: StageTask, cases: Sequence[Case]) -> SliceDataset | Patc
 
 def _build_sampler(task: StageTask, dataset: SliceDataset | PatchDataset, execution: Execution) -> EpochSampler:
     training = task.training
-    by_distance = training.sampling == "millimetres" and isinstance(dataset, SliceDataset)
+    weights = None
+    if isinstance(dataset, SliceDataset) and training.sampling != "slices":
+        weights = dataset.millimetres if training.sampling == "millimetres" else dataset.data_set_shares
     return EpochSampler(
         len(dataset),
         training.batch,
         training.steps_per_epoch,
         task.seed,
         execution.process_group,
-        dataset.millimetres if by_distance else None,  # type: ignore[union-attr]
+        weights,
     )
 
 

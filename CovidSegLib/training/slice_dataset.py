@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,9 +13,10 @@ import torch
 from torch.utils.data import Dataset
 
 from ..data.case import Case
+from ..data.patients import data_set_of
 from ..inference import slice_frame
 from ..preprocessing import grey_statistics, keep_near, neighbouring_slices, scale_window, standardise
-from ..recipe import Augmentation, Stage
+from ..recipe import Augmentation, Intensity, Stage
 from ..volume import AIR_HU
 from .augmentation import HU_AUGMENTATIONS, augment, build_augmentation, build_grey_augmentation
 from .targets import known_slices, target_mask
@@ -49,6 +51,7 @@ class SliceDataset(Dataset):
         name: Name of the stage, "lungs" or "infection".
         train: Augment the slices; otherwise they are the same as at inference.
         augmentation: The recipe's augmentation.
+        skip_dark: Leave out slices that show hardly anything; see `is_dark`.
 
     Raises:
         InputError: A case has no mask of one of the stage's labels.
@@ -61,6 +64,8 @@ class SliceDataset(Dataset):
         name: str,
         train: bool,
         augmentation: Sequence[Augmentation] = (),
+        *,
+        skip_dark: bool = False,
     ) -> None:
         assert stage.slices is not None
         self.stage, self.slices, self.train = stage, stage.slices, train
@@ -72,6 +77,7 @@ class SliceDataset(Dataset):
         *self.space_and_intensity, self.augment_grey = build_grey_augmentation(augmentation, name, stage)
         self.vary_input = train and len(self.augment_hu.transforms) > 0
         self.eight_bit = [case.eight_bit for case in cases]
+        self.data_sets = [data_set_of(case.patient) for case in cases]
         for index, case in enumerate(cases):
             frame = slice_frame(stage, case.scan, case.lungs)
             nearest = partial(frame.extract, fill=0, interpolation="nearest")
@@ -86,7 +92,10 @@ class SliceDataset(Dataset):
                     grey_statistics(pixels, stage.intensity),
                 )
             )
-            self.index += [(index, int(z)) for z in np.flatnonzero(known_slices(case, stage))]
+            used = known_slices(case, stage)
+            if skip_dark:
+                used &= ~is_dark(pixels, stage.intensity)
+            self.index += [(index, int(z)) for z in np.flatnonzero(used)]
 
     def __len__(self) -> int:
         return len(self.index)
@@ -95,6 +104,13 @@ class SliceDataset(Dataset):
     def millimetres(self) -> torch.Tensor:
         """The distance in mm from each slice to the next one, as a sampling weight."""
         return torch.tensor([self.scans[scan].between_mm for scan, _ in self.index])
+
+    @property
+    def data_set_shares(self) -> torch.Tensor:
+        """Sampling weights with which as many slices are drawn from each data set."""
+        names = [self.data_sets[scan] for scan, _ in self.index]
+        counts = Counter(names)
+        return torch.tensor([1 / counts[name] for name in names])
 
     def __getitem__(self, item: int) -> tuple[torch.Tensor, torch.Tensor]:
         number, z = self.index[item]
@@ -119,6 +135,22 @@ class SliceDataset(Dataset):
             grey, mask = augment(augment_space, grey, mask)
             return augment(augment_intensity, standardise(grey, intensity, scan.statistics), mask)
         return standardise(grey, intensity, scan.statistics), mask
+
+
+def is_dark(pixels: torch.Tensor, intensity: Intensity) -> np.ndarray:
+    """Return which slices are "just black or dark" (CHS-Net, section 4.1).
+
+    The paper does not say when a slice is dark. Here, it is if less than a hundredth of its pixels reach a fifth of the
+    window: a window from -1000 to 400 HU shows no more than lung there.
+
+    Args:
+        pixels: HU (slices, rows, columns).
+        intensity: The window.
+
+    Returns:
+        Boolean (slices).
+    """
+    return (scale_window(pixels, intensity.window_hu) >= 0.2).float().mean(dim=(1, 2)).numpy() < 0.01
 
 
 def _uniform(low: float, high: float) -> float:

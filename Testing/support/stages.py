@@ -14,11 +14,12 @@ def slice_stage(
     window: tuple[float, float] = (-1000.0, 1000.0),
     count: int = 1,
     step_mm: float = 2.5,
+    stretch: bool = False,
     **options: Any,
 ) -> Stage:
     """Return a stage that processes whole slices. `options` are further fields of Stage."""
     fields = {"labels": ("infection",), "intensity": Intensity(window), "region": "whole", **options}
-    return Stage(network, arguments or {}, slices=Slices(size, count, step_mm), **fields)
+    return Stage(network, arguments or {}, slices=Slices(size, count, step_mm, stretch), **fields)
 
 
 def patch_stage(

@@ -206,9 +206,10 @@ def test_recipes_have_the_settings_of_the_papers() -> None:
     assert (fv.infection.region, fv.infection.mask_margin_mm) == ("whole", 0.0)
     assert (fv.training.batch, fv.training.epochs, fv.training.final_weight) == (5, {"infection": 200}, 0.5)
     chs = recipes.load("chs-net")
-    assert chs.lungs and chs.lungs.slices == chs.infection.slices == Slices((256, 256))
+    assert chs.lungs and chs.lungs.slices == chs.infection.slices == Slices((256, 256), stretch=True)
     assert chs.training.split and chs.training.split.folds == 5
     assert {recipes.load(name).training.clip for name in PAPERS} == {0.0}, "no paper limits the gradient"
+    assert (chs.training.sampling, chs.training.skip_dark, chs.training.lungs) == ("data-sets", True, "target")
     for name in ("unet-3d", "unet-plus-plus"):  # "Each convolutional layer is followed by batch normalization and ReLU"
         arguments = recipes.load(name).infection.arguments
         assert (arguments["norm"], arguments["act"]) == ("batch", "relu")
@@ -332,6 +333,8 @@ WRONG = [
     ("batch = 4", "batch = 4\nsampling = 'voxels'", '"sampling". It must be one of slices, millimetres'),
     ("batch = 4", "batch = 4\nsampling = 'millimetres'", '"sampling". It must be "slices" if a stage has patches'),
     ("batch = 4", "batch = 4\nclip = -1", '"clip". It must be 0 or more'),
+    ("batch = 4", 'batch = 4\nlungs = "predicted"', '"lungs". It must be one of target, as the lungs are not found'),
+    ("batch = 4", "batch = 4\nskip_dark = true", '"skip_dark". It must be false if a stage has patches'),
     ("batch = 4", "batch = 4\nsteps_per_epoch = -1", '"steps_per_epoch". It must be above 0'),
     (
         "batch = 4",

@@ -17,9 +17,15 @@ from support.tiny_data import write_case
 from CovidSegLib.data import open_data
 from CovidSegLib.data.layouts import covid_ct_md
 from CovidSegLib.errors import InputError
+from CovidSegLib.inference import LoadedStage, Probabilities
+from CovidSegLib.preprocessing import SliceFrame
+from CovidSegLib.progress import silent
 from CovidSegLib.recipe import Augmentation, Intensity, Stage
+from CovidSegLib.training import predicted_lungs
 from CovidSegLib.training.augmentation import AugmentationContext, augment, gamma
 from CovidSegLib.training.patch_dataset import PatchDataset
+from CovidSegLib.training.predicted_lungs import with_predicted_lungs
+from CovidSegLib.training.sampler import EpochSampler
 from CovidSegLib.training.slice_dataset import SliceDataset
 from CovidSegLib.training.targets import known_slices, lung_sides, side_without_findings, target_mask
 from CovidSegLib.volume import AIR_HU, AxialScan, AxialSpacing, Grid, Volume
@@ -280,6 +286,59 @@ def test_patches_of_a_masking_stage_show_only_the_lungs() -> None:
     image, _ = PatchDataset([case], stage, "infection")[0]
     assert np.isclose(image[0].numpy()[~case.lungs], (AIR_HU + 1100) / 1300).all()
     assert (image[0].numpy()[case.lungs] > 0.1).all()
+
+
+# The slices of CHS-Net
+
+
+def test_dark_slices_are_left_out() -> None:
+    """Section 4.1 of CHS-Net: "slices with just black or dark pixels"."""
+    case = chest_case(slices=6)
+    dark = case.scan.hu.copy()
+    dark[[0, 5]] = -1000
+    dark[3, :4] = -1000  # only a part
+    case = replace(case, scan=AxialScan(dark, case.scan.spacing))
+    for skip, expected in ((True, [1, 2, 3, 4]), (False, list(range(6)))):
+        data = SliceDataset([case], STAGE, "infection", True, skip_dark=skip)
+        assert [z for _, z in data.index] == expected
+
+
+def test_both_data_sets_are_drawn_as_often() -> None:
+    """Section 4.2 of CHS-Net: "the distribution of the samples is kept 1:1 from both the datasets"."""
+    names = ["coronacases_001", "radiopaedia_10_85902_1", "medseg_1"]
+    data = SliceDataset([chest_case(name, slices=4) for name in names], STAGE, "infection", True)
+    shares = data.data_set_shares
+    assert shares[:8].sum() == pytest.approx(float(shares[8:].sum()))
+    drawn = [item for batch in EpochSampler(12, 4, 6, 0, weights=shares) for item, _ in batch]
+    assert sum(item >= 8 for item in drawn) == 12
+
+
+def test_slices_can_be_stretched() -> None:
+    """A wide slice fills the square input, and predictions return to their places."""
+    case = chest_case()
+    wide = replace(case, scan=AxialScan(case.scan.hu[:, :24], case.scan.spacing),
+                   masks={name: mask[:, :24] for name, mask in case.masks.items()})  # fmt: skip
+    kept, stretched = (
+        SliceDataset([wide], slice_stage(size=(32, 32), stretch=stretch), "infection", False)[5][0]
+        for stretch in (False, True)
+    )
+    assert (kept[0, 0] == 0).all() and not (stretched[0, 0] == 0).all()  # air above the wide slice
+    frame = SliceFrame.around(np.ones((24, 48), bool), (7.0, 7.0), (32, 32), 0.0, stretch=True)
+    assert (frame.height, frame.width) == (24, 48)
+    output = np.zeros((1, 24, 48), np.uint8)
+    frame.insert(torch.ones(1, 32, 32), output)
+    assert (output == 255).all()
+
+
+def test_the_infection_can_be_trained_within_predicted_lungs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lungs are those that the pipeline would use; the infection stays."""
+    case = chest_case(slices=40)
+    smaller = case.lungs & (np.arange(48) < 24)  # one lung
+    predicted = Probabilities(lungs=(smaller * 255).astype(np.uint8))
+    monkeypatch.setattr(predicted_lungs, "predict", lambda *_: predicted)
+    (changed,) = with_predicted_lungs([case], LoadedStage(STAGE, torch.nn.Identity()), silent)
+    assert (changed.lungs & smaller).sum() > 0.9 * smaller.sum() and not changed.lungs[..., 24:].any()
+    np.testing.assert_array_equal(changed.infection, case.infection)
 
 
 # Augmentation after the z-score
