@@ -7,6 +7,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from .logic.results import format_number
+from .terms import translated
 
 
 def headline(report: dict[str, Any]) -> str:
@@ -62,7 +63,7 @@ def region_cells(region: dict[str, Any]) -> list[str]:
     """Return the texts of a row of the table of lungs and zones."""
     numbers = [region[side]["infection_ml"] for side in ("prior", "current", "difference")]
     shares = [region[side]["involvement_percent"] for side in ("prior", "current", "difference")]
-    cells = [_(region["region"].capitalize())]
+    cells = [translated(region["region"])]
     for before, now, difference in (numbers, shares):
         cells += [format_number(before, 1), format_number(now, 1), signed(difference, 1)]
     return cells

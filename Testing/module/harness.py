@@ -55,6 +55,15 @@ def make_ct(name="CT", array=None, axes=OBLIQUE, spacing=(2.9, 3.1, 5.3), origin
     return node
 
 
+def ct_of(volume, name):
+    """Add a `Volume` of the library to the scene."""
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
+    slicer.util.updateVolumeFromArray(node, volume.array)
+    node.SetIJKToRASMatrix(slicer.util.vtkMatrixFromArray(volume.grid.affine_ras))
+    node.CreateDefaultDisplayNodes()
+    return node
+
+
 def several_lesions():
     """Like `painted`, with three more lesions: two in the right lung and one in the left."""
     array = painted()

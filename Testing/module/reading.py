@@ -25,6 +25,7 @@ from PySide6.QtTest import QTest
 
 import CovidSeg
 from CovidSegLib.models import installed
+from CovidSegLib.phantom import make_phantom
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.logic.readiness import ReadinessLogic
 from CovidSegModule.scene.surfaces import MODEL_ATTRIBUTE
@@ -42,12 +43,13 @@ class Reading:
     Args:
         widget: The module, opened in a window.
         folder: Where the scene is saved.
+        prior: Returns the `Volume` of an earlier CT.
         seconds: How long the child process may take.
     """
 
-    def __init__(self, widget, folder, seconds=120):
+    def __init__(self, widget, folder, prior, seconds=120):
         self.widget, self.panel, self.ui = widget, widget.panel, widget.panel.ui
-        self.folder, self.seconds = folder, seconds
+        self.folder, self.prior, self.seconds = folder, prior, seconds
         self.questions = []
         self.volumes = {}
 
@@ -63,6 +65,7 @@ class Reading:
             ("undo", self.undo, self.ui.lesionsTable),
             ("compare", self.compare_with_ai, self.ui.restoreAllButton),
             ("numbers", self.look_at_the_numbers, self.ui.numbersTable),
+            ("follow-up", self.compare_with_prior, self.ui.changesTable),
             ("go-on", self.save_close_load_and_go_on, self.ui.lesionsTable),
         ]
 
@@ -223,9 +226,28 @@ class Reading:
         click(self.ui.copyNumbersButton)
         assert "Right upper zone" in qt.QApplication.clipboard().text()
 
+    def compare_with_prior(self):
+        """Select an earlier CT, compare, and go to the first lesion that has changed."""
+        prior = harness.ct_of(self.prior(), "Earlier chest CT")
+        prior.SetAndObserveTransformNodeID(self.panel.parameters.ct.GetTransformNodeID())
+        self.panel.parameters.ct = self.review.ct  # the current CT stays selected
+        self.ui.priorSelector.setCurrentNode(prior)
+        self.ui.daysBox.setValue(12)
+        slicer.app.processEvents()
+        assert "no segmentation yet" in self.ui.priorNoteLabel.text
+        click(self.ui.compareButton)
+        followup = self.panel.sections["followup"]
+        harness.wait_until(lambda: followup.task is None, self.seconds)
+        assert shown(self.ui.followupResultPanel), self.ui.followupStatusLabel.text
+        assert "in 12 days" in self.ui.followupHeadline.text
+        assert self.ui.changesTable.rowCount > 1
+        press(self.panel, "J")
+        assert self.ui.changesTable.currentRow() == 0
+        self.settle()
+
     def save_close_load_and_go_on(self):
         """Save the scene, close it, open it again, and accept the next lesion."""
-        lesions, headline = self.column(7), self.ui.headlineLabel.text
+        lesions, headline, change = self.column(7), self.ui.headlineLabel.text, self.ui.followupHeadline.text
         path = str(self.folder / "reading.mrb")
         assert slicer.mrmlScene.WriteToMRB(path)
         slicer.mrmlScene.Clear(False)
@@ -238,6 +260,7 @@ class Reading:
         assert abs(self.infection_ml() - self.volumes["rejected"]) < 1e-6
         assert self.ui.thresholdValueLabel.text == "35 %"
         assert self.ui.comparisonLabel.text.startswith("Dice 0.")
+        assert self.ui.followupHeadline.text == change
         press(self.panel, "L")
         press(self.panel, "C")
         self.settle()
@@ -281,7 +304,7 @@ def main():
         scroll.setWidget(widget.parent)
         scroll.resize(*PANEL_SIZE)
         scroll.show()
-        reading = Reading(widget, Path(temporary), seconds=600)
+        reading = Reading(widget, Path(temporary), lambda: make_phantom(seed=1).volume, seconds=600)
         slicer.util.confirmOkCancelDisplay = reading.confirm
         for number, (name, act, visible) in enumerate(reading.steps(), start=1):
             act()

@@ -5,6 +5,8 @@ import slicer
 from reading import Reading, make_widget
 from support.phantoms import COARSE, phantom_on
 
+from CovidSegLib.phantom import make_phantom
+
 
 @pytest.fixture
 def reading(monkeypatch, tmp_path):
@@ -12,7 +14,7 @@ def reading(monkeypatch, tmp_path):
     widget.parent.resize(430, 800)
     widget.parent.show()
     slicer.app.processEvents()
-    played = Reading(widget, tmp_path)
+    played = Reading(widget, tmp_path, lambda: make_phantom(COARSE, seed=1).volume)
     monkeypatch.setattr("CovidSegLib.phantom.make_phantom", lambda: phantom_on(COARSE))
     monkeypatch.setattr(slicer.util, "setSliceViewerLayers", lambda **_: None)
     monkeypatch.setattr(slicer.util, "confirmOkCancelDisplay", played.confirm)

@@ -29,18 +29,44 @@ ENGLISH = {
     "CovidSeg.py": {"Segmentations", "CovidSeg contributors"},
     "self_test.py": None,  # for developers
     "terms.py": None,  # the keys of its table
+    "follow_up_texts.py": {"both lungs", "not covered"},  # keys of the report
     "logic/correction.py": None,  # names of Slicer's effects
     "messages.py": {"Traceback"},
     "packages/installer.py": {"Resources"},
     "packages/offline.py": {"pip ended with exit code "},  # the log of pip
     "packages/protection.py": {"torch was not installed"},
     "packages/verification.py": {"the process ended with exit code "},
-    "parameters.py": {"Result", "Model", "Device"},
+    "parameters.py": {"Result", "Prior", "Model", "Device"},
     "process/child_run.py": {"the run was not started"},
     "process/run.py": {"the run was not started", "the result was not read"},
     "process/run_log.py": {", exit code "},
+    "widgets/followup_tables.py": {"not covered"},
     "widgets/display.py": {"<table cellpadding='3'>"},
     "sample_data.py": {"Icons", "Resources"},
+    "scene/compare_views.py": None,  # a layout in XML
+    "scene/follow_up_files.py": {"Segment"},
+    "scene/follow_up_nodes.py": {
+        "Days",
+        "Both lungs",
+        "both lungs",
+        "Right lung",
+        "right lung",
+        "Left lung",
+        "left lung",
+        "registered prior",
+        "Number",
+        "Change",
+        "Lung",
+        "Zone",
+        "Earlier (ml)",
+        "Now (ml)",
+        "Difference (ml)",
+        "Difference (%)",
+        "Region",
+        " changes, earlier CT",
+        "Infection {} (ml)",
+        "Involved {} (%)",
+    },
     "scene/lobes.py": {*LOBES, "Binary labelmap"},
     "scene/number_nodes.py": {
         "Region",

@@ -15,6 +15,7 @@ from typing import Any
 
 import slicer
 import vtk
+from slicer.i18n import tr as _
 
 from .follow_up_files import CURRENT, PRIOR, FollowUpFiles
 from .nodes import add_node, place_beside
@@ -134,9 +135,9 @@ def write_tables(comparison: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLS
         series.SetLineWidth(2)
         series.SetColor(colour)
         chart.AddAndObservePlotSeriesNodeID(series.GetID())
-    chart.SetTitle("Infection over time")
+    chart.SetTitle(_("Infection over time"))
     chart.SetXAxisTitle(time_title(report))
-    chart.SetYAxisTitle("Infected share of the lung (%)")
+    chart.SetYAxisTitle(_("Infected share of the lung (%)"))
     chart.SetYAxisRangeAuto(False)
     chart.SetYAxisRange(0.0, 1.15 * max(0.1, *(_shares(report))))
     comparison.SetNodeReferenceID(CHART_ROLE, chart.GetID())
@@ -186,8 +187,10 @@ def time_title(report: dict[str, Any]) -> str:
     """Return the title of the time axis."""
     points = report["timeline"]
     if any(point["days"] is None for point in points):
-        return "Number of the CT"
-    return f"Days, the CT of {points[-1]['date']} at 0" if points[-1]["date"] else "Days, the current CT at 0"
+        return _("Number of the CT")
+    if points[-1]["date"]:
+        return _("Days, the CT of {date} at 0").format(date=points[-1]["date"])
+    return _("Days, the current CT at 0")
 
 
 def _shares(report: dict[str, Any]) -> list[float]:
