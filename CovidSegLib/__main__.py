@@ -9,6 +9,7 @@ def program() -> NoReturn:
     """Run `covidseg` as a process."""
     process.cancel_at_once()
     process.open_standard_streams()
+    process.use_one_thread_for_small_matrices()
 
     from .cli.main import main  # Ctrl-C while it is imported must not end in a traceback
 

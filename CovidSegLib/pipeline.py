@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-import torch
 
 from . import models
 from .checks import check_lungs, check_volume
-from .inference import LoadedStage, choose_device, predict
+from .inference import predict
 from .models import Model
-from .models.loading import load_stages, recipe_of
+from .models.exported import outline_of
 from .postprocessing import infection_in_lungs, lungs_from_probability
 from .preprocessing import AxialView, outside_field_of_view
 from .progress import Progress, silent, subprogress
 from .provenance import Stopwatch, provenance_of
 from .segmentation import Segmentation
+from .system import load_system
 from .thresholding import SMALLEST_INFECTION_ML
 from .volume import AxialScan, Volume
 
@@ -31,6 +29,7 @@ def segment(
     model: Model | None = None,
     *,
     device: str = "auto",
+    engine: str = "auto",
     threshold: float | None = None,
     progress: Progress = silent,
 ) -> Segmentation:
@@ -40,6 +39,8 @@ def segment(
         volume: The CT in Hounsfield units, on any grid: oblique, flipped or anisotropic.
         model: Recipe, weights and card, from `models.find_model`; the default model if None.
         device: "auto" (a GPU if there is one), "cpu" or "cuda".
+        engine: "auto" (OpenVINO on a CPU if the networks of the model are exported, PyTorch otherwise), "openvino" or
+            "torch".
         threshold: Lowest probability of infection, from 0 to 1, at which a voxel counts as infected; that of the model
             if None.
         progress: Receives the name of the current step and the fraction done. It may raise `errors.Cancelled` to stop.
@@ -48,8 +49,8 @@ def segment(
         The masks on the grid of the CT, with the probability of infection, provenance and warnings.
 
     Raises:
-        InputError: The volume is not a chest CT that can be segmented, the weights fail verification, or the device is
-            not available.
+        InputError: The volume is not a chest CT that can be segmented, the weights fail verification, or the
+            device or the engine is not available.
         Cancelled: Raised by `progress`.
 
     Example:
@@ -64,7 +65,7 @@ def segment(
     progress("Checking the CT", 0.0)
     warnings = [*volume.warnings, *check_volume(volume)]
     progress("Loading the model", 0.02)
-    system = _System.load(model or models.find_model(), device)
+    system = load_system(model or models.find_model(), device, engine)
     stopwatch.lap("load")
     view = AxialView.of(volume.grid)
     scan = view.scan(volume).contiguous()
@@ -90,7 +91,7 @@ def segment(
         lungs = _lung_masks(prediction.lungs, scan)
         stopwatch.lap("lungs from nearby")
     if not system.model.trained:
-        warnings.append(UNTRAINED.format(recipe_of(system.model).name))
+        warnings.append(UNTRAINED.format(outline_of(system.model).name))
     if system.lung_model.trained:
         warnings += check_lungs(view.undo(lungs), volume)
 
@@ -111,36 +112,11 @@ def segment(
         infection=np.ascontiguousarray(view.undo(infection)),
         probability=np.ascontiguousarray(view.undo(probability)),
         grid=volume.grid,
-        provenance=provenance_of(system.model, system.lung_model, system.device, settings, stopwatch),
+        provenance=provenance_of(
+            system.model, system.lung_model, system.device, system.infection.slice_network, settings, stopwatch
+        ),
         warnings=tuple(warnings),
     )
-
-
-@dataclass(frozen=True)
-class _System:
-    """A model that is ready to run.
-
-    Attributes:
-        model: The model that predicts the infection.
-        lung_model: The model that predicts the lungs: the same one, or the one that its recipe names.
-        device: The device of the networks.
-        infection: The stage that predicts the infection, and possibly the lungs too.
-        lungs: The preceding stage, which predicts the lungs only; None if one network predicts both.
-    """
-
-    model: Model
-    lung_model: Model
-    device: torch.device
-    infection: LoadedStage
-    lungs: LoadedStage | None
-
-    @classmethod
-    def load(cls, model: Model, device_name: str) -> _System:
-        device = choose_device(device_name)
-        stages = load_stages(model, device)
-        lungs_from = recipe_of(model).lungs_from
-        lung_model = model if lungs_from is None else models.find_model(lungs_from)
-        return cls(model, lung_model, device, stages["infection"], stages.get("lungs"))
 
 
 def _lung_masks(probability: np.ndarray, scan: AxialScan) -> np.ndarray:

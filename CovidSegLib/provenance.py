@@ -6,11 +6,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import torch
-
-from .inference import choose_precision
+from .inference.engines import SliceNetwork
 from .models import Model
-from .models.loading import recipe_of
+from .models.exported import outline_of
 from .printable import printable
 from .versions import package_versions
 
@@ -39,14 +37,20 @@ class Stopwatch:
 
 
 def provenance_of(
-    model: Model, lung_model: Model, device: torch.device, settings: dict[str, float], stopwatch: Stopwatch
+    model: Model,
+    lung_model: Model,
+    device: str,
+    network: SliceNetwork,
+    settings: dict[str, float],
+    stopwatch: Stopwatch,
 ) -> dict[str, Any]:
     """Return what is needed to reproduce a result, as JSON values.
 
     Args:
         model: The model that predicted the infection.
         lung_model: The model that predicted the lungs, often the same one.
-        device: The device on which the networks ran.
+        device: Name of the device on which the networks ran.
+        network: A network of theirs, which knows its engine and its precision.
         settings: Threshold and other settings by name.
         stopwatch: Durations of the steps.
     """
@@ -55,9 +59,10 @@ def provenance_of(
         "model": _identity(model),
         **({} if lung_model is model else {"lungs_model": _identity(lung_model)}),
         "settings": settings,
-        "device": str(device),
-        "precision": str(choose_precision(device)).removeprefix("torch."),
-        "versions": package_versions(),
+        "device": device,
+        "engine": network.engine,
+        "precision": network.precision,
+        "versions": package_versions(network.engine),
         "seconds": {**stopwatch.seconds, "total": stopwatch.total},
     }
 
@@ -66,7 +71,7 @@ def _identity(model: Model) -> dict[str, Any]:
     return {
         "name": printable(model.name),
         "title": model.title,
-        "recipe": recipe_of(model).name,
+        "recipe": outline_of(model).name,
         "trained": model.trained,
         "sha256": model.card["sha256"],
         "licence": model.card.get("licence"),

@@ -153,12 +153,17 @@ def _verify(session: Session) -> None:
 def _pack(session: Session) -> None:
     options = session.options
     with session.defer_interrupts():
+        from ..models.exporting import NotExportableError, export_model, with_graphs
         from ..models.store import add_model, read_model_files
         from ..runs.card import ensure_card
 
-        ensure_card(options.run_folder)
-        model = add_model(read_model_files(options.run_folder), options.name, options.into, overwrite=options.overwrite)
-        _print_installed(model)
+        run_model = ensure_card(options.run_folder)
+        files = read_model_files(options.run_folder)
+        try:
+            files = with_graphs(files, export_model(run_model))
+        except NotExportableError as error:
+            session.reporter.warning(f"The model will run in PyTorch only, which is slower on a CPU: {error}.")
+        _print_installed(add_model(files, options.name, options.into, overwrite=options.overwrite))
 
 
 def _calibrate(session: Session) -> None:

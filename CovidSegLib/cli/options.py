@@ -11,6 +11,16 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto (the default), cpu or cuda")
 
 
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add --engine."""
+    parser.add_argument(
+        "--engine",
+        choices=("auto", "openvino", "torch"),
+        default="auto",
+        help="what runs the networks (default: OpenVINO on a CPU if the model is exported for it, else PyTorch)",
+    )
+
+
 def add_progress(parser: argparse.ArgumentParser) -> None:
     """Add --progress, which `main` passes to `reporter.make_reporter`."""
     parser.add_argument(

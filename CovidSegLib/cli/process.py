@@ -24,6 +24,14 @@ def cancel_at_once() -> None:
             signal.signal(number, _cancel)
 
 
+def use_one_thread_for_small_matrices() -> None:
+    """Let numpy multiply matrices in one thread, unless the environment says otherwise. To be called before its import.
+
+    Slices are resampled by products of small matrices, for which more threads cost more than they bring.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def open_standard_streams() -> None:
     """Replace standard streams that were closed by ones that lead nowhere.
 

@@ -12,7 +12,7 @@ from ..notices import NOT_FOR_DIAGNOSIS
 from ..progress import subprogress
 from .dicom import FOLDER as DICOM_FOLDER
 from .dicom import PDF, add_labelmap
-from .options import add_device, add_progress, probability
+from .options import add_device, add_engine, add_progress, probability
 from .session import Session
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--ablation", metavar="ROW", help="with --recipe: use the networks of this row of its ablation")
     add_device(parser)
+    add_engine(parser)
     parser.add_argument(
         "--threshold", type=probability, help="probability from which a voxel is infection (default: the model's)"
     )
@@ -106,10 +107,15 @@ def _segment(session: Session) -> None:
     volume = _read_volume(session) if source is None else _shown(source.volume, options)
     progress("Preparing the segmentation", 0.06)
     with session.defer_interrupts():
-        from ..pipeline import segment  # imports torch, which takes seconds: unusable input is reported before
+        from ..pipeline import segment  # slow to import: unusable input is reported before
 
     segmentation = segment(
-        volume, model, device=options.device, threshold=options.threshold, progress=subprogress(progress, 0.1, 0.75)
+        volume,
+        model,
+        device=options.device,
+        engine=options.engine,
+        threshold=options.threshold,
+        progress=subprogress(progress, 0.1, 0.75),
     )
     for warning in dict.fromkeys(segmentation.warnings):
         reporter.warning(warning)

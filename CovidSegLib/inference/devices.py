@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import platform
 import re
-
-import torch
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 
 def choose_device(name: str) -> torch.device:
@@ -19,10 +21,11 @@ def choose_device(name: str) -> torch.device:
     Raises:
         InputError: There is no such device, or no GPU that PyTorch can use.
     """
+    import torch
+
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d{1,2})?", name):
-        raise InputError(f'There is no device "{name}". Choose "auto", "cpu" or "cuda".')
+    check_device_name(name)
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError('No GPU that PyTorch can use was found. Choose the device "auto" or "cpu".')
@@ -32,8 +35,20 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def check_device_name(name: str) -> None:
+    """Check that a name can be one of a device, without importing torch.
+
+    Raises:
+        InputError: It cannot.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", name):
+        raise InputError(f'There is no device "{name}". Choose "auto", "cpu" or "cuda".')
+
+
 def choose_precision(device: torch.device) -> torch.dtype:
     """Return float16 for a GPU, bfloat16 for a CPU that has instructions for it, and float32 otherwise."""
+    import torch
+
     if device.type == "cuda":
         return torch.float16
     if device.type == "cpu" and has_bfloat16_instructions():
@@ -46,6 +61,8 @@ def has_bfloat16_instructions() -> bool:
 
     oneDNN also supports bfloat16 on CPUs with AVX-512 alone, but emulates it there: twice as slow as float32.
     """
+    import torch
+
     if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return False
     if platform.machine().lower() not in ("x86_64", "amd64"):

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from monai.inferers.utils import sliding_window_inference
 from scipy import ndimage
+from torch import nn
 
 from ..preprocessing import VolumeFrame, grey_statistics, scale_window, standardise
 from ..recipe import Stage
 from ..volume import AIR_HU, AxialScan
-from .devices import choose_precision
+from .engines.torch_engine import autocast, gpu_memory_errors
 from .loaded_stage import LoadedStage
 from .regions import volume_frame
 from .structures import structure_maps
@@ -36,7 +37,7 @@ def predict_patches(
         Probability maps by structure or label, uint8 of the scan's shape, 0 to 255.
     """
     stage, network, temperature = loaded
-    assert stage.patches is not None
+    assert stage.patches is not None and isinstance(network, nn.Module)
     names = stage.labels if each_label else stage.finds
     predictions = {name: np.zeros(scan.shape, dtype=np.uint8) for name in names}
     if lungs is not None and not lungs.any():
@@ -49,13 +50,12 @@ def predict_patches(
         return standardise(scale_window(hu, stage.intensity.window_hu), stage.intensity, statistics)
 
     device = next(network.parameters()).device
-    precision = choose_precision(device)
     windows = count_windows(frame.size, stage.patches.size, stage.patches.overlap)
     done = 0
 
     def predict_window(window: torch.Tensor) -> torch.Tensor:
         nonlocal done
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with gpu_memory_errors(), autocast(device):
             logits = network(window.to(memory_format=torch.channels_last_3d))
         done += 1
         progress(done / windows)

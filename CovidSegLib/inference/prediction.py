@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
-from ..errors import GpuMemoryError
 from ..progress import Progress
 from ..volume import AxialScan
 from .loaded_stage import LoadedStage
-from .patches import predict_patches
 from .probabilities import Probabilities
 from .slices import predict_slices
 
@@ -58,10 +55,12 @@ def _predict(
     each_label: bool = False,
 ) -> dict[str, np.ndarray]:
     progress(name, 0.0)
-    run = predict_slices if loaded.stage.slices is not None else predict_patches
-    try:
-        return run(loaded, scan, lungs, lambda fraction: progress(name, min(1.0, fraction)), each_label=each_label)
-    except torch.OutOfMemoryError as error:
-        raise GpuMemoryError(
-            'The GPU has too little free memory. Choose the device "cpu", or close other programs.'
-        ) from error
+
+    def report(fraction: float) -> None:
+        progress(name, min(1.0, fraction))
+
+    if loaded.stage.slices is not None:
+        return predict_slices(loaded, scan, lungs, report, each_label=each_label)
+    from .patches import predict_patches  # imports torch and MONAI, which take seconds
+
+    return predict_patches(loaded, scan, lungs, report, each_label=each_label)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from scipy import ndimage
 
+from ..errors import GpuMemoryError
 from ..preprocessing import grey_statistics, keep_near, neighbouring_slices, scale_window, standardise
 from ..recipe import Stage
 from ..volume import AxialScan
-from .devices import choose_precision
 from .loaded_stage import LoadedStage
 from .regions import slice_frame
-from .structures import structure_maps
+from .structures import structure_arrays
 
 #: Slices per batch. Larger batches are not faster on a CPU, and take more memory.
 BATCH_SIZE = 8
@@ -24,7 +23,6 @@ SAMPLE_STEP = 4
 LUNG_MARGIN_MM = 6.0
 
 
-@torch.inference_mode()
 def predict_slices(
     loaded: LoadedStage,
     scan: AxialScan,
@@ -43,16 +41,14 @@ def predict_slices(
     Returns:
         Probability maps by structure or label, uint8 of the scan's shape, 0 to 255.
     """
-    stage, network, temperature = loaded
+    stage, network = loaded.stage, loaded.slice_network
     assert stage.slices is not None
     slices = stage.slices
     frame = slice_frame(stage, scan, lungs)
     selected = list(range(len(scan))) if lungs is None else _slices_with_lungs(lungs, stage, scan.spacing.slices)
-    device = next(network.parameters()).device
-    precision = choose_precision(device)
     margin = None if stage.mask_margin_mm is None else round(stage.mask_margin_mm / frame.pixel_mm(scan.spacing.rows))
 
-    def input_hu(slices: list[int]) -> torch.Tensor:
+    def input_hu(slices: list[int]) -> np.ndarray:
         pixels = frame.extract(scan.hu[slices])
         if margin is not None and lungs is not None:
             pixels = keep_near(pixels, frame.extract(lungs[slices], fill=0, interpolation="nearest"), margin)
@@ -63,31 +59,31 @@ def predict_slices(
     names = stage.labels if each_label else stage.finds
     predictions = {name: np.zeros(scan.shape, dtype=np.uint8) for name in names}
 
-    def predict_batch(batch: list[int]) -> torch.Tensor:
+    grey: dict[int, np.ndarray] = {}  # the input of recent slices: each is a neighbour of several others
+
+    def predict_batch(batch: list[int]) -> np.ndarray:
         groups = [neighbouring_slices(z, len(scan), slices.count, scan.spacing.slices, slices.step_mm) for z in batch]
         needed = sorted({z for group in groups for z in group})
-        grey = standardise(scale_window(input_hu(needed), stage.intensity.window_hu), stage.intensity, statistics)
-        image = torch.stack([grey[[needed.index(z) for z in group]] for group in groups])
-        image = image.to(device, memory_format=torch.channels_last)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            logits = network(image)
-        return structure_maps(logits, stage, temperature, each_label=each_label).cpu()
+        for z in [known for known in grey if known < needed[0]]:
+            del grey[z]
+        if missing := [z for z in needed if z not in grey]:
+            scaled = scale_window(input_hu(missing), stage.intensity.window_hu)
+            grey.update(zip(missing, standardise(scaled, stage.intensity, statistics), strict=True))
+        images = np.stack([np.stack([grey[z] for z in group]) for group in groups])
+        return structure_arrays(network.run(images), stage, loaded.temperature, each_label=each_label)
 
     start, size = 0, BATCH_SIZE
     while start < len(selected):
         batch = selected[start : start + size]
         try:
             maps = predict_batch(batch)
-        except torch.OutOfMemoryError:
+        except GpuMemoryError:
             if size == 1:
                 raise
             size //= 2
-            torch.cuda.empty_cache()
             continue
         for channel, output in enumerate(predictions.values()):
-            result = output[batch]
-            frame.insert(maps[:, channel], result)
-            output[batch] = result
+            frame.insert(maps[:, channel], [output[z] for z in batch])
         start += size
         progress(start / len(selected))
     return predictions

@@ -51,6 +51,9 @@ def check_card(card: object, subject: str, remedy: str) -> dict[str, Any]:
     temperature = card.get("temperature", 1.0)
     if not isinstance(temperature, float) or not 0 < temperature < math.inf:
         raise InputError(f'{subject} has a "temperature" that is not a number above 0. {remedy}')
+    graphs = card.get("graphs", {})
+    if not isinstance(graphs, dict) or not all(isinstance(sha256, str) for sha256 in graphs.values()):
+        raise InputError(f'{subject} has a value for "graphs" that does not name a SHA-256 for each stage. {remedy}')
     for key in TEXT_LISTS:
         texts = card.get(key, [])
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
@@ -70,11 +73,20 @@ def check_sha256(weights: bytes, card: dict[str, Any], name: str, remedy: str) -
     Raises:
         InputError: The SHA-256 differs.
     """
+    _check_digest(weights, card["sha256"], "weights", name, remedy)
+
+
+def check_graph_sha256(graph: bytes, card: dict[str, Any], stage: str, name: str, remedy: str) -> None:
+    """Compare the exported network of a stage with the SHA-256 in the card. See `check_sha256`."""
+    _check_digest(graph, card["graphs"][stage], "exported networks", name, remedy)
+
+
+def _check_digest(data: bytes, sha256: str, what: str, name: str, remedy: str) -> None:
     import hashlib  # slow to import, and `covidseg --help` imports this module
 
-    if hashlib.sha256(weights).hexdigest() != card["sha256"]:
+    if hashlib.sha256(data).hexdigest() != sha256:
         raise InputError(
-            f'The weights of the model "{name}" are not those that its card describes (their SHA-256 differs), and are '
+            f'The {what} of the model "{name}" are not those that its card describes (their SHA-256 differs), and are '
             f"not used. {remedy}"
         )
 

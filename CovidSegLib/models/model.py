@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import InputError
 from ..storage.limited import read_limited
 from . import folders
-from .card import check_sha256, read_card, remedy_for
+from .card import check_graph_sha256, check_sha256, read_card, remedy_for
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,33 @@ class Model:
     def remedy(self) -> str:
         """A sentence on what the user can do if the model is damaged."""
         return remedy_for(self.folder)
+
+    @property
+    def graphs(self) -> tuple[str, ...]:
+        """Names of the stages whose networks are exported, so that they run without PyTorch."""
+        return tuple(self.card.get("graphs", ()))
+
+    def verified_graph(self, stage: str) -> bytes:
+        """Read the exported network of a stage and compare it with the card's SHA-256.
+
+        Args:
+            stage: One of `graphs`.
+
+        Returns:
+            The content of the ONNX file.
+
+        Raises:
+            InputError: The file is missing, or is not the one that the card describes.
+        """
+        file = folders.GRAPH_FILES.get(stage, "")
+        try:
+            data = read_limited(self.folder / file, folders.SIZE_LIMITS.get(file, 0))
+        except OSError as error:
+            raise InputError(
+                f'The exported networks of the model "{self.name}" are missing or cannot be read. {self.remedy}'
+            ) from error
+        check_graph_sha256(data, self.card, stage, self.name, self.remedy)
+        return data
 
     def verified_weights(self) -> bytes:
         """Read the weights file once and compare it with the card's SHA-256.

@@ -15,9 +15,9 @@ from ..storage.disk_errors import explain_disk_errors
 from ..storage.limited import parse_json, read_limited
 from ..storage.staging import staged_files
 from . import folders
-from .card import check_card, check_sha256
+from .card import check_card, check_graph_sha256, check_sha256
 from .catalogue import names
-from .folders import CARD_FILE, FILES, RECIPE_FILE, SIZE_LIMITS, WEIGHTS_FILE
+from .folders import CARD_FILE, FILES, GRAPH_FILES, RECIPE_FILE, SIZE_LIMITS, WEIGHTS_FILE
 from .model import Model, open_model
 
 #: Names that are valid names of folders on every system and cannot be paths.
@@ -89,6 +89,10 @@ def check_model_files(files: Mapping[str, bytes], name: str) -> None:
         raise InputError(f"{subject} cannot be read. {remedy}") from error
     check_card(card, subject, remedy)
     check_sha256(files[WEIGHTS_FILE], card, name, remedy)
+    for stage in card.get("graphs", {}):
+        if GRAPH_FILES.get(stage) not in files:
+            raise InputError(f'"{name}" is not a complete model: its exported networks are missing. {remedy}')
+        check_graph_sha256(files[GRAPH_FILES[stage]], card, stage, name, remedy)
     with tempfile.TemporaryDirectory(prefix="covidseg-") as temporary:
         own_recipe = Path(temporary) / RECIPE_FILE
         own_recipe.write_bytes(files.get(RECIPE_FILE, b""))
@@ -126,7 +130,7 @@ def remove(name: str) -> None:
         own = ", ".join(each for each in names() if not (folders.WEIGHTS / each).is_dir())
         raise InputError(f'You have no model "{name}" of your own. Your models: {own or "none"}.')
     try:
-        for file in (CARD_FILE, WEIGHTS_FILE, RECIPE_FILE):  # card first: without it the rest is not listed as a model
+        for file in (CARD_FILE, *FILES):  # card first: without it the rest is not listed as a model
             (folder / file).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(

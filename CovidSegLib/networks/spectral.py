@@ -49,7 +49,7 @@ def spectral_pool(maps: torch.Tensor, stride: int = 2, same: bool = False) -> to
         size = int(maps.shape[axis])  # a tensor during TorchScript tracing
         kept = max(1, size // stride)
         matrix = torch.from_numpy(low_pass_matrix(size, kept, size if same else kept)).to(maps)
-        maps = torch.tensordot(maps, matrix, dims=([axis], [1])).movedim(-1, axis)
+        maps = torch.tensordot(maps, matrix, dims=([axis], [1])).movedim(maps.ndim - 1, axis)
     return maps
 
 

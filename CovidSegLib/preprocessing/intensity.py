@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
-from torch.nn import functional
+import numpy as np
+from scipy import ndimage
 
 from ..recipe import Intensity
 from ..volume import AIR_HU
 
+if TYPE_CHECKING:
+    import torch
 
-def scale_window(pixels: torch.Tensor, window_hu: Sequence[float]) -> torch.Tensor:
+#: Inference uses arrays, training uses tensors.
+Pixels = TypeVar("Pixels", np.ndarray, "torch.Tensor")
+
+
+def scale_window(pixels: Pixels, window_hu: Sequence[float]) -> Pixels:
     """Scale a window (low, high) of HU to the range from 0 to 1, and clip values outside it.
 
-    >>> scale_window(torch.tensor([-2000.0, -300.0, 400.0]), (-1000, 400))
-    tensor([0.0000, 0.5000, 1.0000])
+    >>> scale_window(np.array([-2000.0, -300.0, 400.0]), (-1000, 400))
+    array([0. , 0.5, 1. ])
     """
     low, high = window_hu
-    return ((pixels - low) / (high - low)).clamp_(0.0, 1.0)
+    return ((pixels - low) / (high - low)).clip(0.0, 1.0)
 
 
-def standardise(
-    grey: torch.Tensor, intensity: Intensity, statistics: tuple[float, float] | None = None
-) -> torch.Tensor:
+def standardise(grey: Pixels, intensity: Intensity, statistics: tuple[float, float] | None = None) -> Pixels:
     """Round grey values to the levels of a recipe, then apply the z-score.
 
     Args:
@@ -43,7 +48,7 @@ def standardise(
     return grey
 
 
-def grey_statistics(pixels: torch.Tensor, intensity: Intensity) -> tuple[float, float] | None:
+def grey_statistics(pixels: np.ndarray | torch.Tensor, intensity: Intensity) -> tuple[float, float] | None:
     """Return the mean and standard deviation of a scan's grey values, or None if the recipe has no z-score.
 
     Args:
@@ -52,11 +57,11 @@ def grey_statistics(pixels: torch.Tensor, intensity: Intensity) -> tuple[float, 
     """
     if not intensity.zscore:
         return None
-    grey = standardise(scale_window(pixels, intensity.window_hu), intensity)
-    return float(grey.mean()), max(float(grey.std()), 1e-6)
+    grey = standardise(scale_window(np.asarray(pixels), intensity.window_hu), intensity)
+    return float(grey.mean()), max(float(grey.std(ddof=1)), 1e-6)
 
 
-def keep_near(pixels: torch.Tensor, mask: torch.Tensor, margin: int) -> torch.Tensor:
+def keep_near(pixels: np.ndarray, mask: np.ndarray, margin: int) -> np.ndarray:
     """Keep the HU within a margin of a mask, and replace all others by air.
 
     Args:
@@ -64,7 +69,6 @@ def keep_near(pixels: torch.Tensor, mask: torch.Tensor, margin: int) -> torch.Te
         mask: Mask of the same shape; nonzero inside.
         margin: Margin in pixels, within the slice.
     """
-    near = mask[:, None].float()
-    if margin > 0:
-        near = functional.max_pool2d(near, 2 * margin + 1, stride=1, padding=margin)
-    return torch.where(near[:, 0] > 0.5, pixels, torch.tensor(float(AIR_HU)))
+    side = 2 * margin + 1
+    near = ndimage.maximum_filter(mask > 0.5, size=(1, side, side), mode="constant")
+    return np.where(near, pixels, pixels.dtype.type(AIR_HU))

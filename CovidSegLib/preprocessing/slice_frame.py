@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch.nn import functional
 
 from ..volume import AIR_HU
+from .resampling import averaging_weights, linear_weights, nearest_indices
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class SliceFrame:
         """
         return row_mm * self.height / self.size[0]
 
-    def extract(self, slices: np.ndarray, fill: float = AIR_HU, interpolation: str = "area") -> torch.Tensor:
+    def extract(self, slices: np.ndarray, fill: float = AIR_HU, interpolation: str = "area") -> np.ndarray:
         """Crop slices to the frame and resample them to the size of the network's input.
 
         Args:
@@ -79,29 +79,50 @@ class SliceFrame:
         Returns:
             float32 (n, *size).
         """
-        rows, columns = slices.shape[1:]
-        inside = slices[:, max(self.top, 0) : self.top + self.height, max(self.left, 0) : self.left + self.width]
-        pixels = torch.from_numpy(np.ascontiguousarray(inside, dtype=np.float32))
-        after = (self.left + self.width - columns, self.top + self.height - rows)
-        pad = (max(-self.left, 0), max(after[0], 0), max(-self.top, 0), max(after[1], 0))
-        pixels = functional.pad(pixels, pad, value=fill)[:, None]
+        rows, columns = self._inside(slices.shape[1:])
+        extracted = np.full((len(slices), *self.size), fill, np.float32)
         if interpolation == "nearest":
-            return functional.interpolate(pixels, self.size, mode="nearest-exact")[:, 0]
-        return functional.interpolate(pixels, self.size, mode="bilinear", antialias=True)[:, 0]
+            row_of, column_of = nearest_indices(self.height, self.size[0]), nearest_indices(self.width, self.size[1])
+            known_rows = (row_of >= rows.start) & (row_of < rows.stop)
+            known_columns = (column_of >= columns.start) & (column_of < columns.stop)
+            pixels = np.ix_(range(len(slices)), self.top + row_of[known_rows], self.left + column_of[known_columns])
+            extracted[np.ix_(range(len(slices)), known_rows, known_columns)] = slices[pixels]
+            return extracted
+        vertical = averaging_weights(self.height, self.size[0])[:, rows.start : rows.stop]
+        horizontal = averaging_weights(self.width, self.size[1])[:, columns.start : columns.stop].T.toarray()
+        known = np.outer(vertical.sum(axis=1), horizontal.sum(axis=0))  # how much of each new pixel is in the slice
+        beyond = np.float32(fill) * np.where(known > 0.99999, 0, 1 - known)
+        for section, result in zip(slices, extracted, strict=True):
+            part = section[_shifted(rows, self.top), _shifted(columns, self.left)]
+            result[:] = (vertical @ part.astype(np.float32)) @ horizontal
+            result += beyond
+        return extracted
 
-    def insert(self, maps: torch.Tensor, output: np.ndarray) -> None:
+    def insert(self, maps: np.ndarray, output: np.ndarray | Sequence[np.ndarray]) -> None:
         """Resample probability maps to the frame and write them into whole slices.
 
         Args:
             maps: Probabilities from 0 to 1, (n, *size).
-            output: uint8 (n, rows, columns), which receives 0 to 255. Pixels outside the frame are not changed.
+            output: n slices, uint8 (rows, columns), which receive 0 to 255. Pixels outside the frame are not changed.
         """
-        full = functional.interpolate(maps[:, None].float(), (self.height, self.width), mode="bilinear")[:, 0]
-        rows, columns = output.shape[1:]
-        top, left = max(self.top, 0), max(self.left, 0)
-        bottom, right = min(self.top + self.height, rows), min(self.left + self.width, columns)
-        inside = full[:, top - self.top : bottom - self.top, left - self.left : right - self.left]
-        output[:, top:bottom, left:right] = (inside * 255).round_().clamp_(0, 255).to(torch.uint8).numpy()
+        rows, columns = self._inside(output[0].shape)
+        vertical = linear_weights(self.size[0], self.height)[rows.start : rows.stop]
+        horizontal = linear_weights(self.size[1], self.width)[columns.start : columns.stop].T.toarray() * np.float32(
+            255
+        )
+        for probabilities, section in zip(np.asarray(maps, np.float32), output, strict=True):
+            full = vertical @ (probabilities @ horizontal)
+            section[_shifted(rows, self.top), _shifted(columns, self.left)] = np.rint(full, out=full).clip(0, 255)
+
+    def _inside(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
+        """Return the rows and columns of the frame, counted in it, that lie within slices of a shape."""
+        top, left = max(-self.top, 0), max(-self.left, 0)
+        bottom, right = min(self.height, shape[0] - self.top), min(self.width, shape[1] - self.left)
+        return slice(top, max(bottom, top)), slice(left, max(right, left))
+
+
+def _shifted(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
 
 
 def neighbouring_slices(index: int, count: int, slices: int, slice_mm: float, step_mm: float) -> list[int]:

@@ -1,15 +1,20 @@
-"""Crop and resample a scan to the voxel size of a three-dimensional network, and map predictions back."""
+"""Crop and resample a scan to the voxel size of a three-dimensional network, and map predictions back.
+
+torch is imported where it works: models that run without it import this module too.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch.nn import functional
 
 from ..masks import Box, bounding_box
 from ..volume import AxialSpacing
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,15 @@ class VolumeFrame:
 
     def extract(self, array: np.ndarray) -> torch.Tensor:
         """Crop an array (slices, rows, columns) and resample it to float32 of `size`, averaging when downsampling."""
+        import torch
+
         return _resampled(torch.from_numpy(np.ascontiguousarray(array[self.box], dtype=np.float32)), self.size)
 
     def extract_labels(self, labels: np.ndarray) -> torch.Tensor:
         """Crop labels (slices, rows, columns) and resample them to uint8 of `size` by the nearest voxel."""
+        import torch
+        from torch.nn import functional
+
         inside = torch.from_numpy(np.ascontiguousarray(labels[self.box], dtype=np.uint8))
         return functional.interpolate(inside[None, None], self.size, mode="nearest-exact")[0, 0]
 
@@ -76,6 +86,8 @@ class VolumeFrame:
             maps: Probabilities from 0 to 1, of shape `size`.
             output: uint8 (slices, rows, columns), which receives 0 to 255. Voxels outside the box are not changed.
         """
+        import torch
+
         inside = output[self.box]
         full = _resampled(maps, inside.shape)
         inside[...] = (full * 255).round_().clamp_(0, 255).to(torch.uint8).numpy()
@@ -86,6 +98,8 @@ def _resampled(maps: torch.Tensor, size: tuple[int, ...]) -> torch.Tensor:
 
     torch averages in two dimensions only, so the slices are resampled first and then the distance between them.
     """
+    from torch.nn import functional
+
     if tuple(maps.shape) == tuple(size):
         return maps
     slices = functional.interpolate(maps[:, None], size[1:], mode="bilinear", antialias=True)[:, 0]

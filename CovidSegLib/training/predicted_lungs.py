@@ -19,7 +19,7 @@ def with_predicted_lungs(cases: Sequence[Case], loaded: LoadedStage, progress: P
         loaded: The lung stage; its network is put into evaluation mode.
         progress: Receives the fraction of the cases that is done; may raise `Cancelled`.
     """
-    loaded.network.eval()
+    loaded.eval()
     replaced = []
     for number, case in enumerate(cases):
         here = subprogress(progress, number / len(cases), (number + 1) / len(cases))

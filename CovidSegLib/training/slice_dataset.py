@@ -82,11 +82,12 @@ class SliceDataset(Dataset):
             frame = slice_frame(stage, case.scan, case.lungs)
             nearest = partial(frame.extract, fill=0, interpolation="nearest")
             pixels = frame.extract(case.scan.hu)
+            targets = np.stack([nearest(channel) for channel in target_mask(case, stage)], 1)
             self.scans.append(
                 _Scan(
-                    pixels.round().to(torch.int16),
-                    torch.stack([nearest(channel) for channel in target_mask(case, stage)], 1).to(torch.uint8),
-                    nearest(case.lungs) > 0.5,
+                    torch.from_numpy(np.rint(pixels).astype(np.int16)),
+                    torch.from_numpy(targets.astype(np.uint8)),
+                    torch.from_numpy(nearest(case.lungs) > 0.5),
                     case.scan.spacing.slices,
                     frame.pixel_mm(case.scan.spacing.rows),
                     grey_statistics(pixels, stage.intensity),
@@ -124,7 +125,8 @@ class SliceDataset(Dataset):
         around = neighbouring_slices(z, len(scan.pixels), self.slices.count, scan.between_mm, step_mm)
         image, mask = scan.pixels[around].float(), scan.mask[z].float()
         if margin_mm is not None:
-            image = keep_near(image, scan.lungs[around], round(margin_mm / scan.pixel_mm))
+            near = keep_near(image.numpy(), scan.lungs[around].numpy(), round(margin_mm / scan.pixel_mm))
+            image = torch.from_numpy(near)
         if self.train:
             augment_hu = self.augment_eight_bit if self.eight_bit[number] else self.augment_hu
             image, mask = augment(augment_hu, image - AIR_HU, mask)
@@ -137,7 +139,7 @@ class SliceDataset(Dataset):
         return standardise(grey, intensity, scan.statistics), mask
 
 
-def is_dark(pixels: torch.Tensor, intensity: Intensity) -> np.ndarray:
+def is_dark(pixels: np.ndarray, intensity: Intensity) -> np.ndarray:
     """Return which slices are "just black or dark" (CHS-Net, section 4.1).
 
     The paper does not say when a slice is dark. Here, it is if less than a hundredth of its pixels reach a fifth of the
@@ -150,7 +152,7 @@ def is_dark(pixels: torch.Tensor, intensity: Intensity) -> np.ndarray:
     Returns:
         Boolean (slices).
     """
-    return (scale_window(pixels, intensity.window_hu) >= 0.2).float().mean(dim=(1, 2)).numpy() < 0.01
+    return np.asarray((scale_window(pixels, intensity.window_hu) >= 0.2).mean(axis=(1, 2)) < 0.01)
 
 
 def _uniform(low: float, high: float) -> float:

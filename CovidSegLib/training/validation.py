@@ -30,7 +30,7 @@ def validate(
     Returns:
         Dice, and for each case a view of the slice with most of the structure.
     """
-    loaded.network.eval()
+    loaded.eval()
     counts, views = ConfusionMatrix(), []
     for number, case in enumerate(cases):
         here = subprogress(progress, number / len(cases), (number + 1) / len(cases))

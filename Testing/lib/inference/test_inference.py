@@ -16,7 +16,7 @@ from CovidSegLib.errors import InputError
 from CovidSegLib.inference import choose_device, choose_precision, devices, predict, slices
 from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.inference.patches import count_windows
-from CovidSegLib.inference.structures import structure_maps
+from CovidSegLib.inference.structures import structure_arrays, structure_maps
 from CovidSegLib.progress import silent
 from CovidSegLib.recipe import Intensity, Stage
 from CovidSegLib.volume import AxialScan, AxialSpacing
@@ -237,6 +237,15 @@ def test_labels_without_a_background_are_independent() -> None:
     logits = torch.tensor([2.0, -1.0]).reshape(1, 2, 1, 1)
     maps = structure_maps(logits, slice_stage(labels=("infection", "lungs")))
     torch.testing.assert_close(maps.flatten(), torch.sigmoid(torch.tensor([-1.0, 2.0])))
+
+
+@pytest.mark.parametrize("labels", [("lungs", "infection"), ("background", "left_lung", "right_lung", "infection")])
+@pytest.mark.parametrize("temperature", [1.0, 1.7])
+def test_arrays_and_tensors_give_the_same_probabilities(labels: tuple[str, ...], temperature: float) -> None:
+    logits = torch.randn(2, len(labels), 5, 6, generator=torch.Generator().manual_seed(0)) * 4
+    stage = slice_stage(labels=labels)
+    arrays = structure_arrays(logits.numpy(), stage, temperature)
+    np.testing.assert_allclose(arrays, structure_maps(logits, stage, temperature).numpy(), rtol=0, atol=1e-6)
 
 
 def test_the_temperature_applies_to_the_infection() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,15 @@ from CovidSegLib.cli import main as cli
 from CovidSegLib.models import archives
 from CovidSegLib.models.loading import recipe_of
 from CovidSegLib.runs.card import write_card
+
+#: Files of a model whose networks are not exported.
+NOT_EXPORTED = {models.WEIGHTS_FILE, models.CARD_FILE, models.RECIPE_FILE}
+
+
+@pytest.fixture(autouse=True)
+def no_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exporting networks takes seconds; see test_exported.py."""
+    monkeypatch.setitem(sys.modules, "onnx", None)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -62,7 +72,7 @@ def test_a_packed_run_is_an_independent_model(do: Callable[..., str], run: Path,
     found = models.find_model("mine")
     assert found.folder == own_models / "mine" and found.verified_weights()
     assert recipe_of(found).name == "tiny"
-    assert sorted(path.name for path in found.folder.iterdir()) == sorted(models.FILES)
+    assert sorted(path.name for path in found.folder.iterdir()) == sorted(NOT_EXPORTED)
 
 
 def test_results_in_a_card_are_packed_too(do: Callable[..., str], run: Path) -> None:
@@ -194,7 +204,7 @@ def test_only_the_model_s_files_are_installed(do: Callable[..., str], archive: P
         deep.writestr("tiny/run.py", "print()")
         deep.writestr("__MACOSX/tiny/card.json", "{}")
     do("install", archive.with_name("deep.zip"))
-    assert sorted(everything(own_models)) == sorted(f"deep/{name}" for name in models.FILES)
+    assert sorted(everything(own_models)) == sorted(f"deep/{name}" for name in NOT_EXPORTED)
 
 
 def changed(archive: Path, **files: bytes | None) -> None:

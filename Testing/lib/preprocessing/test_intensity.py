@@ -45,11 +45,11 @@ def test_a_scan_of_one_value_is_not_divided_by_zero() -> None:
 
 def test_beyond_the_margin_of_the_mask_there_is_air() -> None:
     """The margin is in pixels within the slice; other slices are not near."""
-    mask = torch.zeros(3, 9, 9)
+    pixels, mask = np.zeros((3, 9, 9), np.float32), np.zeros((3, 9, 9))
     mask[1, 4, 4] = 2  # the left lung
-    kept = keep_near(torch.zeros(3, 9, 9), mask, 2)
+    kept = keep_near(pixels, mask, 2)
     assert (kept[1, 2:7, 2:7] == 0).all()
     assert (kept == 0).sum() == 25
     assert (kept[kept != 0] == AIR_HU).all()
-    assert (keep_near(torch.zeros(3, 9, 9), mask, 0) == 0).sum() == 1
-    assert (keep_near(torch.zeros(3, 9, 9), mask, 1) == 0).sum() == 9
+    assert (keep_near(pixels, mask, 0) == 0).sum() == 1
+    assert (keep_near(pixels, mask, 1) == 0).sum() == 9

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from CovidSegLib.preprocessing import SliceFrame, neighbouring_slices
 from CovidSegLib.volume import AIR_HU
@@ -36,12 +37,12 @@ def test_a_frame_samples_the_centres_of_its_pixels() -> None:
     """Positions are those of pixel centres: half a pixel matters for thin lesions, and a round trip would hide it."""
     ramp = np.broadcast_to(np.arange(40, dtype=np.float32) / 39, (1, 40, 40))
     frame = SliceFrame(0, 0, 40, 40, size=(10, 10))
-    centres = torch.arange(1.5, 40, 4).expand(1, 10, 10) / 39  # of each four pixels
+    centres = np.broadcast_to(np.arange(1.5, 40, 4) / 39, (1, 10, 10))  # of each four pixels
     for axes in ((0, 1, 2), (0, 2, 1)):
-        extracted = frame.extract(ramp.transpose(axes)).permute(axes)
-        torch.testing.assert_close(extracted[..., 1:-1], centres[..., 1:-1], rtol=0, atol=1e-5)
+        extracted = frame.extract(ramp.transpose(axes)).transpose(axes)
+        np.testing.assert_allclose(extracted[..., 1:-1], centres[..., 1:-1], rtol=0, atol=1e-5)
         output = np.zeros((1, 40, 40), np.uint8)
-        frame.insert(centres.permute(axes), output)
+        frame.insert(centres.transpose(axes), output)
         np.testing.assert_allclose(output.transpose(axes)[..., 2:-2], 255 * ramp[..., 2:-2], atol=0.51)
 
 
@@ -96,7 +97,7 @@ def test_downsampling_averages(kind: type) -> None:
     slices = np.zeros((1, 32, 32), kind)
     slices[0, 14, 14] = 1000
     small = SliceFrame(0, 0, 32, 32, (4, 4)).extract(slices)
-    assert small.dtype == torch.float32
+    assert small.dtype == np.float32
     assert 5 < float(small.max()) < 100
     assert float(small.sum()) * 64 == pytest.approx(1000, rel=0.1)
 
@@ -119,5 +120,24 @@ def test_the_first_and_last_slice_are_repeated_beyond_the_ends() -> None:
 
 def test_probabilities_become_0_to_255() -> None:
     output = np.full((1, 1, 6), 9, np.uint8)
-    SliceFrame(0, 1, 1, 4, (1, 4)).insert(torch.tensor([[[0.0, 0.501, 1.0, 1.2]]]), output)
+    SliceFrame(0, 1, 1, 4, (1, 4)).insert(np.array([[[0.0, 0.501, 1.0, 1.2]]]), output)
     assert output.tolist() == [[[9, 0, 128, 255, 255, 9]]]
+
+
+@given(frames, st.sampled_from([(16, 24), (64, 64)]))
+@settings(max_examples=25, deadline=None)
+def test_frames_resample_like_pytorch(box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
+    """Networks were trained on what PyTorch's interpolation makes of slices."""
+    rng = np.random.default_rng(0)
+    hu, frame = rng.integers(-1000, 1000, (2, 60, 70)).astype(np.int16), SliceFrame(*box, size=size)
+    (top, left, height, width), padded = box, np.pad(hu, ((0, 0), (60, 120), (60, 120)), constant_values=AIR_HU)
+    section = padded[:, 60 + top : 60 + top + height, 60 + left : 60 + left + width].astype(np.float32)
+    expected = functional.interpolate(torch.from_numpy(section)[:, None], size, mode="bilinear", antialias=True)[:, 0]
+    np.testing.assert_allclose(frame.extract(hu), expected.numpy(), rtol=0, atol=0.1)
+    maps = rng.random((2, *size), dtype=np.float32)
+    full = functional.interpolate(torch.from_numpy(maps)[:, None], (height, width), mode="bilinear")[:, 0].numpy()
+    output = np.zeros_like(hu, np.uint8)
+    frame.insert(maps, output)
+    whole = np.zeros_like(padded, np.uint8)
+    whole[:, 60 + top : 60 + top + height, 60 + left : 60 + left + width] = np.rint(255 * full)
+    assert np.abs(output.astype(int) - whole[:, 60:120, 60:130]).max() <= 1
