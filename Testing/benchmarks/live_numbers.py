@@ -185,7 +185,7 @@ def stroke_of(reviews: Any, review: Any) -> Callable[[], object]:
 
     from CovidSegModule.logic.correction import CorrectionLogic
 
-    review.surfaces.take_off(["infection"])
+    review.surfaces.take_off()
     logic = slicer.vtkSlicerSegmentEditorLogic()
     logic.SetMRMLScene(slicer.mrmlScene)
     rules = CorrectionLogic(reviews)

@@ -35,6 +35,8 @@ REAL = [sys.executable, "-m", "CovidSegLib"]
 #: Size of the panel in the pictures of the tutorial, which show the views beside it.
 PANEL_SIZE, VIEW_SIZE = (430, 780), (380, 260)
 COLOURS = 128
+#: Where the stroke is painted: distance from the middle of the lesion, and radius of the brush.
+BESIDE_MM, BRUSH_MM = 45, 12
 
 
 class Reading:
@@ -45,11 +47,15 @@ class Reading:
         folder: Where the scene is saved.
         prior: Returns the `Volume` of an earlier CT.
         seconds: How long the child process may take.
+
+    Attributes:
+        follow_up_program: Replaces the real child process in the comparison with the earlier CT, which takes long.
     """
 
     def __init__(self, widget, folder, prior, seconds=120):
         self.widget, self.panel, self.ui = widget, widget.panel, widget.panel.ui
         self.folder, self.prior, self.seconds = folder, prior, seconds
+        self.follow_up_program = None
         self.questions = []
         self.volumes = {}
 
@@ -166,7 +172,7 @@ class Reading:
         assert shown(self.ui.toolsPanel)
         section = self.panel.sections["correction"]
         assert section.editor.activeEffect().name == "Paint"
-        assert self.surface_models() == ["infection"], "surfaces of edited segments are models while tools are open"
+        assert "infection" in self.surface_models(), "surfaces are models while tools are open"
         section.editor.activeEffect().modify(self.stroke())
         self.settle()
         self.volumes["painted"] = self.infection_ml()
@@ -178,20 +184,21 @@ class Reading:
         return [node.GetAttribute(MODEL_ATTRIBUTE) for node in nodes if node.GetAttribute(MODEL_ATTRIBUTE)]
 
     def stroke(self):
-        """Return a ball of 12 mm in healthy lung beside the present lesion."""
-        lung, infection = self.review.mask("right_lung"), self.review.mask("infection")
-        healthy = lung.array & ~infection.crop(lung.box)
-        spacing = np.array(self.review.grid.spacing[::-1])
-        voxels = np.argwhere(healthy)
-        middle = voxels[np.argmin((((voxels - voxels.mean(0)) * spacing) ** 2).sum(1))]
-        middle = middle + [part.start for part in lung.box]
-        stroke = np.zeros(self.review.hu().shape, bool)
-        distance = sum(
+        """Return a ball in healthy lung beside the lesion that is shown, in the same slice."""
+        lesions = self.panel.sections["lesions"]._lesions()
+        number = int(self.ui.lesionsTable.item(self.ui.lesionsTable.currentRow(), 0).text())
+        lesion = np.array(lesions.tracker.points(number)[0][:3])
+        shape, spacing = self.review.hu().shape, np.array(self.review.grid.spacing[::-1])
+        lungs = self.review.mask("right_lung").full(shape) | self.review.mask("left_lung").full(shape)
+        healthy = lungs & ~self.review.mask("infection").full(shape) & (self.review.hu() < -750)
+        voxels = np.argwhere(healthy[lesion[0]])
+        distances = np.hypot(*((voxels - lesion[1:]) * spacing[1:]).T)
+        middle = (lesion[0], *voxels[np.argmin(np.abs(distances - BESIDE_MM))])
+        away = sum(
             ((index - centre) * step) ** 2
-            for index, centre, step in zip(np.ogrid[tuple(map(slice, stroke.shape))], middle, spacing, strict=True)
+            for index, centre, step in zip(np.ogrid[tuple(map(slice, shape))], middle, spacing, strict=True)
         )
-        stroke[distance <= 12**2] = True
-        return stroke
+        return away <= BRUSH_MM**2
 
     def undo(self):
         """Undo the stroke, redo it, undo it again, and close the tools."""
@@ -235,6 +242,8 @@ class Reading:
         self.ui.daysBox.setValue(12)
         slicer.app.processEvents()
         assert "no segmentation yet" in self.ui.priorNoteLabel.text
+        if self.follow_up_program:
+            self.panel.sections["input"].logic.program = self.follow_up_program
         click(self.ui.compareButton)
         followup = self.panel.sections["followup"]
         harness.wait_until(lambda: followup.task is None, self.seconds)
@@ -308,7 +317,8 @@ def main():
         slicer.util.confirmOkCancelDisplay = reading.confirm
         for number, (name, act, visible) in enumerate(reading.steps(), start=1):
             act()
-            scroll.ensureWidgetVisible(visible, 0, PANEL_SIZE[1] // 2)
+            middle = visible.mapTo(widget.parent, qt.QPoint(0, visible.height // 2)).y()
+            scroll.verticalScrollBar().setValue(middle - PANEL_SIZE[1] // 2)
             if name == "go-on":
                 views.show(widget.panel.parameters.ct)
             settle(0.3)

@@ -1,8 +1,8 @@
 """The closed surfaces of a result: made anew in short steps after the masks have changed.
 
 Slicer makes a surface at once, which takes a second or more for large lesions in a fine CT. It also makes the surface
-of a segment anew with each stroke of a tool, if the segment has one. While tools are open, the surfaces of the segments
-that they edit are therefore taken off and shown as models.
+of a segment anew with each stroke of a tool, if the segment has one. While tools are open, the surfaces are therefore
+taken off the segments and shown as models. All of them, because Slicer shows no surface unless each segment has one.
 
 After an undo, surfaces are replaced in place only: giving a segment a surface or removing one would make redo
 impossible.
@@ -10,7 +10,7 @@ impossible.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -106,21 +106,16 @@ class Surfaces:
         self._seen = self._present()
         self.undone = False
 
-    def take_off(self, names: Sequence[str] = (), *, force: bool = False) -> None:
+    def take_off(self) -> None:
         """Show surfaces as models, which are neither listed nor saved, and remove them from the segments.
 
         Nothing happens after an undo.
-
-        Args:
-            names: The segments. The others receive their surfaces back.
-            force: Do so even after an undo, because the result is put away.
         """
-        if self.changing or (self.undone and not force) or not (names or self._models):
+        if self.changing or self.undone:
             return
-        self._put_on([name for name in self._models if name not in names])
         with self._change():
             contents = self._node.GetSegmentation()
-            for name in names:
+            for name in SEGMENTS:
                 segment = contents.GetSegment(name)
                 surface = segment.GetRepresentation(CLOSED_SURFACE) if segment else None
                 if surface is not None:
@@ -137,10 +132,18 @@ class Surfaces:
                 self._node.SetAttribute(OFF_ATTRIBUTE, None)
                 self._node.CreateClosedSurfaceRepresentation()
 
-    def _put_on(self, names: Sequence[str]) -> None:
-        surfaces = {name: self._models[name].GetPolyData() for name in names}
+    def put_on(self, *, force: bool = False) -> None:
+        """Give the surfaces back to the segments, and remove the models. Nothing happens after an undo.
+
+        Args:
+            force: Do so even after an undo, because the result is put away.
+        """
+        if self.changing or not self._models or (self.undone and not force):
+            return
+        surfaces = {name: model.GetPolyData() for name, model in self._models.items()}
         with self._change():
-            self._remove_models(names)
+            self._remove_models()
+            self._node.SetAttribute(OFF_ATTRIBUTE, None)
         contents = self._node.GetSegmentation()
         with self._change():
             for name, surface in surfaces.items():
@@ -158,7 +161,7 @@ class Surfaces:
     def close(self) -> None:
         """Remove the models."""
         with self._change():
-            self._remove_models(list(self._models))
+            self._remove_models()
 
     def _is_due(self, name: str) -> bool:
         shown = self._surface(name) is not None or name in self._models
@@ -214,8 +217,8 @@ class Surfaces:
         look.SetVisibility2D(False)
         return model
 
-    def _remove_models(self, names: Sequence[str]) -> None:
-        for name in names:
+    def _remove_models(self) -> None:
+        for name in list(self._models):
             model = self._models.pop(name)
             display = model.GetDisplayNode()
             slicer.mrmlScene.RemoveNode(model)

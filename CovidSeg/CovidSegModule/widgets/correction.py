@@ -11,7 +11,6 @@ from slicer.i18n import tr as _
 from ..logic.correction import EFFECTS, CorrectionLogic
 from ..scene.observers import NodeObservers
 from ..scene.review import History, Review
-from ..scene.segmentations import INFECTION, LUNGS
 from .section import Section, SectionHost
 from .shortcuts import Shortcut, Shortcuts
 
@@ -197,8 +196,8 @@ class CorrectionSection(Section):
     def _take_surfaces_off(self, off: bool, *, force: bool = False) -> None:
         """Take the surfaces off the segments, so that tools are fast, or give them back."""
         if self._review is not None:
-            edited = LUNGS if self.logic.corrects_lungs(self._node) else (INFECTION,)
-            self._review.surfaces.take_off(edited if off else (), force=force)
+            surfaces = self._review.surfaces
+            surfaces.take_off() if off else surfaces.put_on(force=force)
 
     def _put_down(self) -> None:
         self.editor.setActiveEffect(None)
@@ -223,7 +222,6 @@ class CorrectionSection(Section):
             active = self._node.GetActiveEffectName()
             if active and not self.ui.correctButton.checked:
                 self.ui.correctButton.checked = True  # a key has chosen an effect
-            self._take_surfaces_off(self._entered and self.ui.correctButton.checked)
             self._show_rules()
         finally:
             self._applying = False

@@ -81,7 +81,7 @@ def test_without_surfaces_none_are_made(review):
     review.segmentation.RemoveClosedSurfaceRepresentation()
     half(review)
     assert not review.surfaces.due
-    review.surfaces.take_off(SEGMENTS)
+    review.surfaces.take_off()
     assert not review.surfaces.off
     assert models() == {}
 
@@ -89,7 +89,7 @@ def test_without_surfaces_none_are_made(review):
 def test_surfaces_are_models_while_tools_are_open(review):
     node = review.segmentation
     node.GetDisplayNode().SetSegmentOpacity3D("right_lung", 0.15)
-    review.surfaces.take_off(SEGMENTS)
+    review.surfaces.take_off()
     assert surface(review) is None
     shown = models()
     assert set(shown) == {"infection", "right_lung", "left_lung"}
@@ -105,7 +105,7 @@ def test_surfaces_are_models_while_tools_are_open(review):
     review.surfaces.follow_display()
     assert not shown["infection"].GetDisplayNode().GetVisibility()
     after = shown["infection"].GetPolyData()
-    review.surfaces.take_off()
+    review.surfaces.put_on()
     assert models() == {}
     assert surface(review) is after
     assert not review.surfaces.due
@@ -126,7 +126,7 @@ def test_a_stroke_makes_no_surface_while_tools_are_open(review):
     before = surface(review).GetMTime()
     Effect("Paint", logic).modify(stroke)
     assert surface(review).GetMTime() > before, "Slicer no longer does this; surfaces could stay on segments"
-    review.surfaces.take_off(SEGMENTS)
+    review.surfaces.take_off()
     stroke[10:16] = stroke[12]
     Effect("Paint", logic).modify(stroke)
     assert surface(review) is None
@@ -136,13 +136,13 @@ def test_a_stroke_makes_no_surface_while_tools_are_open(review):
 def changed(review):
     """Do what the panel does after a change while the tools are open."""
     review.surfaces.note_change()
-    review.surfaces.take_off(["infection"])
+    review.surfaces.take_off()
     review.surfaces.update()
 
 
 def test_redo_is_possible_after_surfaces_have_followed_an_undo(review):
     full = harness.infection_ml(review)
-    review.surfaces.take_off(["infection"])
+    review.surfaces.take_off()
     half(review)
     changed(review)
     smaller = harness.infection_ml(review)
@@ -150,11 +150,11 @@ def test_redo_is_possible_after_surfaces_have_followed_an_undo(review):
         step()
         changed(review)
         assert harness.infection_ml(review) == volume
-        review.surfaces.take_off()
+        review.surfaces.put_on()
     assert review.surfaces.off, "giving the surface back would make redo impossible"
     half(review)
     review.surfaces.note_change()
-    review.surfaces.take_off()
+    review.surfaces.put_on()
     assert not review.surfaces.off
     assert surface(review).GetNumberOfPoints() > 0
 
@@ -162,17 +162,17 @@ def test_redo_is_possible_after_surfaces_have_followed_an_undo(review):
 def test_an_undo_before_the_tools_were_opened_shows_one_surface(review):
     half(review)
     review.surfaces.note_change()
-    review.surfaces.take_off(["infection"])
+    review.surfaces.take_off()
     review.editor.undo()
     changed(review)
     assert surface(review) is not None
     assert not models()["infection"].GetDisplayNode().GetVisibility()
     assert not review.surfaces.due
-    review.surfaces.take_off(force=True)
+    review.surfaces.put_on(force=True)
     assert models() == {}
 
 
 def test_the_models_go_with_the_result(review):
-    review.surfaces.take_off(SEGMENTS)
+    review.surfaces.take_off()
     review.close()
     assert models() == {}
