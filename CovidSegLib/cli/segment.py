@@ -68,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"also write DICOM segmentations and a structured report to OUT/{DICOM_FOLDER}; INPUT must be DICOM",
     )
     add_labelmap(parser)
+    parser.add_argument("--report", action="store_true", help="also write a report as HTML and PDF")
     parser.add_argument("--anonymous", action="store_true", help="leave the UID of the DICOM series out of the report")
     add_progress(parser)
 
@@ -126,11 +127,28 @@ def _segment(session: Session) -> None:
         skip=options.skip,
         surfaces=options.surfaces,
         overwrite=options.overwrite,
-        progress=subprogress(progress, 0.75, 0.9) if source else subprogress(progress, 0.75, 1.0),
+        progress=subprogress(progress, 0.75, 0.85 if source or options.report else 1.0),
     )
-    if source:
+    if options.report:
+        files += _write_report(session, volume, segmentation)
+    if source:  # after the report, which it includes
         files += _export(session, source, segmentation)
     reporter.done(options.output, files)
+
+
+def _write_report(session: Session, volume: Volume, segmentation: Segmentation) -> list[Path]:
+    """Write the report of masks that nobody has edited."""
+    with session.defer_interrupts():
+        from ..reports import write_report
+
+    return write_report(
+        session.options.output,
+        volume,
+        segmentation,
+        original=segmentation,
+        overwrite=session.options.overwrite,
+        progress=subprogress(session.progress, 0.85, 0.92),
+    )
 
 
 def _find_model(options: argparse.Namespace) -> models.Model:
@@ -188,5 +206,5 @@ def _export(session: Session, source: Source, segmentation: Segmentation) -> lis
         pdf=pdf if pdf.is_file() else None,
         labelmap=options.labelmap,
         overwrite=options.overwrite,
-        progress=subprogress(session.progress, 0.9, 1.0),
+        progress=subprogress(session.progress, 0.92, 1.0),
     )

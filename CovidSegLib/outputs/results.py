@@ -40,8 +40,11 @@ GROUPS = {
 #: What `surfaces` can be: both lungs together and the infection, or each segment.
 Surfaces = Literal["structures", "segments"]
 
+#: Files that `reports` makes from a result. Replacing the result removes them, because they show the old one.
+DERIVED = {"report_html": "report.html", "report_pdf": "report.pdf", "viewer": "viewer.html"}
+
 #: Names of all files that a result may have.
-_NAMES = (*FILES.values(), *LUNG_SURFACES.values())
+_NAMES = (*FILES.values(), *LUNG_SURFACES.values(), *DERIVED.values())
 
 
 def prepare(out: Path, *, overwrite: bool = False) -> None:

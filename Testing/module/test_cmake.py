@@ -112,6 +112,8 @@ def test_files_are_listed_by_their_endings_and_caches_are_not(tmp_path):
         "j.toml",
         "k.safetensors",
         "l.pyi",
+        "m.ttf",
+        "n.jinja",
         "py.typed",
     )
     others = (

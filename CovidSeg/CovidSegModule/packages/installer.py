@@ -22,7 +22,7 @@ from .verification import import_problems, is_installed
 
 REQUIREMENTS = Path(__file__).parents[2] / "Resources" / "requirements.txt"
 #: Names of modules that differ from the names of their packages.
-MODULES = {"scikit-image": "skimage"}
+MODULES = {"scikit-image": "skimage", "fpdf2": "fpdf"}
 
 
 class InstallError(Exception):

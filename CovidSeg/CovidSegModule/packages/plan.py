@@ -10,7 +10,15 @@ from pathlib import Path
 from slicer.i18n import tr as _
 
 #: Megabytes to download and on disk, rounded up, with the packages that each one needs in turn.
-SIZES_MB = {"monai": (5, 20), "scikit-image": (40, 120), "safetensors": (1, 3), "highdicom": (5, 15)}
+SIZES_MB = {
+    "monai": (5, 20),
+    "scikit-image": (40, 120),
+    "safetensors": (1, 3),
+    "highdicom": (5, 15),
+    "jinja2": (1, 1),
+    "fpdf2": (6, 20),
+    "uharfbuzz": (3, 8),
+}
 #: The same for torch, without and with support for NVIDIA's graphics cards.
 TORCH_MB, TORCH_CUDA_MB = (400, 1500), (3000, 8000)
 #: Space in MB that must stay free, and that pip needs for temporary files.

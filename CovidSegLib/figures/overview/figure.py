@@ -14,10 +14,10 @@ from ...segmentation import Segmentation
 from ...storage.atomic import write_atomically
 from ...volume import Volume
 from .. import palette
+from ..oriented_scan import OrientedScan
 from ..rendering import Rendering
 from .header import draw_header
 from .layout import SIZE
-from .oriented_scan import OrientedScan
 from .sidebar import draw_sidebar
 from .slices import draw_slices
 from .views import NO_3D, NO_SURFACES, VIEW_SIZE, draw_message, draw_views

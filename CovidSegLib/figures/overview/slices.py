@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import palette
+from ..oriented_scan import OrientedScan
 from . import layout
 from .layout import HEADER, OUTLINED, SIZE, add_axes, add_caption, add_direction
-from .oriented_scan import OrientedScan
 
 #: Lung window in HU.
 LEVEL, WINDOW = -600.0, 1500.0

@@ -1,4 +1,4 @@
-"""A CT and its masks on the patient's axes, as the overview shows them."""
+"""A CT and its masks on the patient's axes, as figures and reports show them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import SimpleITK as sitk
 from skimage.measure import label, regionprops
 
-from ...segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
-from ...volume import Volume
+from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
+from ..volume import Volume
 
 #: Voxels above belong to the patient or the table.
 BODY_HU = -500

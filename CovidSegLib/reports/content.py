@@ -1,0 +1,261 @@
+"""What a report says: numbers, lesions, edits, model and versions, ready to be laid out as HTML and as PDF."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .. import __version__
+from ..masks import bounding_box
+from ..models import installed
+from ..models.accuracy import NOT_MEASURED, accuracy_of
+from ..printable import printable
+from ..quantification import quantify
+from ..quantification.live import LiveCounts
+from ..quantification.numbers import Numbers, RegionNumbers, numbers_of
+from ..quantification.severity import Severity
+from ..quantification.zones import height_of, zone_of
+from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
+from ..volume import Grid, Volume
+from .edits import edits_of
+from .review import Edits, Reader, Review
+
+SYNTHETIC = "SYNTHETIC PHANTOM - not a patient"
+#: State of a lesion that is not part of the infection.
+REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Region:
+    """A row of the table of regions. Numbers that are not defined are None. Volumes are in ml.
+
+    Attributes:
+        name: Such as "right lung", "right upper zone", "left lower lobe".
+        volume_ml: Volume, including infection.
+        infection_ml: Volume of the infection.
+        involvement_percent: Infected share.
+        mean_hu: Mean density in HU, including infection.
+        ground_glass_ml: Infection with the density of ground glass.
+        consolidation_ml: Infection with the density of consolidation.
+        score: Part of the severity score, if the region has one.
+    """
+
+    name: str
+    volume_ml: float | None
+    infection_ml: float | None
+    involvement_percent: float | None
+    mean_hu: float | None
+    ground_glass_ml: float | None = None
+    consolidation_ml: float | None = None
+    score: int | None = None
+
+
+@dataclass(frozen=True)
+class ReportLesion:
+    """A row of the table of lesions.
+
+    Attributes:
+        number: Its number.
+        side: "right", "left" or "outside".
+        zone: "upper", "middle", "lower", or None.
+        volume_ml: Volume.
+        mean_hu: Mean density in HU.
+        state: "proposed", "accepted", "edited" or "rejected"; empty if nobody has reviewed it.
+        inside_ras_mm: A point within the lesion.
+    """
+
+    number: int
+    side: str
+    zone: str | None
+    volume_ml: float
+    mean_hu: float
+    state: str = ""
+    inside_ras_mm: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """Everything that a report says in words and numbers.
+
+    Attributes:
+        regions: Right lung, left lung, both lungs, and the zones or lobes.
+        severity: The severity score with its definition.
+        lesions: The lesions that are part of the infection, largest first.
+        rejected: The lesions that a person has rejected, largest first.
+        smaller: Number and total volume in ml of infected areas that are too small to be listed; None if not counted.
+        smallest_ml: Volume from which a lesion is listed.
+        edits: How the masks differ from the model's; None if that is not known.
+        facts: Facts on model, threshold, versions and CT: pairs of a name and a value.
+        accuracy: Sentences on the measured accuracy of the model.
+        warnings: Sentences.
+        banner: What must not be overlooked, such as that the CT is synthetic; or empty.
+        reader: Fields that the reader fills in.
+        created: When the report was made.
+    """
+
+    regions: tuple[Region, ...]
+    severity: Severity
+    lesions: tuple[ReportLesion, ...]
+    rejected: tuple[ReportLesion, ...]
+    smaller: tuple[int, float] | None
+    smallest_ml: float
+    edits: Edits | None
+    facts: tuple[tuple[str, str], ...]
+    accuracy: tuple[str, ...]
+    warnings: tuple[str, ...]
+    banner: str
+    reader: Reader
+    created: str
+
+    @property
+    def both(self) -> Region:
+        """The numbers of both lungs."""
+        return next(region for region in self.regions if region.name == "both lungs")
+
+
+def content_of(
+    volume: Volume, segmentation: Segmentation, review: Review | None = None, original: Segmentation | None = None
+) -> ReportContent:
+    """Collect what a report says.
+
+    Args:
+        volume: The CT.
+        segmentation: Its present masks.
+        review: What a person did with the result; None if nobody has reviewed it.
+        original: The model's masks, with which to compare the present ones.
+    """
+    review = review or Review()
+    measured = quantify(volume, segmentation)
+    regions, severity = _numbers(volume, segmentation, review)
+    lesions = _lesions(measured, segmentation, review)
+    smaller = measured["lesions"]["smaller"]
+    edits = review.edits or (edits_of(segmentation, original) if original else None)
+    return ReportContent(
+        regions=regions,
+        severity=severity,
+        lesions=tuple(lesion for lesion in lesions if lesion.state != REJECTED),
+        rejected=tuple(lesion for lesion in lesions if lesion.state == REJECTED),
+        smaller=(smaller["count"], smaller["volume_ml"]),
+        smallest_ml=measured["lesions"]["smallest_counted_ml"],
+        edits=edits,
+        facts=(*_facts(segmentation.provenance, review.threshold), ("CT", _ct(volume))),
+        accuracy=_accuracy(segmentation.provenance),
+        warnings=tuple(printable(text) for text in measured["warnings"]),
+        banner=_banner(volume, segmentation.provenance),
+        reader=review.reader,
+        created=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
+    )
+
+
+def regions_of(numbers: Numbers) -> tuple[Region, ...]:
+    """Return the rows of the table of regions: the lungs, and the lobes if they are known, else the zones."""
+    parts = numbers.severity.parts
+    return tuple(_region(region, parts) for region in (*numbers.lungs, *(numbers.lobes or numbers.zones)))
+
+
+def _region(region: RegionNumbers, parts: Mapping[str, int | None]) -> Region:
+    kinds = region.infection_kinds_ml
+    return Region(
+        region.name,
+        region.volume_ml,
+        region.infection_ml,
+        region.involvement_percent,
+        region.mean_hu,
+        kinds.get("ground_glass"),
+        kinds.get("consolidation"),
+        parts.get(region.name.removesuffix(" zone").removesuffix(" lobe")),
+    )
+
+
+def _numbers(volume: Volume, segmentation: Segmentation, review: Review) -> tuple[tuple[Region, ...], Severity]:
+    if review.regions is not None and review.severity is not None:
+        return tuple(Region(**region) for region in review.regions), Severity(**review.severity)
+    box = bounding_box(segmentation.lungs) or (slice(0, 1), slice(0, 1), slice(0, 1))
+    live = LiveCounts(volume.array, volume.grid)
+    numbers = numbers_of(live.update(box, segmentation.lungs[box], segmentation.infection[box]))
+    return regions_of(numbers), numbers.severity
+
+
+def _lesions(measured: Mapping[str, Any], segmentation: Segmentation, review: Review) -> list[ReportLesion]:
+    """Return the lesions, largest first."""
+    if review.lesions is not None:
+        lesions = [ReportLesion(**lesion) for lesion in review.lesions]
+    else:
+        heights = {
+            side: height_of(segmentation.lungs == label, segmentation.grid)
+            for side, label in (("right", RIGHT_LUNG), ("left", LEFT_LUNG))
+        }
+        lesions = [
+            ReportLesion(
+                lesion["number"],
+                lesion["lung"],
+                _zone(lesion["centre_ras_mm"][2], heights[lesion["lung"]]),
+                lesion["volume_ml"],
+                lesion["mean_hu"],
+                inside_ras_mm=tuple(lesion["inside_ras_mm"]),
+            )
+            for lesion in measured["lesions"]["list"]
+        ]
+    return sorted(lesions, key=lambda lesion: -lesion.volume_ml)
+
+
+def _zone(position: float, height: tuple[float, float] | None) -> str | None:
+    return zone_of(position, height) if height else None
+
+
+def _facts(provenance: Mapping[str, Any], threshold: float | None) -> tuple[tuple[str, str], ...]:
+    """Return the facts on model and threshold."""
+    model = _mapping(provenance.get("model"))
+    usual = _mapping(provenance.get("settings")).get("infection_threshold")
+    used = usual if threshold is None else threshold
+    facts = [("Model", _joined(model.get("title"), model.get("name")))]
+    facts += [("SHA-256 of the weights", printable(str(model["sha256"])))] if model.get("sha256") else []
+    facts += [("Licence of the weights", printable(str(model["licence"])))] if model.get("licence") else []
+    if used is not None:
+        changed = "" if threshold is None or usual is None or threshold == usual else f" (the model's is {usual:g})"
+        facts.append(("Threshold of the probability", f"{used:g}{changed}"))
+    if created := provenance.get("created"):
+        facts.append(("Segmented", printable(str(created))))
+    versions = {"report": __version__, **_mapping(provenance.get("versions"))}
+    facts.append(("Versions", printable(", ".join(f"{name} {version}" for name, version in versions.items()))))
+    return tuple(facts)
+
+
+def _joined(title: Any, name: Any) -> str:
+    stated = [printable(str(text)) for text in (title, name) if text]
+    return f"{stated[0]} ({stated[1]})" if len(stated) == 2 else stated[0] if stated else "not stated"
+
+
+def _accuracy(provenance: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the measured accuracy of the model, if the model with these weights is installed."""
+    model = _mapping(provenance.get("model"))
+    if model.get("trained") is False:
+        return accuracy_of({"sha256": None})
+    cards = [candidate.card for candidate in installed() if candidate.card["sha256"] == model.get("sha256")]
+    return tuple(printable(text) for text in accuracy_of(cards[0])) if cards else (NOT_MEASURED,)
+
+
+def _ct(volume: Volume) -> str:
+    facts = [
+        f"{name.replace('_', ' ').replace('uid', 'UID')} {printable(str(value))}"
+        for name, value in volume.source.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    ]
+    return "; ".join([_size(volume.grid), *facts])
+
+
+def _size(grid: Grid) -> str:
+    z, y, x = grid.shape
+    return f"{x} x {y} x {z} voxels of {' x '.join(f'{step:.3g}' for step in grid.spacing)} mm"
+
+
+def _banner(volume: Volume, provenance: Mapping[str, Any]) -> str:
+    synthetic = any("synthetic" in str(value).lower() for value in volume.source.values())
+    untrained = _mapping(provenance.get("model")).get("trained") is False
+    return "    ".join([SYNTHETIC] * synthetic + ["UNTRAINED - the masks mean nothing"] * untrained)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
