@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from fpdf import FPDF
 from fpdf.enums import WrapMode, XPos, YPos
-from fpdf.fonts import FontFace
+from fpdf.fonts import FontFace, TTFFont
 
 from ..notices import NOT_FOR_DIAGNOSIS
 from . import wording
@@ -48,7 +48,7 @@ def report_pdf(content: ReportContent, pictures: Pictures) -> bytes:
     if len(content.lesions) > wording.FIRST_LESIONS or content.rejected:
         document.add_page()
         document.heading("All lesions")
-        document.table(wording.lesion_table([*content.lesions, *content.rejected]))
+        document.write_table(wording.lesion_table([*content.lesions, *content.rejected]))
     return bytes(document.output())
 
 
@@ -98,7 +98,8 @@ class _Document(FPDF):
 
     def current_glyphs(self, family: str) -> Iterable[int]:
         """Return the characters of a font."""
-        return self.fonts[family.lower()].cmap
+        font = self.fonts[family.lower()]
+        return font.cmap if isinstance(font, TTFFont) else ()
 
     def shown(self, text: str) -> str:
         """Return a text with a replacement character for each one that no font has."""
@@ -136,7 +137,7 @@ class _Document(FPDF):
         self.paragraph(text, width)
         self.ln(0.4)
 
-    def table(self, table: Table, width: float = _INNER, bold_row: int | None = None) -> None:
+    def write_table(self, table: Table, width: float = _INNER, bold_row: int | None = None) -> None:
         """Write a table of a width in mm at the present position. Its head is repeated on each page."""
         self.use(7.5, bold=True)
         self.set_draw_color(*_LINE)
@@ -147,7 +148,7 @@ class _Document(FPDF):
         self.use(7.5)
         left = self.l_margin
         self.l_margin = self.get_x()
-        with super().table(
+        with self.table(
             width=width,
             col_widths=weights,
             align="L",
@@ -181,7 +182,7 @@ def _first_page(document: _Document, content: ReportContent) -> None:
     for text in content.warnings:
         document.paragraph(f"• {text}")
     document.heading("Lungs and zones")
-    document.table(wording.region_table(content), bold_row=2)
+    document.write_table(wording.region_table(content), bold_row=2)
     document.ln(1)
     document.use(9, bold=True)
     document.paragraph(wording.severity_line(content))
@@ -202,7 +203,7 @@ def _columns(document: _Document, content: ReportContent) -> None:
     top, half = document.get_y(), (_INNER - _GAP) / 2
     document.heading(wording.lesion_title(content), half)
     if content.lesions:
-        document.table(wording.lesion_table(content.lesions[: wording.FIRST_LESIONS]), half)
+        document.write_table(wording.lesion_table(content.lesions[: wording.FIRST_LESIONS]), half)
     bottom = document.get_y()
     document.set_xy(_MARGIN + half + _GAP, top)
     for title, sentences in (
