@@ -17,6 +17,7 @@ from ..progress import Progress, subprogress
 from . import checkpoint
 from .batch_step import BatchStep
 from .execution import Execution, training_precision
+from .held_out import build_held_out, held_out_loss
 from .learner import Learner, memory_layout
 from .losses import build_loss
 from .patch_dataset import PatchDataset
@@ -67,7 +68,7 @@ def train_stage(
         train_cases: Scans to train on.
         validation_cases: Scans of other patients. Without any annotated slice of the stage's structure among them, the
             training loss is monitored and the weights of the last epoch are kept.
-        folder: Folder for last.pt, best.pt, metrics.csv, tensorboard/ and pictures/; created if necessary.
+        folder: Folder for last.pt, best.pt, metrics.csv, curves.png, tensorboard/ and pictures/; created if necessary.
         execution: Device, workers and reporting; the defaults of `Execution` if None.
 
     Raises:
@@ -100,6 +101,8 @@ class _StageTrainer:
         self.step = _build_step(task, self.learner.network, execution, self.log)
         self.can_validate = any(known_slices(case, task.stage).any() for case in validation_cases)
         self.monitored = task.training.watch if self.can_validate else "loss"
+        held_out = [case for case in validation_cases if known_slices(case, task.stage).any()]
+        self.held_out = build_held_out(task, held_out) if self.can_validate and self.group.is_main else []
 
     def run(self) -> TrainedStage:
         """Train the remaining epochs."""
@@ -114,6 +117,8 @@ class _StageTrainer:
                 self._run_epoch(epoch, subprogress(self.execution.progress, epoch / epochs, (epoch + 1) / epochs))
         finally:
             self.log.close()
+        if self.group.is_main:
+            self.log.draw_curves()
         return self._result()
 
     def _run_epoch(self, epoch: int, progress: Progress) -> None:
@@ -122,14 +127,17 @@ class _StageTrainer:
         loss = self._train(epoch, subprogress(progress, 0.0, 0.9))
         if self.monitored == "loss":
             self.learner.end_epoch(loss)
-        dice = self._validate(epoch, subprogress(progress, 0.9, 0.99)) if self._is_validated(epoch) else None
+        dice = validation_loss = None
+        if self._is_validated(epoch):
+            validation_loss = self._held_out_loss()
+            dice = self._validate(epoch, subprogress(progress, 0.92, 0.99))
         if self.monitored == "validation-dice" and dice is not None:
             # Not -dice: the relative threshold of "plateau" takes an equal negative value for an improvement.
             self.learner.end_epoch(1.0 - dice)
         best = self.log.best
         is_best = dice is not None and (best is None or dice > (best.validation_dice or 0.0))
         seconds = time.monotonic() - started
-        self.log.append(EpochRecord(epoch + 1, loss, dice, self.learner.learning_rate, seconds))
+        self.log.append(EpochRecord(epoch + 1, loss, dice, self.learner.learning_rate, seconds, validation_loss))
         if self.group.is_main:
             self._save(is_best=is_best)
         self.group.barrier()
@@ -143,6 +151,13 @@ class _StageTrainer:
     def _is_validated(self, epoch: int) -> bool:
         last = epoch + 1 == self.task.epochs or self.learner.early_stopping.should_stop
         return self.can_validate and (last or _is_validation_due(self.task, epoch))
+
+    def _held_out_loss(self) -> float:
+        """Return the mean loss of the averaged weights on held-out slices or patches."""
+        loss = 0.0
+        if self.group.is_main:
+            loss = held_out_loss(self.learner.average.module, self.held_out, self.step, self.task)
+        return self.group.broadcast(loss)
 
     def _validate(self, epoch: int, progress: Progress) -> float:
         """Return the validation Dice of the averaged weights, which the main process measures for all."""

@@ -1,4 +1,4 @@
-"""The training log of a stage: metrics.csv, TensorBoard events and pictures of validation cases."""
+"""The training log of a stage: metrics.csv, curves.png, TensorBoard events and pictures of validation cases."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..figures.slices import SliceView, draw_comparison
 from ..storage.atomic import write_atomically
 from ..storage.disk_errors import explain_disk_errors
 from .checkpoint import FREE_SPACE_AND_RESUME
+from .curves import draw_curves
 
 #: Number of validation cases with pictures.
 MAX_PICTURES = 4
@@ -27,6 +28,7 @@ class EpochRecord:
         validation_dice: Validation Dice of the averaged weights; None if the epoch was not validated.
         learning_rate: Learning rate at the end of the epoch.
         seconds: Duration, including validation.
+        validation_loss: Mean loss of the averaged weights on held-out slices or patches; None if not validated.
     """
 
     epoch: int
@@ -34,6 +36,7 @@ class EpochRecord:
     validation_dice: float | None
     learning_rate: float
     seconds: float
+    validation_loss: float | None = None
 
 
 class TrainingLog:
@@ -99,7 +102,7 @@ class TrainingLog:
             f"{record.seconds:.0f} s"
         )
         if self._tensorboard is not None:
-            for key in ("loss", "validation_dice", "learning_rate"):
+            for key in ("loss", "validation_loss", "validation_dice", "learning_rate"):
                 if (value := getattr(record, key)) is not None:
                     self._tensorboard.add_scalar(key, value, record.epoch)
             self._tensorboard.flush()
@@ -110,14 +113,21 @@ class TrainingLog:
         with explain_disk_errors(path, if_full=FREE_SPACE_AND_RESUME, only_known=True):
             write_atomically(path, self._write_csv)
 
+    def draw_curves(self) -> None:
+        """Write curves.png with all epochs."""
+        path = self.folder / "curves.png"
+        with explain_disk_errors(path, if_full=FREE_SPACE_AND_RESUME, only_known=True):
+            write_atomically(path, lambda temporary: draw_curves(temporary, self.records))
+
     def _write_csv(self, path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow([field.name for field in fields(EpochRecord)])
             for record in self.records:
                 dice = "" if record.validation_dice is None else f"{record.validation_dice:.4f}"
+                held_out = "" if record.validation_loss is None else f"{record.validation_loss:.6f}"
                 rate, seconds = f"{record.learning_rate:.3g}", f"{record.seconds:.0f}"
-                writer.writerow([record.epoch, f"{record.loss:.6f}", dice, rate, seconds])
+                writer.writerow([record.epoch, f"{record.loss:.6f}", dice, rate, seconds, held_out])
 
     def save_pictures(self, epoch: int, views: Sequence[SliceView]) -> None:
         """Save pictures of validation cases after an epoch, with target and prediction."""

@@ -100,5 +100,5 @@ def test_the_layout_of_a_checkpoint_is_stable(tmp_path: Path) -> None:
     assert list(early_stopping) == ["lowest", "waited"]
     assert list(log) == ["rows"]
     assert [list(row) for row in log["rows"]] == [
-        ["epoch", "loss", "validation_dice", "learning_rate", "seconds"]
+        ["epoch", "loss", "validation_dice", "learning_rate", "seconds", "validation_loss"]
     ] * 3  # fmt: skip
