@@ -191,27 +191,23 @@ def shifted(ct, output):
     sitk.WriteImage(image, path, useCompression=True)
 
 
-def compare():
-    """Compare two CTs without registration."""
+def skip_registration(set_attribute=setattr):
+    """Let comparisons take the lungs to lie where they are."""
     import SimpleITK as sitk
 
-    from CovidSegLib.cli.main import main
     from CovidSegLib.followup import Registration, comparison
 
     def register_lungs(*_arguments):
-        emit("progress", stage="Following the breathing", fraction=0.5, seconds_left=9.0)
         return Registration(sitk.Transform(), 0.97, 0.9)
 
-    comparison.register_lungs = register_lungs
-    sys.exit(main(sys.argv[2:]))
+    set_attribute(comparison, "register_lungs", register_lungs)
 
 
 if __name__ == "__main__":
     mode, command, input_path = sys.argv[1:4]
-    if command == "follow-up" and mode == "done":
-        compare()
-    if command == "dicom" and mode == "done":
+    if command in ("dicom", "follow-up") and mode == "done":
         from CovidSegLib.cli.main import main
 
+        skip_registration()
         sys.exit(main(sys.argv[2:]))
     globals()[mode](Path(input_path), Path(sys.argv[sys.argv.index("--output") + 1]))

@@ -1,5 +1,6 @@
 """Helpers for the tests of the module: nodes with known contents, the fake child process, and clicks on the panel."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -11,12 +12,18 @@ import qt
 import slicer
 import vtk
 from PySide6.QtTest import QTest
+from pytest import MonkeyPatch
 
 import CovidSeg
+from CovidSegLib.cli import main
+from CovidSegLib.cli.interrupts import Interrupts
+from CovidSegLib.cli.reporter import Reporter
+from CovidSegLib.cli.session import Session
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.logic.readiness import ReadinessLogic
 from CovidSegModule.process.devices import Device
 from CovidSegModule.process.run import Run
+from CovidSegModule.process.worker import ChildProcess
 from CovidSegModule.scene import tables
 from CovidSegModule.scene.review import add_original, add_probability
 from CovidSegModule.scene.voxels import BoxArray, set_segment_voxels, whole
@@ -231,6 +238,28 @@ class FailingWorker:
 
     def stop(self):
         pass
+
+
+class DirectWorker(ChildProcess):
+    """Compares two CTs in this process, as the fake child process does, but without its start. Runs everything else."""
+
+    def __init__(self):
+        super().__init__()
+        self._code = None
+
+    @property
+    def exit_code(self):
+        return super().exit_code if self._code is None else self._code
+
+    def start(self, command, folder):
+        if command[2:4] != ["done", "follow-up"]:
+            super().start(command, folder)
+            return
+        with contextlib.chdir(folder), MonkeyPatch.context() as patch:
+            fake_child.skip_registration(patch.setattr)
+            options = main._parser().parse_args(command[3:])
+            options.run(Session(options, Reporter(), Interrupts()))
+        self._code = 0
 
 
 def make_logic(**options):

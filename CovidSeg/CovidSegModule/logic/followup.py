@@ -17,6 +17,7 @@ from ..scene.provenance import ATTRIBUTES
 from ..scene.review import Reviews
 from ..scene.segmentations import INFECTION, LUNGS
 from ..scene.studies import patient_id, study_date
+from ..scene.voxels import BoxArray
 from .comparison import ComparisonLogic
 from .input import InputLogic
 
@@ -32,6 +33,8 @@ class FollowupLogic:
 
     def __init__(self, reviews: Reviews, input_logic: InputLogic, comparison: ComparisonLogic):
         self._reviews, self._input, self._edits = reviews, input_logic, comparison
+        #: Checksums of masks with the masks themselves, which stay the same objects until they change.
+        self._checksums: dict[tuple[str, str], tuple[BoxArray, int]] = {}
 
     # --- what can be compared ---
 
@@ -183,9 +186,14 @@ class FollowupLogic:
         else:
             compare_views.hide_side_by_side(comparison)
 
-    def is_side_by_side(self) -> bool:
-        """Return True if both CTs are shown side by side."""
-        return compare_views.is_side_by_side()
+    def is_side_by_side(self, comparison: slicer.vtkMRMLSegmentationNode) -> bool:
+        """Return True if the CTs of a comparison are shown side by side."""
+        return compare_views.is_side_by_side(comparison)
+
+    def restore_infection(self, result: slicer.vtkMRMLSegmentationNode) -> None:
+        """Show the infection of a result again if the comparison that coloured it was hidden or deleted by hand."""
+        shown = any(self.colours_are_shown(comparison) for comparison in self.comparisons(result))
+        compare_views.restore_infection(result, shown)
 
     def show_colours(self, comparison: slicer.vtkMRMLSegmentationNode, visible: bool) -> None:
         """Show or hide the lesions in the colours of their changes."""
@@ -196,8 +204,12 @@ class FollowupLogic:
         return compare_views.colours_are_shown(comparison)
 
     def leave_views(self) -> None:
-        """Go back to the layout before, because the scene is being closed."""
+        """Go back to the layout before."""
         compare_views.hide_side_by_side(None)
+
+    def forget(self) -> None:
+        """Forget the masks, because the scene is being closed."""
+        self._checksums.clear()
 
     def show_lesion(self, comparison: slicer.vtkMRMLSegmentationNode, lesion: dict[str, Any]) -> None:
         """Centre all views on a lesion of the report."""
@@ -218,11 +230,17 @@ class FollowupLogic:
 
     def _checksum(self, comparison: slicer.vtkMRMLSegmentationNode) -> str:
         """Return a checksum of the present masks of both results."""
-        value = 0
+        values = []
         for role in (follow_up_nodes.RESULT_ROLE, follow_up_nodes.PRIOR_RESULT_ROLE):
             result = comparison.GetNodeReference(role)
             for name in (*LUNGS, INFECTION):
                 mask = self._reviews.of(result).mask(name) if result is not None else None
-                if mask is not None:
-                    value = zlib.crc32(np.packbits(mask.array).tobytes(), zlib.crc32(repr(mask.box).encode(), value))
-        return str(value)
+                values.append(0 if mask is None else self._checksum_of((result.GetID(), name), mask))
+        return " ".join(map(str, values))
+
+    def _checksum_of(self, key: tuple[str, str], mask: BoxArray) -> int:
+        known = self._checksums.get(key)
+        if known is None or known[0] is not mask:
+            start = zlib.crc32(repr(mask.box).encode())
+            known = self._checksums[key] = mask, zlib.crc32(np.packbits(mask.array).tobytes(), start)
+        return known[1]

@@ -13,6 +13,8 @@ from .segmentations import INFECTION
 LAYOUT = 58_145
 #: Attribute of the layout node with the layout before this one. It is stored in scenes.
 BEFORE_ATTRIBUTE = "CovidSeg.LayoutBefore"
+#: Attribute of a result that is not shown as usual, because of a comparison. It is stored in scenes.
+HIDDEN_ATTRIBUTE = "CovidSeg.InfectionHidden"
 #: Views by name: of the current CT, and of the earlier CT.
 CURRENT_VIEWS, PRIOR_VIEWS = ("Red", "Green"), ("CovidSegPriorAxial", "CovidSegPriorCoronal")
 _STANDARD_VIEWS = ("Red", "Green", "Yellow")
@@ -41,10 +43,16 @@ def description() -> str:
     return f'<layout type="vertical">{"".join(texts)}</layout>'
 
 
-def is_side_by_side() -> bool:
-    """Return True if the layout is shown."""
+def is_side_by_side(comparison: slicer.vtkMRMLSegmentationNode | None = None) -> bool:
+    """Return True if the layout is shown, with the earlier CT of a comparison if one is given."""
     node = _layout_node()
-    return node is not None and node.GetViewArrangement() == LAYOUT
+    if node is None or node.GetViewArrangement() != LAYOUT:
+        return False
+    if comparison is None:
+        return True
+    composites = [slicer.mrmlScene.GetNodeByID(f"vtkMRMLSliceCompositeNode{name}") for name in PRIOR_VIEWS]
+    registered = comparison.GetNodeReferenceID(REGISTERED_ROLE)
+    return all(composite is not None and composite.GetBackgroundVolumeID() == registered for composite in composites)
 
 
 def show_side_by_side(comparison: slicer.vtkMRMLSegmentationNode, ct: slicer.vtkMRMLScalarVolumeNode) -> None:
@@ -112,15 +120,37 @@ def show_colours(comparison: slicer.vtkMRMLSegmentationNode, visible: bool) -> N
         prior_result.GetDisplayNode().SetVisibility(False)
     display = result.GetDisplayNode() if result is not None else None
     if display is not None:
-        _restrict(display, sorted(others - set(prior)) if visible else [])
-        display.SetSegmentVisibility2DFill(INFECTION, not visible)
-        display.SetSegmentVisibility2DOutline(INFECTION, not visible)
+        apart = visible or is_side_by_side()
+        result.SetAttribute(HIDDEN_ATTRIBUTE, "1" if apart else None)
+        _restrict(display, sorted(others - set(prior)) if apart else [])
+        _show_infection(display, not visible)
+
+
+def restore_infection(result: slicer.vtkMRMLSegmentationNode, shown: bool) -> None:
+    """Show the infection of a result again if the colours that took its place were hidden or deleted.
+
+    Args:
+        result: The result.
+        shown: Whether colours are shown in place of its infection.
+    """
+    display = result.GetDisplayNode()
+    if shown or display is None or not result.GetAttribute(HIDDEN_ATTRIBUTE):
+        return
+    _show_infection(display, True)
+    if not is_side_by_side():
+        result.SetAttribute(HIDDEN_ATTRIBUTE, None)
+        _restrict(display, [])
 
 
 def colours_are_shown(comparison: slicer.vtkMRMLSegmentationNode) -> bool:
     """Return True if the lesions are shown in the colours of their changes."""
     display = comparison.GetDisplayNode()
     return bool(display and display.GetVisibility())
+
+
+def _show_infection(display: Any, visible: bool) -> None:
+    display.SetSegmentVisibility2DFill(INFECTION, visible)
+    display.SetSegmentVisibility2DOutline(INFECTION, visible)
 
 
 def _restrict(display: Any, views: list[str]) -> None:

@@ -18,7 +18,7 @@ import vtk
 from slicer.i18n import tr as _
 
 from .follow_up_files import CURRENT, PRIOR, FollowUpFiles
-from .nodes import add_node, place_beside
+from .nodes import add_node, place_beside, remove_with_helpers
 from .segmentations import check_grid
 from .volumes import ROLE_ATTRIBUTE, grid_of
 from .voxels import BINARY_LABELMAP, BoxArray, labelmap_of, make_volume, whole
@@ -110,7 +110,7 @@ def remove_comparison(comparison: slicer.vtkMRMLSegmentationNode) -> None:
         nodes += [chart.GetNthPlotSeriesNode(index) for index in range(chart.GetNumberOfPlotSeriesNodes())]
     for node in [*nodes, chart, comparison]:
         if node is not None:
-            slicer.mrmlScene.RemoveNode(node)
+            remove_with_helpers(node)
 
 
 # --- tables and chart ---

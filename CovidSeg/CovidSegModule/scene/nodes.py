@@ -31,6 +31,18 @@ def removed_on_failure() -> Iterator[None]:
         raise
 
 
+def remove_with_helpers(node: slicer.vtkMRMLNode) -> None:
+    """Remove a node with its display and storage nodes, which Slicer leaves in the scene."""
+    helpers = []
+    if node.IsA("vtkMRMLDisplayableNode"):
+        helpers += [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
+    if node.IsA("vtkMRMLStorableNode"):
+        helpers += [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
+    for part in [node, *helpers]:
+        if part is not None and slicer.mrmlScene.IsNodePresent(part):
+            slicer.mrmlScene.RemoveNode(part)
+
+
 def place_beside(node: slicer.vtkMRMLNode, ct: slicer.vtkMRMLNode) -> None:
     """Move a node to the CT's parent in the subject hierarchy: its study, if the CT was loaded from DICOM."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

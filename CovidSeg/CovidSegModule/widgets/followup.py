@@ -52,6 +52,8 @@ class FollowupSection(Section):
         self.picture: Any = None
         self._comparison_id = ""
         self._busy = self._filling = False
+        #: The CTs for which the user has entered the days; None if they come from a scene.
+        self._entered_for: tuple[Any, Any] | None = None
         self.shortcuts = Shortcuts(
             [
                 Shortcut("P", _("Show the earlier CT beside the current one"), self.on_side_by_side_key),
@@ -108,7 +110,9 @@ class FollowupSection(Section):
         if self.task:
             self.task.cancel()
             self.task = None
+        self._entered_for = None
         self.logic.leave_views()
+        self.logic.forget()
 
     def scene_closed(self) -> None:
         """Clear the message about the previous scene."""
@@ -119,7 +123,10 @@ class FollowupSection(Section):
         self.on_timer()
 
     def masks_changed(self) -> None:
-        """Say that the comparison is out of date after an edit."""
+        """Say that the comparison is out of date after an edit, and show the infection in place of its colours."""
+        comparison = self._comparison
+        if comparison is not None and self.logic.colours_are_shown(comparison) and self.logic.is_outdated(comparison):
+            self.logic.show_colours(comparison, False)
         self.update()
 
     # --- what the user does ---
@@ -133,6 +140,7 @@ class FollowupSection(Section):
     def on_days(self, days: int = -1) -> None:
         """Store the days between the CTs."""
         if self.parameters:
+            self._entered_for = (self._ct, self._prior)
             self.parameters.days = days if days >= 0 else None
 
     def on_compare_button(self, _checked: bool = False) -> None:
@@ -157,7 +165,10 @@ class FollowupSection(Section):
 
     def on_side_by_side_key(self) -> None:
         """Show both CTs side by side, or go back."""
-        self.on_side_by_side(not self.logic.is_side_by_side())
+        if self._comparison is None:
+            self.logic.leave_views()
+        else:
+            self.on_side_by_side(not self.logic.is_side_by_side(self._comparison))
 
     def on_side_by_side(self, visible: bool = False) -> None:
         """Show both CTs side by side in linked views, or go back to the layout before."""
@@ -179,6 +190,7 @@ class FollowupSection(Section):
         """Show the trend in a plot view."""
         if self._comparison is not None:
             show_chart(self.logic.chart(self._comparison))
+            self.update()  # it may have changed the layout
 
     def on_fit(self, _checked: bool = False) -> None:
         """Show the picture of how well the lungs fit."""
@@ -230,6 +242,8 @@ class FollowupSection(Section):
             self.on_side_by_side(True)
             return
         message = task.run.error or messages.cancelled()
+        if task.run.broken_installation:
+            message += " " + _("Press Segment infection, which repairs it.")
         if task.prior_result is not None:
             message += " " + _("The segmentation of the earlier CT is kept.")
         self._report(message, problem=task.run.error is not None)
@@ -254,11 +268,12 @@ class FollowupSection(Section):
     @property
     def _days(self) -> int | None:
         """The days that the user has entered, otherwise those between the study dates."""
-        if self.parameters is None or self.parameters.days is not None:
-            return self.parameters.days if self.parameters else None
-        if self._ct is None or self._prior is None:
+        pair = (self._ct, self._prior)
+        if None in pair or self.parameters is None:
             return None
-        days = self.logic.days_between(self._ct, self._prior)
+        if self.parameters.days is not None and self._entered_for in (None, pair):
+            return self.parameters.days
+        days = self.logic.days_between(*pair)
         return days if days is not None and days >= 0 else None
 
     @property
@@ -271,6 +286,8 @@ class FollowupSection(Section):
         if self._ct is None:
             return
         self._show_selection()
+        if self._result is not None:
+            self.logic.restore_infection(self._result)
         comparison = self._comparison
         running = self.task is not None
         obstacle = self._obstacle()
@@ -330,7 +347,7 @@ class FollowupSection(Section):
         outdated = self.logic.is_outdated(comparison)
         self.ui.outdatedLabel.visible = outdated
         self.ui.outdatedLabel.text = "⚠ " + _("Masks were edited since. Compare again to follow the edits.")
-        self.ui.sideBySideButton.checked = self.logic.is_side_by_side()
+        self.ui.sideBySideButton.checked = self.logic.is_side_by_side(comparison)
         self.ui.coloursButton.checked = self.logic.colours_are_shown(comparison)
         self.ui.fitButton.text = _("Fit {dice}").format(dice=f"{report['registration']['lung_dice']:.2f}")
         self.ui.fitButton.enabled = self.logic.fit_picture(comparison) is not None

@@ -195,7 +195,7 @@ def test_as_a_process_with_registration(tmp_path: Path) -> None:
     assert fractions == sorted(fractions) and fractions[-1] == 1
     assert reported[-1]["event"] == "done"
     report = json.loads((tmp_path / "out" / "follow-up.json").read_text(encoding="utf-8"))
-    assert report["days"] == 7 and report["registration"]["lung_dice"] > 0.95
+    assert report["days"] == 7 and report["registration"]["lung_dice"] > 0.93
     count = report["lesions"]["count"]
     assert count["new"] == count["resolved"] == count["not covered"] == 0
     assert count["stable"] >= 1
