@@ -18,6 +18,8 @@ from .web import WebArchive, explained
 
 #: More slices than any CT has.
 MOST_INSTANCES = 20_000
+#: Images as they are stored: an archive need not be able to decompress them.
+AS_STORED = (("application/dicom", "*"),)
 _STUDY, _SERIES, _MODALITY = "0020000D", "0020000E", "00080060"
 _NUMBER, _DESCRIPTION, _COUNT, _DATE = "00200011", "0008103E", "00201209", "00080020"
 
@@ -146,7 +148,8 @@ def fetch_series(archive: WebArchive, series: RemoteSeries, out: Path, progress:
             if expected is None:
                 items = client.search_for_instances(series.study_uid, series.series_uid)
                 expected = len(items)
-            for number, data in enumerate(client.iter_series(series.study_uid, series.series_uid), start=1):
+            images = client.iter_series(series.study_uid, series.series_uid, media_types=AS_STORED)
+            for number, data in enumerate(images, start=1):
                 if number > MOST_INSTANCES or str(data.get("SeriesInstanceUID")) != series.series_uid:
                     raise ArchiveError(f'"{archive}" sends other images than it was asked for.')
                 names.append(f"{number:06d}.dcm")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.sr.coding import Code
 
+from ..masks import bounding_box
 from ..quantification.live import LiveCounts
 from ..quantification.numbers import RegionNumbers, numbers_of
 from ..volume import Grid
@@ -44,8 +45,9 @@ def measures_of(source: Source, result: Result, regions: Regions) -> dict[str, l
     mean HU. Numbers that are not defined, such as the mean HU of nothing, are left out.
     """
     hu, grid = source.volume.array, source.volume.grid
-    whole = tuple(slice(0, size) for size in grid.shape)
-    counts = LiveCounts(hu, grid).update(whole, result.segmentation.lungs, result.segmentation.infection)  # type: ignore[arg-type]
+    lungs, infection = result.segmentation.lungs, result.segmentation.infection
+    box = bounding_box((lungs > 0) | infection) or (slice(0, 1),) * 3
+    counts = LiveCounts(hu, grid).update(box, lungs[box], infection[box])
     numbers = numbers_of(counts)
     measures = {}
     for part in (*numbers.lungs, *numbers.zones):

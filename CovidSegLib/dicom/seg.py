@@ -39,7 +39,7 @@ def structures_object(source: Source, result: Result, regions: Regions, *, label
         for number, region in enumerate(chosen, start=1):  # the infection is the last, and overrides the lungs
             labels[regions.masks[region.key]] = number
         return _segmentation(source, result, labels, chosen, STRUCTURES_SERIES, title, labelmap=True)
-    masks = np.stack([regions.masks[region.key] for region in regions.structures], axis=-1)
+    masks = np.stack([regions.masks[region.key].view(np.uint8) for region in regions.structures], axis=-1)
     return _segmentation(source, result, masks, regions.structures, STRUCTURES_SERIES, title)
 
 
