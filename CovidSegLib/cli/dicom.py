@@ -45,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("--pdf", type=Path, metavar="FILE", help=f"report to include (default: RESULT/{PDF}, if any)")
     add_labelmap(export)
     export.add_argument(
-        "--prior", type=Path, metavar="EXPORT", help="export of an earlier CT, whose lesions keep their identifiers"
+        "--prior",
+        type=Path,
+        metavar="FOLDER",
+        help="export or result of an earlier CT, whose lesions keep their identifiers",
     )
     export.add_argument("--prior-source", type=Path, metavar="SERIES", help="DICOM folder of the earlier CT")
     add_progress(export)

@@ -14,10 +14,11 @@ from pydicom.errors import InvalidDicomError
 
 from ..errors import InputError
 from ..followup import compare_lesions, register_lungs, resample_labels
+from ..outputs import FILES as RESULT_FILES
 from ..progress import Progress, silent
 from .export import FILES
-from .regions import STRUCTURES, Regions
-from .result import Result
+from .regions import STRUCTURES, Regions, regions_of
+from .result import Result, read_result
 from .source import Source
 from .tracking import Tracking
 
@@ -51,7 +52,7 @@ def tracking_from(
     after the last one.
 
     Args:
-        folder: Export of the earlier examination.
+        folder: Export of the earlier examination, or its result.
         earlier: Its CT.
         source: The CT.
         result: The result.
@@ -59,7 +60,7 @@ def tracking_from(
         progress: Receives the step and the fraction done.
 
     Raises:
-        InputError: The folder holds no export of the earlier CT, or the CTs show different patients.
+        InputError: The folder holds no export and no result of the earlier CT, or the CTs show different patients.
     """
     if not source.patient_id or earlier.patient_id != source.patient_id:
         raise InputError(
@@ -76,14 +77,22 @@ def tracking_from(
 
 
 def read_earlier(folder: Path, earlier: Source) -> EarlierExport:
-    """Read the segmentations of an export.
+    """Read the masks and the identifiers of an earlier examination.
+
+    Args:
+        folder: Its export, or the folder with its result. An export of that result has the same identifiers.
+        earlier: Its CT.
 
     Raises:
-        InputError: The folder holds no export of this CT.
+        InputError: The folder holds neither, or it belongs to another CT.
     """
+    if not (folder / FILES["structures"]).is_file() and (folder / RESULT_FILES["segmentation"]).is_file():
+        return _of_result(read_result(folder, earlier), earlier)
     structures = _read(folder / FILES["structures"], earlier)
-    lesions = _read(folder / FILES["lesions"], earlier) if (folder / FILES["lesions"]).is_file() else None
-    zones = _read(folder / FILES["zones"], earlier) if (folder / FILES["zones"]).is_file() else None
+    zones, lesions = (
+        _read(folder / FILES[name], earlier) if (folder / FILES[name]).is_file() else None
+        for name in ("zones", "lesions")
+    )
     tracking = {
         str(item.SegmentLabel): Tracking(str(item.TrackingID), str(item.TrackingUID))
         for data in (structures, zones)
@@ -92,18 +101,24 @@ def read_earlier(folder: Path, earlier: Source) -> EarlierExport:
     }
     numbers = {str(item.SegmentLabel): int(item.SegmentNumber) for item in structures.SegmentSequence}
     lungs = [numbers[region.label] for region in STRUCTURES[:2] if region.label in numbers]
+    segments = [] if lesions is None else list(lesions.SegmentSequence)
     return EarlierExport(
         tracking,
         (_labels(structures, earlier, lungs) > 0).astype(np.uint8),
         np.zeros(earlier.volume.grid.shape, np.uint16)
         if lesions is None
-        else _labels(lesions, earlier, [int(item.SegmentNumber) for item in lesions.SegmentSequence]),
-        {}
-        if lesions is None
-        else {
-            int(item.SegmentNumber): Tracking(str(item.TrackingID), str(item.TrackingUID))
-            for item in lesions.SegmentSequence
-        },
+        else _labels(lesions, earlier, [int(item.SegmentNumber) for item in segments]),
+        {int(item.SegmentNumber): Tracking(str(item.TrackingID), str(item.TrackingUID)) for item in segments},
+    )
+
+
+def _of_result(result: Result, earlier: Source) -> EarlierExport:
+    regions = regions_of(earlier, result)
+    return EarlierExport(
+        {region.label: region.tracking for region in (*regions.structures, *regions.zones)},
+        (result.segmentation.lungs > 0).astype(np.uint8),
+        regions.lesion_labels,
+        {number: region.tracking for number, region in enumerate(regions.lesions, start=1)},
     )
 
 

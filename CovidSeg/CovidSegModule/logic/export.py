@@ -12,10 +12,12 @@ from CovidSegLib.quantification.lesion_tracking import REJECTED
 
 from .. import messages
 from ..process.export_run import Exported, ExportRun
+from ..scene import follow_up_nodes
 from ..scene.dicom_source import instance_uids, source_files
 from ..scene.provenance import ATTRIBUTES
 from ..scene.review import Reviews
 from ..scene.segmentations import INFECTION, LUNGS
+from ..scene.studies import patient_id
 from ..scene.voxels import BoxArray
 from .comparison import ComparisonLogic
 from .input import InputLogic
@@ -48,26 +50,43 @@ class ExportLogic:
         """Return a new folder for an export. Its name has the time, and no name of a patient."""
         return parent / datetime.now().strftime("CovidSeg DICOM %Y-%m-%d %H.%M.%S")
 
-    def start(self, result: slicer.vtkMRMLSegmentationNode, folder: Path) -> ExportRun:
+    def start(self, result: slicer.vtkMRMLSegmentationNode, folder: Path, pdf: Path | None = None) -> ExportRun:
         """Start to export a result. Call the run's `poll` regularly until it has `finished`.
+
+        If the result was compared with an earlier CT of the database, its lesions keep the identifiers that they have
+        there.
 
         Args:
             result: The result.
             folder: Where to, see `folder_in`.
+            pdf: A PDF report to include, or None.
         """
+        exported, prior = self._exported(result), self._prior(result)
+        run = ExportRun(exported, folder, pdf, prior, self._input.program, self._input.create_worker())
+        if exported.files:
+            run.start()
+        else:
+            run.cancel(messages.not_in_database())
+        return run
+
+    def _exported(self, result: slicer.vtkMRMLSegmentationNode) -> Exported:
         review = self._reviews.of(result)
         provenance = json.loads(result.GetAttribute(ATTRIBUTES[3]) or "{}")
         # Without the model's own masks in the scene nobody knows, so it counts as edited.
         provenance["edited"] = not self._edits.is_available(result) or self._edits.is_edited(result)
         files = source_files(review.ct) if review.ct is not None else []
         masks = {name: review.mask(name) for name in (*LUNGS, INFECTION)}
-        exported = Exported(review.ct, result, files, masks, self._lesion_masks(result), provenance)
-        run = ExportRun(exported, folder, self._input.program, self._input.create_worker())
-        if files:
-            run.start()
-        else:
-            run.cancel(messages.not_in_database())
-        return run
+        return Exported(review.ct, result, files, masks, self._lesion_masks(result), provenance)
+
+    def _prior(self, result: slicer.vtkMRMLSegmentationNode) -> Exported | None:
+        """Return the earlier result with which a result was compared last, if its CT is in the DICOM database."""
+        for comparison in reversed(follow_up_nodes.comparisons_of(result)):
+            ct = comparison.GetNodeReference(follow_up_nodes.PRIOR_ROLE)
+            prior = comparison.GetNodeReference(follow_up_nodes.PRIOR_RESULT_ROLE)
+            known = ct is not None and prior is not None and self.ct_of(prior) is ct and source_files(ct)
+            if known and patient_id(ct) and patient_id(ct) == patient_id(self.ct_of(result)):
+                return self._exported(prior)
+        return None
 
     def add_to_database(self, folder: Path) -> None:
         """Import an export into Slicer's DICOM database, from which the module DICOM sends it to an archive."""

@@ -86,7 +86,9 @@ def follow_up_command(
     return command
 
 
-def export_command(program: list[str], result: str, source: str, output: str) -> list[str]:
+def export_command(
+    program: list[str], result: str, source: str, output: str, prior: tuple[str, str] | None = None
+) -> list[str]:
     """Return the command that exports a result as DICOM. Paths are relative, see `segment_command`.
 
     Args:
@@ -94,5 +96,7 @@ def export_command(program: list[str], result: str, source: str, output: str) ->
         result: Folder with the masks.
         source: File that lists the DICOM files of the CT.
         output: Folder for the DICOM objects.
+        prior: The same two of an earlier CT whose lesions keep their identifiers, or None.
     """
-    return [*program, "dicom", "export", result, "--source", source, "--output", output, "--progress", "json"]
+    command = [*program, "dicom", "export", result, "--source", source, "--output", output, "--progress", "json"]
+    return [*command, "--prior", prior[0], "--prior-source", prior[1]] if prior else command

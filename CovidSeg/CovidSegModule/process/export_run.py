@@ -21,8 +21,10 @@ from .child_run import OUTPUT, ChildRun
 from .command import export_command
 from .worker import Worker
 
-#: Names in a run's temporary folder.
-MASKS, SOURCE, LESIONS = "masks", "source.txt", "lesions.nrrd"
+#: Names in a run's temporary folder: masks and list of the files, of the result and of the earlier one.
+NAMES = ("masks", "source.txt"), ("prior", "prior.txt")
+#: Names in the folder with the masks. The child process looks for them there.
+LESIONS, PDF = "lesions.nrrd", "report.pdf"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class ExportRun(ChildRun):
     Args:
         exported: The result.
         folder: Where to. It is created, and must not hold an earlier export.
+        pdf: A PDF report to include, or None.
+        prior: An earlier result of the patient, whose lesions keep their identifiers; or None.
         program: The program to run; by default CovidSegLib in Slicer's Python.
         worker: How to run it; by default as a child process.
 
@@ -61,36 +65,47 @@ class ExportRun(ChildRun):
     """
 
     def __init__(
-        self, exported: Exported, folder: Path, program: list[str] | None = None, worker: Worker | None = None
+        self,
+        exported: Exported,
+        folder: Path,
+        pdf: Path | None = None,
+        prior: Exported | None = None,
+        program: list[str] | None = None,
+        worker: Worker | None = None,
     ):
         super().__init__("", "cpu", program, worker)
-        self._exported = exported
-        self._ids = exported.ct.GetID(), exported.result.GetID()
+        self._results = [exported] if prior is None else [exported, prior]
+        self._ids = [node.GetID() for item in self._results for node in (item.ct, item.result)]
+        self._pdf = pdf
         self.folder = folder
         self.files: list[Path] = []
 
     def _prepare(self) -> Callable[[Path], None]:
-        exported, grid = self._exported, grid_of(self._exported.ct)
+        grids = [grid_of(item.ct) for item in self._results]
 
         def write(folder: Path) -> None:
-            write_masks(exported.masks, exported.provenance, grid, folder / MASKS)
-            numbers = np.zeros(grid.shape, np.uint16)
-            for number, mask in exported.lesions.items():
-                numbers[mask.box][mask.array != 0] = number
-            write_nrrd(numbers, grid, folder / MASKS / LESIONS)
-            (folder / SOURCE).write_text("\n".join(exported.files), encoding="utf-8")
+            for item, grid, (masks, source) in zip(self._results, grids, NAMES, strict=False):
+                write_masks(item.masks, item.provenance, grid, folder / masks)
+                numbers = np.zeros(grid.shape, np.uint16)
+                for number, mask in item.lesions.items():
+                    numbers[mask.box][mask.array != 0] = number
+                write_nrrd(numbers, grid, folder / masks / LESIONS)
+                (folder / source).write_text("\n".join(item.files), encoding="utf-8")
+            if self._pdf is not None:
+                shutil.copyfile(self._pdf, folder / NAMES[0][0] / PDF)
 
         return write
 
     def _command(self) -> list[str]:
-        return export_command(self._program, MASKS, SOURCE, OUTPUT)
+        return export_command(self._program, *NAMES[0], OUTPUT, NAMES[1] if len(self._results) > 1 else None)
 
     def _obstacle(self) -> str | None:
         removed = any(slicer.mrmlScene.GetNodeByID(node_id) is None for node_id in self._ids)
         return messages.export_removed() if removed else None
 
     def _secrets(self) -> list[str]:
-        return [self._exported.ct.GetName(), *self._exported.files, str(self.folder)]
+        texts = [text for item in self._results for text in (item.ct.GetName(), *item.files)]
+        return [*texts, str(self.folder), str(self._pdf or "")]
 
     def _read_output(self, output: Path) -> list[Path]:
         """Move the files to the chosen folder: all of them, or none. Runs in a thread."""

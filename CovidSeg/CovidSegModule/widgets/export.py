@@ -83,7 +83,8 @@ class ExportSection(Section):
                 "Choose a folder first."
             )
         )
-        self.ui.exportDatabaseBox.enabled = not running and not obstacle
+        for box in (self.ui.exportPdfBox, self.ui.exportDatabaseBox):
+            box.enabled = not running and not obstacle
         self.ui.exportObstacleLabel.text = obstacle
         self.ui.exportObstacleLabel.visible = bool(obstacle)
         self.ui.exportProgressPanel.visible = running
@@ -100,8 +101,16 @@ class ExportSection(Section):
         parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for the DICOM files"))
         if not parent:
             return
+        pdf = None
+        if self.ui.exportPdfBox.checked:
+            chosen = qt.QFileDialog.getOpenFileName(self.widget, _("PDF report"), str(parent), _("PDF (*.pdf)"))
+            # PythonQt returns the path, PySide6 also the filter.
+            path = str(chosen[0] if isinstance(chosen, tuple) else chosen)
+            if not path:
+                return
+            pdf = Path(path)
         self._report("")
-        self.task = self.logic.start(result, self.logic.folder_in(Path(str(parent))))
+        self.task = self.logic.start(result, self.logic.folder_in(Path(str(parent))), pdf)
         self.timer.start(self.poll_milliseconds)
         self.panel.update()
         self.on_timer()

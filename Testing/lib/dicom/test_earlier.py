@@ -11,8 +11,8 @@ from pydicom.dataset import FileDataset
 from support.dicom_factory import write_series
 from support.dicom_results import PROVENANCE, complete
 
-from CovidSegLib import dicom
-from CovidSegLib.dicom.earlier import tracking_from
+from CovidSegLib import dicom, outputs
+from CovidSegLib.dicom.earlier import read_earlier, tracking_from
 from CovidSegLib.dicom.regions import regions_of
 from CovidSegLib.dicom.tracking import Tracking
 from CovidSegLib.errors import InputError
@@ -80,6 +80,18 @@ def test_identifiers_are_kept(tmp_path: Path) -> None:
     assert second[f"Lesion {grown}"] == first["Lesion 1"]
     assert second[f"Lesion {new}"].identifier == "Lesion 3"
     assert second[f"Lesion {new}"].uid not in {item.uid for item in first.values()}
+
+
+def test_a_result_has_the_identifiers_of_its_export(tmp_path: Path) -> None:
+    """An earlier CT that was not exported yet: its result is enough."""
+    earlier, before = examination(tmp_path / "first", GRID, [BOX_A, BOX_B])
+    outputs.write_results(tmp_path / "result", earlier.volume, before.segmentation, skip=["surfaces", "overview"])
+    dicom.export(tmp_path / "export", earlier, before)
+    of_export, of_result = (read_earlier(tmp_path / name, earlier) for name in ("export", "result"))
+    assert of_result.tracking == of_export.tracking
+    assert of_result.lesion_tracking == of_export.lesion_tracking
+    for name in ("lungs", "lesions"):
+        np.testing.assert_array_equal(getattr(of_result, name), getattr(of_export, name))
 
 
 def test_another_patient_is_refused(tmp_path: Path) -> None:

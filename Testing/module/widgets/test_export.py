@@ -70,7 +70,7 @@ def written(tmp_path):
     return sorted(path.name for folder in folders for path in folder.iterdir())
 
 
-def test_a_corrected_result(panel, section, ct, tmp_path, imported):
+def test_a_corrected_result(panel, section, ct, tmp_path, imported, monkeypatch):
     """A lesion is rejected and another one painted over; dcmqi reads exactly what the panel shows."""
     result = show_result(panel, ct)
     review = panel.sections["lesions"].logic.of(result)
@@ -83,10 +83,13 @@ def test_a_corrected_result(panel, section, ct, tmp_path, imported):
     edited[mask.box] = mask.array
     edited[:, :, :16] = False
     harness.edit(review.review, "infection", edited)
+    (tmp_path / "Bericht für Doe.pdf").write_bytes(b"%PDF-1.4")
+    monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_: str(tmp_path / "Bericht für Doe.pdf"))
+    panel.ui.exportPdfBox.checked = True
 
     export(panel)
     (folder,) = (tmp_path / "chosen").iterdir()
-    assert panel.ui.exportStatusLabel.text == f'4 DICOM files were saved in "{folder}".'
+    assert panel.ui.exportStatusLabel.text == f'5 DICOM files were saved in "{folder}".'
     assert "Doe" not in folder.name
     assert imported == [str(folder)]
     source = read_source(tmp_path / "database")
@@ -100,6 +103,7 @@ def test_a_corrected_result(panel, section, ct, tmp_path, imported):
     data = pydicom.dcmread(folder / "segmentation.dcm")
     assert {item.SegmentAlgorithmType for item in data.SegmentSequence} == {"SEMIAUTOMATIC"}
     assert (data.StudyInstanceUID, data.PatientName) == ("1.2.3.4", "Doe^Jane")
+    assert pydicom.dcmread(folder / "report.dcm").EncapsulatedDocument == b"%PDF-1.4"
     report = read_report(folder / "measurements.dcm", tmp_path / "read.json")
     kept = {f"Lesion {lesion.number}": lesion.volume_ml for lesion in review.lesions() if lesion.state != "rejected"}
     stated = {
