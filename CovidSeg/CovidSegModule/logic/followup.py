@@ -11,7 +11,7 @@ import slicer
 
 from ..process.follow_up_run import FollowUpRun, Scan
 from ..process.follow_up_task import FollowUpTask
-from ..scene import compare_views, follow_up_nodes, volumes
+from ..scene import compare_views, follow_up_nodes, results, volumes
 from ..scene.lesions import centre_views
 from ..scene.provenance import ATTRIBUTES
 from ..scene.review import Reviews
@@ -67,14 +67,8 @@ class FollowupLogic:
 
     def result_of(self, ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLSegmentationNode | None:
         """Return the latest result on a CT, or None."""
-        results = [
-            node
-            for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode")
-            if node.GetNodeReference(node.GetReferenceImageGeometryReferenceRole()) is ct
-            and not node.GetAttribute(follow_up_nodes.REPORT_ATTRIBUTE)
-            and all(node.GetSegmentation().GetSegment(name) for name in (*LUNGS, INFECTION))
-        ]
-        return results[-1] if results else None
+        found = results.results_of(ct)
+        return found[-1] if found else None
 
     def ct_of(self, result: slicer.vtkMRMLSegmentationNode) -> slicer.vtkMRMLScalarVolumeNode | None:
         """Return the CT of a result, or None if it is no longer in the scene."""

@@ -16,7 +16,7 @@ from .. import settings
 from ..packages.installer import Installer, SlicerInstaller
 from ..process.run import Result, Run
 from ..process.worker import ChildProcess, Worker
-from ..scene import display, volumes
+from ..scene import display, results, volumes
 from .readiness import ReadinessLogic, duration
 
 #: Licences that restrict the use of a model.
@@ -59,6 +59,19 @@ class InputLogic:
     def show_ct(self, ct: slicer.vtkMRMLScalarVolumeNode) -> None:
         """Show a CT in the lung window when it is selected for the first time."""
         display.set_lung_window_once(ct)
+
+    def switch_to(self, ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLSegmentationNode | None:
+        """Show a CT that the user has selected in the slice views, and return its result, which is shown too.
+
+        The results of other CTs are hidden, because they would be drawn over it.
+        """
+        result = results.result_to_show(ct)
+        results.hide_other_cts(ct)
+        if result is not None and result.GetDisplayNode():
+            result.GetDisplayNode().SetVisibility(True)
+        if slicer.app.layoutManager() is not None:
+            slicer.util.setSliceViewerLayers(background=ct, fit=True)
+        return result
 
     def models(self) -> list[Model]:
         """Return the installed models, the default model first; empty if they cannot be read."""

@@ -116,10 +116,13 @@ class InputSection(Section):
     # --- what the user does ---
 
     def on_input_changed(self, node: Any = None) -> None:
-        """Store the selected CT."""
-        if self.parameters:
-            self.parameters.ct = node
-            self._show_timer.start()
+        """Go to the selected CT and its result. Without one, the panel shows no result."""
+        if not self.parameters or node is self.parameters.ct:
+            return
+        if node is not None:
+            self.parameters.result = self.logic.switch_to(node)
+        self.parameters.ct = node
+        self._show_timer.start()
 
     def on_model_changed(self, index: int = -1) -> None:
         """Store the selected model."""

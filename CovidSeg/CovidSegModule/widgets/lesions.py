@@ -42,6 +42,7 @@ class LesionsSection(Section):
         self.shown: list[Lesion] = []
         self._sorted_by, self._descending = COLUMNS[0], False
         self._filling = False
+        self._of: LesionReview | None = None
         self._work_timer = qt.QTimer()
         self.shortcuts = Shortcuts(
             [
@@ -112,6 +113,9 @@ class LesionsSection(Section):
     def update(self) -> None:
         """Show the lesions of the current result, after they were followed in steps."""
         lesions = self._lesions()
+        if lesions is not self._of:  # lesions of another result have the same numbers
+            self._of = lesions
+            self._forget_selection()
         self.ui.lesionsPanel.visible = lesions is not None
         if lesions is not None and lesions.prepare():
             self._work_timer.start()
@@ -255,6 +259,11 @@ class LesionsSection(Section):
                     table.item(row, column).setSelected(True)
         self._filling = False
         self.show_buttons()
+
+    def _forget_selection(self) -> None:
+        self._filling = True
+        self.ui.lesionsTable.setCurrentCell(-1, 0)
+        self._filling = False
 
     def _fill(self, lesions: list[Lesion]) -> None:
         """Fill the table. The same lesions stay selected."""
