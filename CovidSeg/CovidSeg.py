@@ -31,6 +31,7 @@ from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.logic.install import InstallLogic
 from CovidSegModule.logic.lesions import LesionsLogic
 from CovidSegModule.logic.numbers import NumbersLogic
+from CovidSegModule.logic.report import ReportLogic
 from CovidSegModule.logic.results import ResultsLogic
 from CovidSegModule.logic.threshold import ThresholdLogic
 from CovidSegModule.parameters import Parameters
@@ -127,6 +128,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
         self.lesions = LesionsLogic(self.reviews)
         self.correction = CorrectionLogic(self.reviews)
         self.followup = FollowupLogic(self.reviews, self.input, self.comparison)
+        self.report = ReportLogic(self.reviews, self.input, self.numbers, self.comparison, self.lesions, self.threshold)
         self.export = ExportLogic(self.reviews, self.input, self.comparison, self.lesions)
 
     def parameters(self):

@@ -141,3 +141,8 @@ def not_from_dicom() -> str:
         "This CT was not loaded from Slicer's DICOM database, so the result cannot be exported as DICOM. Import the CT "
         "in the module DICOM, load it from there and segment it."
     )
+
+
+def report_removed() -> str:
+    """Return the message for a node that was removed while its report was made."""
+    return _("The CT or its segmentation was removed from the scene during the report, so nothing was written.")

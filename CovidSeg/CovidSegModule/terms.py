@@ -36,6 +36,8 @@ def _terms() -> dict[str, str]:
         "Saving the results": _("Saving the results"),
         # stages of an export
         "Reading the result": _("Reading the result"),
+        "Drawing the pictures": _("Drawing the pictures"),
+        "Writing the report": _("Writing the report"),
         "Making DICOM objects": _("Making DICOM objects"),
         "Saving DICOM objects": _("Saving DICOM objects"),
         # regions, and as they are stored in the table of the numbers

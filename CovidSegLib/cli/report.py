@@ -52,19 +52,19 @@ def run(session: Session) -> None:
     options, progress = session.options, session.progress
     progress("Starting", 0.0)
     with session.defer_interrupts():
-        from .. import reports
         from ..outputs.stored_result import read_result
         from ..reading import read_volume
+        from ..reports.files import prepare, write_report
         from ..reports.review import read_review
 
-    reports.prepare(options.output, overwrite=options.overwrite)
+    prepare(options.output, overwrite=options.overwrite)
     review = read_review(options.review) if options.review else None
     progress("Reading the CT", 0.05)
     volume = read_volume(options.ct, series=options.series)
     progress("Reading the result", 0.25)
     segmentation = read_result(options.result, volume)
     original = read_result(options.original, volume) if options.original else None
-    files = reports.write_report(
+    files = write_report(
         options.output,
         volume.without_identifiers() if options.anonymous else volume,
         segmentation,

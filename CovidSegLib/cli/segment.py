@@ -139,7 +139,7 @@ def _segment(session: Session) -> None:
 def _write_report(session: Session, volume: Volume, segmentation: Segmentation) -> list[Path]:
     """Write the report of masks that nobody has edited."""
     with session.defer_interrupts():
-        from ..reports import write_report
+        from ..reports.files import write_report
 
     return write_report(
         session.options.output,

@@ -83,8 +83,8 @@ class Review:
         reader: Fields that the reader has filled in.
         threshold: The probability at which the infection was cut, if it was changed.
         edits: How the masks differ from the model's, if that is known.
-        lesions: The lesions with the reader's decisions, as `content.ReportLesion` has them; None to find them anew.
-        regions: Numbers of regions, as `content.Region` has them; None to count them anew.
+        lesions: The lesions with the reader's decisions, as `rows.ReportLesion` has them; None to find them anew.
+        regions: Numbers of regions, as `rows.Region` has them; None to count them anew.
         severity: The severity score, as `quantification.severity.Severity` has it; None to compute it.
     """
 
@@ -120,19 +120,27 @@ def review_of(stored: Mapping[str, Any]) -> Review:
     """
     if stored.get("schema") != SCHEMA:
         raise ValueError("unknown schema")
-    reader = stored.get("reader") or {}
-    texts = {name.name: _text(reader.get(name.name), name.name) for name in dataclasses.fields(Reader)}
-    if texts["co_rads"] not in ("", *CO_RADS) or texts["rsna"] not in ("", *RSNA):
-        raise ValueError("unknown class")
     edits = stored.get("edits")
     return Review(
-        Reader(**texts),
+        reader_of(stored.get("reader") or {}),
         _number(stored.get("threshold")),
         None if edits is None else Edits(**{name: _finite(value) for name, value in edits.items()}),
         stored.get("lesions"),
         stored.get("regions"),
         stored.get("severity"),
     )
+
+
+def reader_of(stored: Mapping[str, Any]) -> Reader:
+    """Return the fields of a reader from JSON values. Missing ones are empty.
+
+    Raises:
+        ValueError, AttributeError: They are not those of a reader.
+    """
+    texts = {each.name: _text(stored.get(each.name), each.name) for each in dataclasses.fields(Reader)}
+    if texts["co_rads"] not in ("", *CO_RADS) or texts["rsna"] not in ("", *RSNA):
+        raise ValueError("unknown class")
+    return Reader(**texts)
 
 
 def _text(value: Any, name: str) -> str:

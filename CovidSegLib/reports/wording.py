@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .content import Region, ReportContent, ReportLesion
+from .content import ReportContent
+from .rows import Region, ReportLesion
 
 #: Lesions on the first page. A longer list follows after the pictures.
 FIRST_LESIONS = 10

@@ -6,7 +6,8 @@ mode "done" segments exactly the voxels that `harness.painted` has marked.
 `python fake_child.py done follow-up CURRENT PRIOR ...` compares two CTs as CovidSegLib does, except that it takes the
 lungs to lie where they are.
 
-`python fake_child.py done dicom export ...` is the real command.
+`python fake_child.py done dicom export ...` and `python fake_child.py done report ...` are the real commands, except
+that the report has no 3D views.
 """
 
 import json
@@ -205,7 +206,11 @@ def skip_registration(set_attribute=setattr):
 
 if __name__ == "__main__":
     mode, command, input_path = sys.argv[1:4]
-    if command in ("dicom", "follow-up") and mode == "done":
+    if command == "report" and mode == "done":
+        from CovidSegLib.figures.rendering import Rendering
+
+        Rendering._start = lambda _self: None
+    if command in ("dicom", "follow-up", "report") and mode == "done":
         from CovidSegLib.cli.main import main
 
         skip_registration()

@@ -30,6 +30,7 @@ ENGLISH = {
     "self_test.py": None,  # for developers
     "terms.py": None,  # the keys of its table
     "follow_up_texts.py": {"both lungs", "not covered"},  # keys of the report
+    "logic/report.py": {"CovidSeg report %Y-%m-%d %H.%M.%S"},  # name of a folder, as that of the DICOM files
     "logic/correction.py": None,  # names of Slicer's effects
     "messages.py": {"Traceback"},
     "packages/installer.py": {"Resources"},
@@ -163,7 +164,8 @@ def test_the_test_finds_what_it_should(source, found):
 def stages():
     """Return the stages of a run that the child process reports."""
     library = MODULE.parent / "CovidSegLib"
-    files = (library / "pipeline.py", library / "cli" / "segment.py", library / "outputs" / "results.py")
+    names = ("pipeline.py", "cli/segment.py", "cli/report.py", "outputs/results.py", "reports/files.py")
+    files = [library / name for name in names]
     texts = "".join(path.read_text(encoding="utf-8") for path in files)
     return re.findall(r'progress\("([^"]+)"', texts) + re.findall(r'"(Finding [^"]+)"\)', texts)
 

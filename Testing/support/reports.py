@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-from CovidSegLib.reports.content import ReportContent, ReportLesion, content_of
+from CovidSegLib.reports.content import ReportContent, content_of
 from CovidSegLib.reports.pictures import Pictures, draw_pictures
+from CovidSegLib.reports.rows import ReportLesion
 
 from .results import SEGMENTATION, VOLUME
 

@@ -42,6 +42,19 @@ def segment_command(program: list[str], ct: str, output: str, model: str, device
     return [*command, "--surfaces", "segments", "--skip", "labels", "--skip", "overview"]
 
 
+def report_command(program: list[str], result: str, ct: str, review: str, output: str) -> list[str]:
+    """Return the command that writes a report. Paths are relative, see `segment_command`.
+
+    Args:
+        program: The interpreter and what it runs.
+        result: Folder with the masks.
+        ct: File of the CT.
+        review: File with what a person did.
+        output: Folder for the report.
+    """
+    return [*program, "report", result, ct, "--review", review, "--output", output, "--progress", "json"]
+
+
 def environment(folder: Path) -> dict[str, str]:
     """Return environment variables with which a child process finds CovidSegLib and writes UTF-8.
 

@@ -19,6 +19,7 @@ from ..logic.input import InputLogic
 from ..logic.install import InstallLogic
 from ..logic.lesions import LesionsLogic
 from ..logic.numbers import NumbersLogic
+from ..logic.report import ReportLogic
 from ..logic.results import ResultsLogic
 from ..logic.threshold import ThresholdLogic
 from ..parameters import Parameters
@@ -35,6 +36,7 @@ from .install import InstallSection
 from .lesions import LesionsSection
 from .numbers import NumbersSection
 from .readiness import ReadinessSection
+from .report import ReportSection
 from .results import ResultsSection
 from .section import Section
 from .shortcuts import Shortcut
@@ -57,6 +59,7 @@ class ModuleLogic(Protocol):
     lesions: LesionsLogic
     correction: CorrectionLogic
     followup: FollowupLogic
+    report: ReportLogic
     export: ExportLogic
     reviews: Reviews
 
@@ -78,6 +81,7 @@ def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
         ComparisonSection(panel, logic.comparison),
         NumbersSection(panel, logic.numbers),
         FollowupSection(panel, logic.followup),
+        ReportSection(panel, logic.report),
         ExportSection(panel, logic.export),
     ]
 

@@ -15,8 +15,9 @@ from support.results import SEGMENTATION, VOLUME, write
 
 from CovidSegLib.errors import Cancelled, InputError
 from CovidSegLib.notices import NOT_FOR_DIAGNOSIS
-from CovidSegLib.reports import files, prepare, wording, write_report
+from CovidSegLib.reports import files, wording
 from CovidSegLib.reports.content import ReportContent
+from CovidSegLib.reports.files import prepare, write_report
 from CovidSegLib.reports.html import report_html
 from CovidSegLib.reports.pdf import report_pdf
 from CovidSegLib.reports.review import Edits, Reader

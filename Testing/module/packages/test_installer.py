@@ -16,7 +16,16 @@ import slicer
 from CovidSegModule.packages import installer as installer_module
 from CovidSegModule.packages.installer import InstallError, SlicerInstaller, question
 
-ALL = {"torch": "2.9.0", "monai": "1.5.1", "scikit-image": "0.25", "safetensors": "0.6", "highdicom": "0.28"}
+ALL = {
+    "torch": "2.9.0",
+    "monai": "1.5.1",
+    "scikit-image": "0.25",
+    "safetensors": "0.6",
+    "highdicom": "0.28",
+    "jinja2": "3.1.6",
+    "fpdf2": "2.8.9",
+    "uharfbuzz": "0.57",
+}
 
 
 @pytest.fixture
@@ -71,7 +80,7 @@ def site(monkeypatch):
 
 
 def test_missing_packages_are_found_without_importing(site):
-    assert SlicerInstaller().missing() == ["torch", "monai", "scikit-image", "safetensors", "highdicom"]
+    assert SlicerInstaller().missing() == list(ALL)
     site.versions.update(ALL, **{"torch": "2.9.0+cu128", "scikit-image": "0.20"})
     assert SlicerInstaller().missing() == ["scikit-image"]
     assert "torch" not in sys.modules
@@ -83,7 +92,7 @@ def test_installing(site):
     assert torch == "torch"
     assert torch_options == {"askConfirmation": False, "torchVersionRequirement": ">=2.5"}
     assert pip == "pip_ensure"
-    assert [str(item).partition(">")[0] for item in packages] == ["monai", "scikit-image", "safetensors", "highdicom"]
+    assert [str(item).partition(">")[0] for item in packages] == list(ALL)[1:]
     assert options == {"prompt_install": False, "requester": "CovidSeg"}
     for pip_settings in (torch_settings, settings):
         assert pip_settings["only_binary"] == ":all:"
@@ -105,7 +114,7 @@ def test_installing_in_slicer_5_10(site, monkeypatch):
     monkeypatch.setitem(sys.modules, "slicer.packaging", None)
     SlicerInstaller().install()
     assert site.calls[1][0] == "pip_install"
-    assert len(site.calls[1][1]) == 4
+    assert len(site.calls[1][1]) == len(ALL) - 1
 
 
 def test_without_the_pytorch_extension(site, monkeypatch):
@@ -137,7 +146,7 @@ def test_torch_without_a_network(site):
 
 def test_pip_that_installs_nothing(site, monkeypatch):
     monkeypatch.setattr(sys.modules["slicer.packaging"], "pip_ensure", lambda *_, **__: None)
-    with pytest.raises(InstallError, match="could not be installed: monai, scikit-image, safetensors, highdicom"):
+    with pytest.raises(InstallError, match=f"could not be installed: {', '.join(list(ALL)[1:])}"):
         SlicerInstaller().install()
 
 

@@ -38,6 +38,7 @@ def test_sections_are_in_order(panel):
         "comparison",
         "numbers",
         "followup",
+        "report",
         "export",
     ]
     assert list(panel.sections) == names
