@@ -139,14 +139,17 @@ def _check_streams(path: Path, transfer_syntax: UID) -> None:
     """Check that each compressed frame has the size that the header states. GDCM does not always notice.
 
     Raises:
-        InputError: A frame is missing, smaller or larger.
+        InputError: A frame is missing, smaller or larger, or the offsets of the frames are not where they begin.
     """
     data = pydicom.dcmread(
         path, specific_tags=["Rows", "Columns", "BitsAllocated", "NumberOfFrames", "PixelData"], force=True
     )
-    shape = int(data.Rows), int(data.Columns)
+    shape, count = (int(data.Rows), int(data.Columns)), int(data.get("NumberOfFrames") or 1)
     try:
-        for frame in generate_frames(data.PixelData, number_of_frames=int(data.get("NumberOfFrames") or 1)):
+        frames = list(generate_frames(data.PixelData, number_of_frames=count))
+        if len(frames) != count:
+            raise _damaged(path)
+        for frame in frames:
             if transfer_syntax == RLELossless:
                 complete = _has_segments(frame, data.BitsAllocated // 8, shape[0] * shape[1])
             else:

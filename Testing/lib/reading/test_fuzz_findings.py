@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzz.dicom_elements import Element, join, split
+from fuzz.dicom_elements import PIXEL_DATA, Element, join, split
+from fuzz.dicom_streams import join_fragments, split_fragments
 from fuzz.original import Original, chest_hu
 from fuzz.originals import make_originals
 from pydicom.datadict import tag_for_keyword
@@ -116,6 +117,32 @@ def in_all(keyword: str, value: bytes) -> Change:
     return change
 
 
+def with_fragments(edit: Callable[[list[bytes]], None]) -> Change:
+    """Change the offset table, which is the first one, or fragments of compressed pixels."""
+
+    def change(original: Original) -> Original:
+        name = sorted(original.files)[0]
+        parts = split(original.files[name])
+        assert parts is not None
+        pixels = next(element for element in parts.elements if element.tag == PIXEL_DATA)
+        found = split_fragments(pixels.value)
+        assert found is not None
+        edit(found[0])
+        pixels.value = join_fragments(*found)
+        return original.with_file(name, join(parts))
+
+    return change
+
+
+def shorten_third(fragments: list[bytes]) -> None:
+    """Remove the byte of padding, so that the frames behind it begin before their offsets."""
+    fragments[3] = fragments[3][:-1]
+
+
+def state_no_offsets(fragments: list[bytes]) -> None:
+    fragments[0] = b"\xff" * len(fragments[0])
+
+
 DAMAGED, CONTRADICTS = "is damaged", "contradicts itself about how the pixels are stored"
 #: The original, the change, and what the message must say.
 REFUSED: dict[str, tuple[str, Change, str]] = {
@@ -200,6 +227,12 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
         DAMAGED,
     ),
     "DICOM: a JPEG stream of another size": ("dicom jpeg-ls", in_all("Columns", b"\x0f\0"), "pixels .* are damaged"),
+    "DICOM: frames that are not at their offsets": (
+        "dicom enhanced jpeg-ls",
+        with_fragments(shorten_third),
+        "pixels .* are damaged",
+    ),
+    "DICOM: offsets beyond the end": ("dicom enhanced rle", with_fragments(state_no_offsets), "pixels .* are damaged"),
     "DICOM: runs that are too short": ("dicom rle", in_all("Rows", b"\x13\0"), "pixels .* are damaged"),
 }
 
