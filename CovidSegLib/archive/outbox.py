@@ -6,6 +6,7 @@ removed once the destination has stored it, and the entry with its last file.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -23,7 +24,6 @@ from ..storage.disk_errors import explain_disk_errors
 from ..storage.limited import read_limited_json
 from ..storage.lock import exclusive_lock
 from .destination import Destination, as_record, from_record
-from .errors import ArchiveError
 from .files import Outgoing, list_outgoing
 
 ENTRY = "entry.json"
@@ -116,15 +116,18 @@ class Outbox:
             return entry
 
     def entries(self) -> list[Entry]:
-        """Return the entries, the oldest first.
+        """Return the entries, the oldest first, without those that cannot be read: see `damaged`."""
+        found = (_read_entry(folder) for folder in self._folders())
+        return [entry for entry in found if entry is not None]
 
-        Raises:
-            InputError: One of them is damaged.
-        """
+    def damaged(self) -> list[Path]:
+        """Return the folders of entries that cannot be read."""
+        return [folder for folder in self._folders() if _read_entry(folder) is None]
+
+    def _folders(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        folders = sorted(path for path in self.folder.iterdir() if not path.name.startswith(".") and path.is_dir())
-        return [_read_entry(folder) for folder in folders]
+        return sorted(path for path in self.folder.iterdir() if not path.name.startswith(".") and path.is_dir())
 
     def deliver(self, entry: Entry, now: Callable[[], float] = time.time) -> int:
         """Send an entry.
@@ -133,9 +136,9 @@ class Outbox:
             How many objects were sent.
 
         Raises:
-            ArchiveError: Not all could be sent. They stay, and the entry is due later.
+            InputError: Not all could be sent, because the destination does not take them or a file is damaged. They
+                stay, and the entry is due later.
         """
-        files = entry.files()
         count = 0
 
         def sent(file: Outgoing) -> None:
@@ -144,9 +147,10 @@ class Outbox:
             count += 1
 
         try:
+            files = entry.files()
             if files:
                 entry.destination.send(files, sent)
-        except ArchiveError:
+        except InputError:
             pause = min(FIRST_PAUSE * 2**entry.attempts, LONGEST_PAUSE)
             record = {
                 "destination": as_record(entry.destination),
@@ -184,11 +188,11 @@ class Outbox:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_entry(folder: Path) -> Entry:
+def _read_entry(folder: Path) -> Entry | None:
+    """Return an entry, or None if it cannot be read."""
     try:
         record: Any = read_limited_json(folder / ENTRY)
         return Entry(folder, from_record(record["destination"]), int(record["attempts"]), float(record["due"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f'The entry "{folder}" of the queue is damaged ({error}). Move its files away, and send them again.'
-        ) from error
+    except (InputError, OSError, ValueError, KeyError, TypeError):
+        logging.getLogger(__name__).debug("an entry of the queue cannot be read", exc_info=True)
+        return None

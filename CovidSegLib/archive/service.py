@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..errors import InputError
 from ..storage.disk_errors import explain_disk_errors
 from .destination import Destination
-from .errors import ArchiveError
 from .node import ReceivingNode
 from .outbox import Outbox
 
@@ -66,6 +66,7 @@ class Service:
         self._segment, self._quiet, self._log = segment, quiet, log
         self.jobs, self.failed = folder / "jobs", folder / "failed"
         self.outbox = Outbox(folder / "outbox")
+        self._reported: set[Path] = set()
 
     def waiting(self) -> tuple[int, int]:
         """Return how many series wait for their segmentation, and how many results to be sent."""
@@ -119,7 +120,7 @@ class Service:
         elif code == UNUSABLE or tries >= ATTEMPTS:
             reason = errors.strip()[-LONGEST_REASON:] or f"The segmentation ended with exit code {code}."
             self._fail(job, reason)
-            self._log(f'{name}: not segmented, kept in "{self.failed.name}". {reason.splitlines()[-1]}')
+            self._log(f'{name}: not segmented, kept in "{self.failed.name}". {reason.splitlines()[0]}')
         else:
             self._log(f"{name}: the segmentation ended with exit code {code}; it is tried again.")
 
@@ -145,8 +146,12 @@ class Service:
             try:
                 count = self.outbox.deliver(entry)
                 self._log(f"Series {entry.folder.name[:8]}: {count} objects sent.")
-            except ArchiveError as error:
+            except InputError as error:
                 self._log(f"Series {entry.folder.name[:8]}: not sent, it is tried again. {error}")
+        for folder in self.outbox.damaged():
+            if folder not in self._reported:
+                self._reported.add(folder)
+                self._log(f'Series {folder.name[:8]}: not sent, because its entry in "outbox" is damaged. Check it.')
 
 
 @contextmanager

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +75,16 @@ def run(session: Session) -> None:
         InputError: The arguments or the input cannot be used.
         Cancelled: The user has stopped the run.
     """
-    session.options.action(session)
+    with quiet_headers():
+        session.options.action(session)
+
+
+@contextmanager
+def quiet_headers() -> Iterator[None]:
+    """Keep pydicom from printing values of headers, such as names of patients, in its warnings."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pydicom|highdicom")
+        yield
 
 
 def _export(session: Session) -> None:

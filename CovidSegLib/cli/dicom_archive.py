@@ -167,18 +167,19 @@ def _send_files(session: Session, outbox: Outbox) -> None:
 
 
 def _send_queued(session: Session, outbox: Outbox) -> None:
-    from ..archive.errors import ArchiveError
-
     entries, count, failures = outbox.entries(), 0, []
     for number, entry in enumerate(entries, start=1):
         try:
             count += outbox.deliver(entry)
-        except ArchiveError as error:
+        except InputError as error:
             failures.append(str(error))
         session.progress("Sending", number / len(entries) * 0.99)
+    if damaged := outbox.damaged():
+        failures.append(f'"{damaged[0]}" is damaged. Move its files away, and send them again.')
     if failures:
+        total = len(entries) + len(damaged)
         raise InputError(
-            f"{failures[-1]} {len(failures)} of {len(entries)} entries of the queue were not sent; they are kept."
+            f"{failures[-1]} {len(failures)} of {total} entries of the queue were not sent; they are kept."
         )
     print_text(f"Sent: {count} objects. The queue is empty.")
 

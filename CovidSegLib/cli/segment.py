@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..progress import subprogress
 from .dicom import FOLDER as DICOM_FOLDER
-from .dicom import PDF, add_labelmap
+from .dicom import PDF, add_labelmap, quiet_headers
 from .options import add_device, add_engine, add_progress, probability
 from .session import Session
 
@@ -91,7 +91,7 @@ def run(session: Session) -> None:
     with session.defer_interrupts():
         from ..storage.claim import claimed_folder
 
-    with claimed_folder(options.output):
+    with claimed_folder(options.output), quiet_headers():
         _segment(session)
 
 

@@ -35,6 +35,7 @@ class Region:
         site: Where it is: an anatomical structure.
         side: "right", "left", or "" for both.
         color: Red, green and blue from 0 to 1.
+        note: How its voxels were found, if not by the model alone.
         tracking: Identifies the same part in other objects and in later examinations.
     """
 
@@ -46,6 +47,7 @@ class Region:
     site: Code
     side: str
     color: tuple[float, float, float]
+    note: str = ""
     tracking: Tracking = UNTRACKED
 
 
@@ -90,9 +92,18 @@ STRUCTURES = (
         codes.LUNG,
         "",
         (0.941, 0.894, 0.259),
+        f"Voxels of the infection, {INFECTION_RANGES['ground_glass']}",
     ),
     Region(
-        "consolidation", "Consolidation", codes.ALTERED, codes.CONSOLIDATION, None, codes.LUNG, "", (0.8, 0.475, 0.655)
+        "consolidation",
+        "Consolidation",
+        codes.ALTERED,
+        codes.CONSOLIDATION,
+        None,
+        codes.LUNG,
+        "",
+        (0.8, 0.475, 0.655),
+        f"Voxels of the infection, {INFECTION_RANGES['consolidation']}",
     ),
 )
 
@@ -185,6 +196,7 @@ def _zone(side: str, zone: str) -> Region:
         site,
         side,
         ZONE_COLORS[zone],
+        "Third of the height of the lung",
     )
 
 

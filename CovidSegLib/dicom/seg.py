@@ -98,6 +98,8 @@ def _description(number: int, region: Region, result: Result) -> SegmentDescript
         anatomic_regions=None if region.key.endswith(("lung", "zone")) else [region.site],
         display_color=hd.color.CIELabColor.from_rgb(*(round(255 * part) for part in region.color)),
     )
+    if region.note:
+        description.SegmentDescription = region.note
     if region.modifier is not None:
         (kind,) = description.SegmentedPropertyTypeCodeSequence
         kind.SegmentedPropertyTypeModifierCodeSequence = [hd.sr.CodedConcept.from_code(region.modifier)]

@@ -172,11 +172,22 @@ def test_a_full_disk_leaves_no_entry(case: Path, tmp_path: Path, monkeypatch: py
     assert list((tmp_path / "queue").iterdir()) == []
 
 
-def test_a_damaged_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_entry(case: Path, port: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The others are sent nevertheless."""
     (tmp_path / "outbox" / "1").mkdir(parents=True)
     (tmp_path / "outbox" / "1" / "entry.json").write_text("{}")
-    assert run("send", "--queued") == UNUSABLE
-    assert "of the queue is damaged" in capsys.readouterr().err
+    destination = StoreDestination(Address("PACS", "127.0.0.1", port), timeout=5)
+    for number in range(2):
+        Outbox(tmp_path / "outbox").add([case / "out" / "zones.dcm"], destination)
+        if number:
+            next((tmp_path / "outbox").glob("0*/*.dcm")).write_text("no DICOM")
+    stored: list[str] = []
+    with archive(port, lambda event: 0, stored):
+        assert run("send", "--queued") == UNUSABLE
+    message = capsys.readouterr().err
+    assert "is damaged" in message and "2 of 3 entries of the queue were not sent; they are kept" in message
+    assert len(stored) == 1
+    assert queued(tmp_path / "outbox") == 1
 
 
 @pytest.mark.parametrize(

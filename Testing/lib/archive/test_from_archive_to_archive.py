@@ -18,7 +18,7 @@ from support.dicom_factory import write_series
 from support.dicom_readers import read_report, read_segments
 from support.dicom_results import complete
 from support.orthanc import Orthanc, free_port
-from support.phantoms import dice, flipped_oblique_grid, phantom_on
+from support.phantoms import UPPER, dice, phantom_on
 
 from CovidSegLib import dicom
 from CovidSegLib.archive.address import Address
@@ -50,7 +50,7 @@ def serving(orthanc: Orthanc, queue: Path, port: int) -> Iterator[subprocess.Pop
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGINT and SIGKILL")
 def test_from_orthanc_and_back(orthanc: Orthanc, tmp_path: Path) -> None:
     """The service is killed after it has received the CT; the next one goes on."""
-    phantom = phantom_on(flipped_oblique_grid())
+    phantom = phantom_on(UPPER)
     write_series(tmp_path / "ct", phantom.volume.array, phantom.volume.grid, edit=complete)
     port, queue = free_port(), tmp_path / "queue"
     with serving(orthanc, queue, port) as process:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pydicom
 import pytest
 from support import dicom_results
+from support.command_line import TIMEOUT, start
 from support.dicom_results import segmentation_on, write_ct
 
 from CovidSegLib import outputs, pipeline
@@ -61,6 +62,22 @@ def test_export_includes_the_pdf_of_the_result(case: tuple[Path, Path], tmp_path
     assert written(tmp_path / "a") == sorted([*FILES, "report.dcm"])
     assert pydicom.dcmread(tmp_path / "a" / "report.dcm").EncapsulatedDocument.startswith(b"%PDF-1.4 one")
     assert pydicom.dcmread(tmp_path / "b" / "report.dcm").EncapsulatedDocument.startswith(b"%PDF-1.4 other")
+
+
+def test_nothing_prints_what_is_in_headers(case: tuple[Path, Path], tmp_path: Path) -> None:
+    """pydicom warns of values that the standard does not allow, and quotes them."""
+    name = "Mustermann^" + "Erika" * 20
+    for path in case[0].iterdir():
+        data = pydicom.dcmread(path)
+        data.add_new("PatientName", "PN", name)
+        data.add_new("PatientBirthDate", "DA", "1970-01-01")
+        data.save_as(path)
+    process = start("dicom", "export", case[1], "--source", case[0], "-o", tmp_path / "out")
+    printed, errors = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == DONE, errors
+    assert errors == b""
+    assert b"Mustermann" not in printed
+    assert str(pydicom.dcmread(tmp_path / "out" / "zones.dcm").PatientName) == name
 
 
 def test_export_to_the_wrong_series_writes_nothing(

@@ -16,8 +16,17 @@ from CovidSegLib.dicom.earlier import read_earlier, tracking_from
 from CovidSegLib.dicom.regions import regions_of
 from CovidSegLib.dicom.tracking import Tracking
 from CovidSegLib.errors import InputError
+from CovidSegLib.followup import registration
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Grid
+
+
+@pytest.fixture(autouse=True)
+def quick_registration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chests here differ by a shift only, which the start of the registration finds."""
+    monkeypatch.setattr(registration, "RIGID_ITERATIONS", 2)
+    monkeypatch.setattr(registration, "DEFORMATION_ITERATIONS", 1)
+
 
 SHAPE = (30, 60, 64)
 GRID = Grid(SHAPE, (4.0, 4.0, 6.0), (-120.0, -110.0, -90.0))

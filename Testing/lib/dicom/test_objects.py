@@ -157,6 +157,17 @@ def test_codes_of_the_segments(exported: tuple[dicom.Source, dicom.Result, Path]
     }
 
 
+def test_derived_segments_say_how_they_were_found(exported: tuple[dicom.Source, dicom.Result, Path]) -> None:
+    notes = {
+        item.SegmentLabel: item.get("SegmentDescription")
+        for name in ("segmentation", "zones")
+        for item in pydicom.dcmread(exported[2] / f"{name}.dcm").SegmentSequence
+    }
+    assert notes["Right lung"] is None
+    assert notes["Ground glass opacity"] == "Voxels of the infection, -750 to -300 HU"
+    assert notes["Left lung, upper zone"] == "Third of the height of the lung"
+
+
 def test_the_model_is_named(exported: tuple[dicom.Source, dicom.Result, Path]) -> None:
     for path in exported[2].iterdir():
         equipment = pydicom.dcmread(path).ContributingEquipmentSequence
