@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from . import models
@@ -9,14 +11,15 @@ from .checks import check_lungs, check_volume
 from .inference import predict
 from .models import Model
 from .models.exported import outline_of
-from .postprocessing import infection_in_lungs, lungs_from_probability
+from .postprocessing import infection_in_lungs, lung_region, lungs_from_probability
 from .preprocessing import AxialView, outside_field_of_view
 from .progress import Progress, silent, subprogress
 from .provenance import Stopwatch, provenance_of
+from .recipe import Stage
 from .segmentation import Segmentation
 from .system import load_system
 from .thresholding import SMALLEST_INFECTION_ML
-from .volume import AxialScan, Volume
+from .volume import AxialScan, AxialSpacing, Volume
 
 UNTRAINED = (
     'The networks of "{}" are untrained. Their masks are meaningless: this run shows only that the networks work, and '
@@ -77,7 +80,11 @@ def segment(
     else:
         prediction = predict(system.lungs, scan, None, subprogress(progress, 0.05, 0.4), "Finding the lungs")
     stopwatch.lap("predict lungs")
-    lungs = _lung_masks(prediction.of("lungs"), scan)
+    outside = outside_field_of_view(scan.hu)
+    if system.lungs is not None and _finds_lungs_again(system.infection.stage):
+        lungs = _lungs_with(lung_region, prediction.of("lungs"), scan, outside)
+    else:
+        lungs = _lungs_with(lungs_from_probability, prediction.of("lungs"), scan, outside)
     if system.lung_model.trained and not lungs.any():
         check_lungs(lungs, volume)
     stopwatch.lap("lungs")
@@ -88,7 +95,7 @@ def segment(
         prediction = predict(system.infection, scan, lungs > 0, part, "Finding the infection")
     stopwatch.lap("predict infection")
     if system.lungs is not None and prediction.lungs is not None:
-        lungs = _lung_masks(prediction.lungs, scan)
+        lungs = _lungs_with(lungs_from_probability, prediction.lungs, scan, outside)
         stopwatch.lap("lungs from nearby")
     if not system.model.trained:
         warnings.append(UNTRAINED.format(outline_of(system.model).name))
@@ -99,7 +106,7 @@ def segment(
     threshold = system.model.threshold if threshold is None else threshold
     probability = prediction.of("infection")
     infection, lungs = infection_in_lungs(probability, lungs, threshold, scan.spacing, SMALLEST_INFECTION_ML)
-    probability[lungs == 0] = 0
+    np.copyto(probability, 0, where=lungs == 0)
     stopwatch.lap("infection")
     progress("Masks are ready", 1.0)
     settings = {
@@ -119,7 +126,17 @@ def segment(
     )
 
 
-def _lung_masks(probability: np.ndarray, scan: AxialScan) -> np.ndarray:
-    """Return right and left lung from their common probability map, without voxels outside the field of view."""
-    probability[outside_field_of_view(scan.hu)] = 0
-    return lungs_from_probability(probability, scan.spacing, scan.hu)
+def _finds_lungs_again(stage: Stage) -> bool:
+    """Return whether a stage needs no more of the lungs than where they are, because it segments them itself."""
+    return "lungs" in stage.finds and stage.mask_margin_mm is None
+
+
+def _lungs_with(
+    method: Callable[[np.ndarray, AxialSpacing, np.ndarray], np.ndarray],
+    probability: np.ndarray,
+    scan: AxialScan,
+    outside: np.ndarray,
+) -> np.ndarray:
+    """Return the lungs from their probability map, which becomes zero outside the field of view."""
+    np.copyto(probability, 0, where=outside)
+    return method(probability, scan.spacing, scan.hu)

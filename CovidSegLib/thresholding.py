@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 
-from .masks import SLAB_SLICES, components_in_steps, label_components
+from .masks import SLAB_SLICES, bounding_box, components_in_steps, label_components
 
 #: Smaller pieces of infection are noise more often than lesions, and are removed: a sphere of 4 mm in diameter has this
 #: volume. (Lesions are listed from 0.1 ml.)
@@ -34,11 +34,16 @@ def without_small_pieces(mask: np.ndarray, voxel_ml: float, smallest_ml: float) 
     >>> without_small_pieces(mask, voxel_ml=0.01, smallest_ml=0.02).astype(int)
     array([[[1, 1, 1, 0, 0]]])
     """
-    labels, count = label_components(mask)
-    if not count:
-        return mask.copy()
-    small = np.bincount(labels.ravel()) * voxel_ml < smallest_ml
-    return mask & ~small[labels]
+    kept = mask.copy()
+    box = bounding_box(mask)
+    if box is None:
+        return kept
+    inside = mask[box]
+    labels, _ = label_components(inside)
+    component = labels[inside]
+    large = np.bincount(component) * voxel_ml >= smallest_ml
+    kept[box][inside] = large[component]
+    return kept
 
 
 class ThresholdStack:

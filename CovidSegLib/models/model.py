@@ -90,6 +90,11 @@ class Model:
         """Names of the stages whose networks are exported, so that they run without PyTorch."""
         return tuple(self.card.get("graphs", ()))
 
+    @property
+    def needs_torch(self) -> bool:
+        """Whether its networks run in PyTorch only."""
+        return not self.graphs
+
     def verified_graph(self, stage: str) -> bytes:
         """Read the exported network of a stage and compare it with the card's SHA-256.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from CovidSegLib.phantom import make_phantom
-from CovidSegLib.postprocessing import CLOSING_MM, VESSEL_MM2, infection_in_lungs, lungs_from_probability
+from CovidSegLib.postprocessing import CLOSING_MM, VESSEL_MM2, infection_in_lungs, lung_region, lungs_from_probability
 from CovidSegLib.volume import AxialSpacing
 
 SPACING = AxialSpacing(2.0, 1.0, 1.0)
@@ -87,6 +87,24 @@ def test_the_lungs_of_the_phantom_are_not_changed() -> None:
     slices, rows, columns = phantom.volume.grid.spacing[::-1]
     lungs = lungs_from_probability(((phantom.lungs > 0) * 255).astype(np.uint8), AxialSpacing(slices, rows, columns))
     assert (lungs == phantom.lungs).mean() > 0.9995
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0), (1, 5, 7), (3, 11, 40)])
+def test_the_place_of_the_lungs_in_the_image_does_not_matter(shift: tuple[int, int, int]) -> None:
+    """Only a box around them is processed, whose edges and grid must not show."""
+    probability = (two_lungs() * 255).astype(np.uint8)
+    probability[20:24, 50:54, 30:34] = 0  # a hole
+    hu = np.full(probability.shape, -860, np.int16)
+    step, moved = np.array([3, 3, 3]) * shift, np.zeros(np.array(probability.shape) + 150, np.uint8)
+    place = tuple(slice(start, start + length) for start, length in zip(step, probability.shape, strict=True))
+    moved[place] = probability
+    lungs = lungs_from_probability(probability, SPACING, hu)
+    np.testing.assert_array_equal(lungs_from_probability(moved, SPACING)[place], lungs)
+    region = lung_region(probability, SPACING, hu)
+    for axis in range(3):
+        other = tuple({0, 1, 2} - {axis})
+        np.testing.assert_array_equal(region.any(axis=other), (lungs > 0).any(axis=other))
+    assert not lung_region(probability, SPACING, np.full_like(hu, -1000)).any()  # gas
 
 
 def test_infection_outside_the_lungs_and_small_components_are_removed() -> None:

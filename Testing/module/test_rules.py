@@ -13,7 +13,17 @@ MODULE, LIBRARY = ROOT / "CovidSeg", ROOT / "CovidSegLib"
 PACKAGE = MODULE / "CovidSegModule"
 WIDGET_MODULES = {"qt", "ctk", "PythonQt", "PySide6"}
 #: Packages that must not be loaded into Slicer's process, because it crashes or because they are not installed there.
-CHILD_ONLY = {"torch", "monai", "torchvision", "skimage", "safetensors", "matplotlib", "highdicom", "pynetdicom"}
+CHILD_ONLY = {
+    "torch",
+    "monai",
+    "openvino",
+    "torchvision",
+    "skimage",
+    "safetensors",
+    "matplotlib",
+    "highdicom",
+    "pynetdicom",
+}
 
 
 def imports(path):
@@ -109,7 +119,8 @@ def test_the_library_code_that_slicer_loads_imports_no_torch():
 
 def test_requirements_are_those_of_the_package():
     package = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-    lines = (MODULE / "Resources" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    files = [MODULE / "Resources" / name for name in ("requirements.txt", "requirements_torch.txt")]
+    lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     requirements = [str(Requirement(line)) for line in lines if not line.startswith("#")]
     assert set(requirements) <= {str(Requirement(line)) for line in package}
 

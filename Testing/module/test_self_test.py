@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not installed(), reason="needs the weights of a 
 #: Runs CovidSegLib without packages that it needs for other tasks only, and that requirements.txt does not list.
 WITHOUT_THE_REST = """
 import runpy, sys
-for name in ("matplotlib", "pytest"):
+for name in ("matplotlib", "pytest", "torch", "monai"):
     sys.modules[name] = None
 runpy.run_module("CovidSegLib", run_name="__main__", alter_sys=True)
 """

@@ -14,6 +14,7 @@ from CovidSegLib.models import Model, find_model, installed
 
 from .. import settings
 from ..packages.installer import Installer, SlicerInstaller
+from ..packages.plan import has_nvidia_driver
 from ..process.run import Result, Run
 from ..process.worker import ChildProcess, Worker
 from ..scene import display, results, volumes
@@ -43,7 +44,7 @@ class InputLogic:
         readiness: ReadinessLogic | None = None,
     ):
         self.readiness = readiness or ReadinessLogic()
-        self.installer = installer or SlicerInstaller(idle=slicer.app.processEvents)
+        self.installer = installer or SlicerInstaller(slicer.app.processEvents, self.needs_torch)
         self.program = program
         self._list_models = list_models
         self.create_worker = create_worker
@@ -80,6 +81,10 @@ class InputLogic:
         except (OSError, ValueError, KeyError):
             logging.exception("CovidSeg: cannot read the installed models")
             return []
+
+    def needs_torch(self) -> bool:
+        """Return whether PyTorch is needed: for a graphics card, or for a model that runs in nothing else."""
+        return has_nvidia_driver() or any(model.needs_torch for model in self.models())
 
     def model_card(self, name: str) -> str:
         """Return the card of a model as Markdown.

@@ -1,4 +1,7 @@
-"""Install the Python packages of the child process: torch through the PyTorch extension, the others with pip."""
+"""Install the Python packages of the child process: torch through the PyTorch extension, the others with pip.
+
+Without a graphics card that PyTorch can use, the networks run in OpenVINO, and torch is not installed.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,13 @@ from slicer.i18n import tr as _
 
 from .diagnosis import network_problem
 from .offline import install_from_folder, wheels_in
-from .plan import make_plan
+from .plan import has_nvidia_driver, make_plan
 from .protection import pip_settings, torch_kept_out
 from .verification import import_problems, is_installed
 
-REQUIREMENTS = Path(__file__).parents[2] / "Resources" / "requirements.txt"
+RESOURCES = Path(__file__).parents[2] / "Resources"
+#: What is always needed, and what is needed in addition where PyTorch is.
+REQUIREMENTS, TORCH_REQUIREMENTS = RESOURCES / "requirements.txt", RESOURCES / "requirements_torch.txt"
 #: Names of modules that differ from the names of their packages.
 MODULES = {"scikit-image": "skimage", "fpdf2": "fpdf"}
 
@@ -51,6 +56,12 @@ class Installer(Protocol):
         """Return the packages that were found not to load."""
 
 
+def read_requirements(file: Path) -> list[Requirement]:
+    """Read a file with one requirement per line."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+
+
 def question(missing: list[str]) -> str:
     """Return the question to ask before anything is installed."""
     return make_plan(missing).question()
@@ -61,15 +72,21 @@ class SlicerInstaller:
 
     Args:
         idle: Called repeatedly while waiting, so that the application can process events.
-        requirements: File with one requirement per line.
+        needs_torch: Returns whether PyTorch is needed: there is a graphics card that it can use, or a model that runs
+            in nothing else.
     """
 
-    def __init__(self, idle: Callable[[], None] = lambda: None, requirements: Path = REQUIREMENTS):
+    def __init__(self, idle: Callable[[], None] = lambda: None, needs_torch: Callable[[], bool] = has_nvidia_driver):
         self._application_idle = idle
+        self._needs_torch = needs_torch
         self._cancelled = False
-        lines = requirements.read_text(encoding="utf-8").splitlines()
-        self._requirements = [Requirement(line) for line in lines if line.strip() and not line.startswith("#")]
+        self._always, self._with_torch = read_requirements(REQUIREMENTS), read_requirements(TORCH_REQUIREMENTS)
         self._broken: set[str] = set()
+
+    @property
+    def _requirements(self) -> list[Requirement]:
+        """What this computer needs now."""
+        return [*self._always, *(self._with_torch if self._needs_torch() else ())]
 
     def missing(self) -> list[str]:
         """Return the names of packages that are not installed, too old or broken."""
@@ -163,7 +180,8 @@ class SlicerInstaller:
         Returns:
             The names of the packages that do not load.
         """
-        packages = {MODULES.get(item.name, item.name): item.name for item in self._requirements}
+        needed = self._requirements
+        packages = {MODULES.get(item.name, item.name): item.name for item in needed}
         problems = import_problems(list(packages), self._idle)
         for module, problem in problems.items():
             logging.error("CovidSeg: the Python package %s does not load: %s", packages[module], problem)

@@ -19,8 +19,8 @@ def install_from_folder(
 ) -> str:
     """Install packages with pip in a child process, from the wheels in a folder only.
 
-    `pip download torch monai scikit-image safetensors -d FOLDER`, on a computer with the same system and the same
-    version of Python, fills such a folder.
+    `pip download openvino scikit-image safetensors highdicom jinja2 fpdf2 uharfbuzz -d FOLDER`, on a computer with the
+    same system and the same version of Python, fills such a folder.
 
     Args:
         requirements: What to install.

@@ -11,6 +11,7 @@ from slicer.i18n import tr as _
 
 #: Megabytes to download and on disk, rounded up, with the packages that each one needs in turn.
 SIZES_MB = {
+    "openvino": (90, 250),
     "monai": (5, 20),
     "scikit-image": (40, 120),
     "safetensors": (1, 3),

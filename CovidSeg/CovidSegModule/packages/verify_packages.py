@@ -9,6 +9,10 @@ import importlib
 import json
 import sys
 
+# OpenVINO's tool for the conversion of models sends an event over the network when it is imported, which openvino does
+# if it can. None makes the import fail as if the tool were not installed.
+for name in ("openvino.tools.ovc", "openvino_telemetry"):
+    sys.modules[name] = None  # type: ignore[assignment]
 for name in sys.argv[1:]:
     error = None
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from functools import lru_cache
+from importlib import metadata
 from importlib.util import find_spec
 
 #: Names that the command line accepts.
@@ -24,7 +25,14 @@ def openvino_serves(device: str) -> bool:
         return False
     if device == "cpu":
         return True
-    return device == "auto" and not (has_nvidia_gpu() and find_spec("torch") is not None and _torch_finds_gpu())
+    return device == "auto" and not (torch_may_find_gpu() and _torch_finds_gpu())
+
+
+def torch_may_find_gpu() -> bool:
+    """Return whether PyTorch is installed and there is a GPU that it might use; if not, it need not be imported."""
+    if find_spec("torch") is None:
+        return False
+    return has_nvidia_gpu() or "rocm" in metadata.version("torch")
 
 
 @lru_cache(maxsize=1)

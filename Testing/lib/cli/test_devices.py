@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from CovidSegLib.cli.main import DONE, main
+from CovidSegLib.inference import available
 
 
 def test_the_cpu_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,6 +19,7 @@ def test_the_cpu_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_gpus_come_first_with_their_memory(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(available, "torch_may_find_gpu", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (6 << 30, 8 << 30))

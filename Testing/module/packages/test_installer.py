@@ -17,15 +17,23 @@ from CovidSegModule.packages import installer as installer_module
 from CovidSegModule.packages.installer import InstallError, SlicerInstaller, question
 
 ALL = {
-    "torch": "2.9.0",
-    "monai": "1.5.1",
+    "openvino": "2026.4.1",
     "scikit-image": "0.25",
     "safetensors": "0.6",
     "highdicom": "0.28",
     "jinja2": "3.1.6",
     "fpdf2": "2.8.9",
     "uharfbuzz": "0.57",
+    "torch": "2.9.0",
+    "monai": "1.5.1",
 }
+WITHOUT_TORCH = list(ALL)[:-2]
+
+
+@pytest.fixture(autouse=True)
+def graphics_card(monkeypatch):
+    """PyTorch is needed, unless a test says otherwise."""
+    monkeypatch.setattr(installer_module.SlicerInstaller.__init__, "__defaults__", (lambda: None, lambda: True))
 
 
 @pytest.fixture
@@ -92,7 +100,7 @@ def test_installing(site):
     assert torch == "torch"
     assert torch_options == {"askConfirmation": False, "torchVersionRequirement": ">=2.5"}
     assert pip == "pip_ensure"
-    assert [str(item).partition(">")[0] for item in packages] == list(ALL)[1:]
+    assert [str(item).partition(">")[0] for item in packages] == [*WITHOUT_TORCH, "monai"]
     assert options == {"prompt_install": False, "requester": "CovidSeg"}
     for pip_settings in (torch_settings, settings):
         assert pip_settings["only_binary"] == ":all:"
@@ -101,6 +109,17 @@ def test_installing(site):
     assert not any(line.startswith("torch") for line in torch_settings["constraints"])
     assert "PIP_CONSTRAINT" not in os.environ
     assert "torch" not in sys.modules, "PyTorchUtils has loaded torch into Slicer's process"
+
+
+def test_without_a_graphics_card_pytorch_is_not_installed(site, monkeypatch):
+    """Nor is the PyTorch extension asked for."""
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", None)
+    installer = SlicerInstaller(needs_torch=lambda: False)
+    installer.install()
+    assert [str(item).partition(">")[0] for item in site.calls[0][1]] == WITHOUT_TORCH
+    assert len(site.calls) == 1 and installer.missing() == []
+    text = question(WITHOUT_TORCH)
+    assert "About 146 MB" in text
 
 
 def test_an_installed_torch_is_kept(site):
@@ -146,7 +165,8 @@ def test_torch_without_a_network(site):
 
 def test_pip_that_installs_nothing(site, monkeypatch):
     monkeypatch.setattr(sys.modules["slicer.packaging"], "pip_ensure", lambda *_, **__: None)
-    with pytest.raises(InstallError, match=f"could not be installed: {', '.join(list(ALL)[1:])}"):
+    names = ", ".join([*WITHOUT_TORCH, "monai"])
+    with pytest.raises(InstallError, match=f"could not be installed: {names}"):
         SlicerInstaller().install()
 
 
@@ -163,7 +183,7 @@ def test_a_damaged_package_is_reinstalled(site):
     installer = SlicerInstaller()
     site.problems = {"skimage": "ImportError", "torch": "OSError"}
     assert installer.find_broken() == ["scikit-image", "torch"]
-    assert installer.missing() == ["torch", "scikit-image"]
+    assert installer.missing() == ["scikit-image", "torch"]
     site.problems = {}
     installer.install()
     assert [call[0] for call in site.calls] == ["uninstall torch", "torch", "pip_install"]
