@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from ..storage.atomic import write_json_atomically
 from ..storage.disk_errors import explain_disk_errors
 from ..storage.limited import read_limited_json
 from ..storage.lock import exclusive_lock
+from ..storage.user_data import user_data_folder
 from .destination import Destination, as_record, from_record
 from .files import Outgoing, list_outgoing
 
@@ -37,11 +37,7 @@ def user_outbox() -> Path:
     """Return the folder of objects that `covidseg dicom send` could not send; COVIDSEG_OUTBOX names another one."""
     if folder := os.environ.get("COVIDSEG_OUTBOX"):
         return Path(folder)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "CovidSeg" / "outbox"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "CovidSeg" / "outbox"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "covidseg" / "outbox"
+    return user_data_folder("outbox")
 
 
 @dataclass(frozen=True)

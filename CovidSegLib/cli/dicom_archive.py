@@ -94,6 +94,7 @@ def _add_serve(actions: Any) -> None:
     )
     serve.add_argument("--model", help="installed model; see `covidseg models`")
     serve.add_argument("--threshold", type=probability_option, help="probability from which a voxel is infection")
+    serve.add_argument("--report", action="store_true", help="also send a report as encapsulated PDF")
     add_device(serve)
     add_progress(serve)
     serve.set_defaults(action=_serve)
@@ -216,12 +217,15 @@ def _serve(session: Session) -> None:
         from ..archive.service import Service, child_segmenter, prepared_queue
 
     destination = _destination(options)
+    tls = _tls(options) if options.encrypt else None
+    if tls is not None:
+        tls.server_context()  # checks the files before anything is done
     settings = NodeSettings(
         checked_title(options.title),
         options.host,
         options.port,
         [checked_title(title) for title in options.allow],
-        _tls(options) if options.encrypt else None,
+        tls,
     )
     with prepared_queue(options.queue):
         node = ReceivingNode(options.queue / "receiving", settings, reporter.warning)
@@ -257,6 +261,7 @@ def _run_service(session: Session, service: Any) -> None:
 def _segment_options(options: argparse.Namespace) -> list[str]:
     named = {"--model": options.model, "--threshold": options.threshold, "--device": options.device}
     given = [part for name, value in named.items() if value is not None for part in (name, str(value))]
+    given += ["--report"] if options.report else []
     return [*given, "--skip", "labels", "--skip", "surfaces", "--skip", "overview"]
 
 

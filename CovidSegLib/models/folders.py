@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 from ..storage.limited import LONGEST_TEXT
+from ..storage.user_data import user_data_folder
 
 #: Folder of the models that come with CovidSeg.
 WEIGHTS = Path(__file__).parents[1] / "weights"
@@ -25,15 +25,7 @@ SIZE_LIMITS = {
 
 
 def user_folder() -> Path:
-    """Return the folder of the user's own models.
-
-    COVIDSEG_MODELS names it; otherwise it is in the system's folder for application data. platformdirs is not used,
-    because Slicer lists the models before any package is installed.
-    """
+    """Return the folder of the user's own models: COVIDSEG_MODELS, or one in the folder for application data."""
     if folder := os.environ.get("COVIDSEG_MODELS"):
         return Path(folder)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "CovidSeg" / "models"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "CovidSeg" / "models"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "covidseg" / "models"
+    return user_data_folder("models")

@@ -223,14 +223,18 @@ def test_addresses(text: str) -> None:
         (["send", "CASE/out", "--to", "A@h:1", "--tls", "--tls-ca", "CASE/report.pdf"], "Name files in PEM format"),
         (["send", "CASE/out", "--queued"], "give neither files nor a destination"),
         (["fetch", "http://h"], "Give either --output"),
+        (["serve", "--queue", "QUEUE", "--allow", "PACS"], "Say where to send"),
+        (["serve", "--queue", "QUEUE", "--allow", "PA\\CS", "--to", "A@h:1"], "is not an AE title"),
+        (["serve", "--queue", "QUEUE", "--allow", "PACS", "--to", "A@h:1", "--encrypt"], "needs a certificate"),
     ],
 )
 def test_arguments(
     case: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    assert run(*(part.replace("CASE", str(case)) for part in arguments)) == UNUSABLE
+    queue = str(tmp_path / "queue")
+    assert run(*(part.replace("CASE", str(case)).replace("QUEUE", queue) for part in arguments)) == UNUSABLE
     assert message in capsys.readouterr().err
-    assert not (tmp_path / "outbox").exists()
+    assert not list(tmp_path.iterdir())
 
 
 # DICOMweb
