@@ -65,7 +65,8 @@ def region_cells(region: dict[str, Any]) -> list[str]:
     shares = [region[side]["involvement_percent"] for side in ("prior", "current", "difference")]
     cells = [translated(region["region"])]
     for before, now, difference in (numbers, shares):
-        cells += [format_number(before, 1), format_number(now, 1), signed(difference, 1)]
+        decimals = 1 if max(before or 0, now or 0) < 100 else 0  # more do not fit into the panel
+        cells += [format_number(before, decimals), format_number(now, decimals), signed(difference, decimals)]
     return cells
 
 

@@ -15,6 +15,8 @@ Point = tuple[int, int, int, float]
 _NECK = 0.8
 #: Larger lesions are sampled before distances are computed.
 _MOST_VOXELS = 2_000_000
+#: A place that a reader has chosen may be this far away from the lesion, in mm.
+NEAR_MM = 10.0
 #: Number of places that are tried as the middle of the second part.
 _CANDIDATES = 20
 
@@ -79,6 +81,36 @@ def find_neck(mask: np.ndarray, spacing: Sequence[float]) -> tuple[Point, Point]
         if not border.any() or depth[border].max() <= _NECK * second[3]:
             return tuple((*(step * (along - 1) for along in point[:3]), point[3]) for point in (first, second))  # type: ignore[return-value]
     return None
+
+
+def points_to_split_off(mask: np.ndarray, spacing: Sequence[float], voxel: Sequence[int]) -> tuple[Point, Point] | None:
+    """Return two points that divide a lesion into its main part and the part around a place that a reader has chosen.
+
+    Args:
+        mask: Boolean (z, y, x), a lesion.
+        spacing: Spacing in mm along (z, y, x).
+        voxel: The place (z, y, x). The nearest voxel of the lesion is taken.
+
+    Returns:
+        The middle of the largest ball that fits into the lesion, and the place; None if both are the same voxel, or if
+        the place is more than `NEAR_MM` away from the lesion.
+    """
+    from scipy import ndimage
+
+    voxels = np.argwhere(mask)
+    distances = np.linalg.norm((voxels - np.asarray(voxel)) * spacing, axis=1)
+    if distances.min() > NEAR_MM:
+        return None
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+    first = _point(depth, np.unravel_index(int(depth.argmax()), depth.shape))
+    second = _point(depth, voxels[int(distances.argmin())])
+    away = float(np.linalg.norm((np.subtract(first[:3], second[:3])) * spacing))
+    if not away:
+        return None
+    # Without a neck between the places, the balls around them overlap. The boundary is then half-way.
+    if away <= first[3] + second[3]:
+        first, second = (*first[:3], 0.0), (*second[:3], 0.0)
+    return first, second
 
 
 def _point(depth: np.ndarray, index: Sequence[np.integer] | np.ndarray) -> Point:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..masks import Box
 from ..volume import Grid
-from .lesion_division import Point, find_neck
+from .lesion_division import Point, find_neck, points_to_split_off
 from .lesion_labels import LesionLabels
 
 #: What a person thinks of a lesion. An edited lesion was changed by hand and not accepted since.
@@ -175,6 +175,7 @@ class LesionTracker(LesionLabels):
                 if number:
                     places.setdefault(number, []).append((mark.number, point))
         self.next_number = max([self.next_number, *(mark.number + 1 for mark in marks)])
+        self._rejoin(places)
         names: dict[int, int] = {}
         for number, here in places.items():
             if len({name for name, _ in here}) == 1:
@@ -191,6 +192,14 @@ class LesionTracker(LesionLabels):
             if mark.number in self.voxels:
                 self._points[mark.number] = mark.points
                 self._states[mark.number] = PROPOSED if mark.state == REJECTED else mark.state
+
+    def _rejoin(self, marked: Container[int]) -> None:
+        """Join parts that were split off and have no mark with the part that has one: the split was undone."""
+        for pair in list(self._apart):
+            without = [number for number in pair if number in self.voxels and number not in marked]
+            rest = [number for number in pair if number in self.voxels and number in marked]
+            if without and rest:
+                self._forget(self.rename({without[0]: rest[0]}))
 
     # --- what a person decides ---
 
@@ -224,22 +233,30 @@ class LesionTracker(LesionLabels):
         self._states[largest] = EDITED
         return largest
 
-    def split(self, number: int) -> list[int]:
-        """Split a lesion into its parts, or at its neck. The largest part keeps the number.
+    def split(self, number: int, place: Sequence[int] | None = None) -> list[int]:
+        """Split a lesion into its parts, at its neck, or at a chosen place. The largest part keeps the number.
+
+        Args:
+            number: The lesion.
+            place: A voxel (z, y, x) in the middle of the part to split off; None for its parts or its neck.
 
         Returns:
             The numbers of all parts, the largest first.
 
         Raises:
-            ValueError: The lesion has neither parts nor a neck.
+            ValueError: The lesion has neither parts nor a neck, or the place is not in it or in its middle.
         """
         points: Sequence[Point] = self.points(number)
-        if len(points) == 1:
-            neck = find_neck(self.mask(number), self.spacing)
-            if neck is None:
-                raise ValueError("the lesion has no narrow place")
+        if len(points) == 1 or place is not None:
             corner = [along.start for along in self.boxes[number]]
-            points = [(z + corner[0], y + corner[1], x + corner[2], radius) for z, y, x, radius in neck]
+            mask = self.mask(number)
+            if place is None:
+                found = find_neck(mask, self.spacing)
+            else:
+                found = points_to_split_off(mask, self.spacing, [a - b for a, b in zip(place, corner, strict=True)])
+            if found is None:
+                raise ValueError("the lesion has no narrow place, or the place is not in one of its parts")
+            points = [(z + corner[0], y + corner[1], x + corner[2], radius) for z, y, x, radius in found]
         state, following = self._states.get(number, PROPOSED), self.next_number
         parts = sorted(set(self.divide_lesion(number, points)), key=lambda part: -self.voxels[part])
         numbers = [number, *range(following, following + len(parts) - 1)]

@@ -34,7 +34,9 @@ from CovidSegModule.scene.surfaces import MODEL_ATTRIBUTE
 REAL = [sys.executable, "-m", "CovidSegLib"]
 #: Size of the panel in the pictures of the tutorial, which show the views beside it.
 PANEL_SIZE, VIEW_SIZE = (430, 780), (380, 260)
-COLOURS = 128
+COLOURS = 96
+#: Steps without a picture in the tutorial.
+NOT_SHOWN = {"lesions", "undo"}
 #: Where the stroke is painted: distance from the middle of the lesion, and radius of the brush.
 BESIDE_MM, BRUSH_MM = 45, 12
 
@@ -173,6 +175,7 @@ class Reading:
         section = self.panel.sections["correction"]
         assert section.editor.activeEffect().name == "Paint"
         assert "infection" in self.surface_models(), "surfaces are models while tools are open"
+        click(self.ui.limitRangeBox)  # healthy lung is darker than the range that can be painted
         section.editor.activeEffect().modify(self.stroke())
         self.settle()
         self.volumes["painted"] = self.infection_ml()
@@ -206,6 +209,7 @@ class Reading:
             press(self.panel, key)
             self.settle()
             assert abs(self.infection_ml() - self.volumes[volume]) < 1e-6, key
+        click(self.ui.limitRangeBox)
         press(self.panel, "E")
         assert not shown(self.ui.toolsPanel)
         self.settle()
@@ -317,10 +321,13 @@ def main():
         slicer.util.confirmOkCancelDisplay = reading.confirm
         for number, (name, act, visible) in enumerate(reading.steps(), start=1):
             act()
+            if name in NOT_SHOWN:
+                continue
             middle = visible.mapTo(widget.parent, qt.QPoint(0, visible.height // 2)).y()
             scroll.verticalScrollBar().setValue(middle - PANEL_SIZE[1] // 2)
             if name == "go-on":
                 views.show(widget.panel.parameters.ct)
+                press(widget.panel, "Shift+L")
             settle(0.3)
             panel = scroll.grab().toImage()
             panel.save(str(Path(temporary) / "panel.png"))

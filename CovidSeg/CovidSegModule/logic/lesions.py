@@ -29,7 +29,7 @@ from ..scene import lesions as nodes
 from ..scene.lobes import lobe_labels, lobes_key
 from ..scene.review import SMALLEST_BOX, Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
-from ..scene.voxels import BoxArray, join, ras_of
+from ..scene.voxels import BoxArray, join, ras_of, voxel_at
 from ..terms import translated
 
 _DONE = object()
@@ -129,8 +129,35 @@ class LesionReview:
             numbers = self.tracker.split(number)
         except ValueError:
             raise DecisionError(
-                _("Lesion {n} has no narrow place to split it at. Cut it with Erase or Scissors.").format(n=number)
+                _(
+                    "Lesion {n} has no narrow place to split it at. Move the slice views to the middle of the part "
+                    "that you want to split off, and press Shift+S."
+                ).format(n=number)
             ) from None
+        self.review.save_state()
+        self._store()
+        return numbers
+
+    def split_at_views(self, number: int) -> list[int]:
+        """Split off the part of a lesion in whose middle the slice views meet, and return the numbers of both parts.
+
+        Raises:
+            DecisionError: The views meet outside the lesion, or in the middle of its main part.
+        """
+        self._follow()
+        position, ct = nodes.views_meet(), self.review.ct
+        elsewhere = DecisionError(
+            _(
+                "The slice views do not meet in a part of lesion {n} that can be split off. Move them to the middle of "
+                "that part: hold Shift and move the mouse."
+            ).format(n=number)
+        )
+        if position is None or ct is None:
+            raise elsewhere
+        try:
+            numbers = self.tracker.split(number, voxel_at(position, ct))
+        except ValueError:
+            raise elsewhere from None
         self.review.save_state()
         self._store()
         return numbers

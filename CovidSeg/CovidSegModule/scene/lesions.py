@@ -95,6 +95,21 @@ def centre_views(position: tuple[float, float, float]) -> None:
         camera.ResetClippingRange()
 
 
+def views_meet() -> tuple[float, float, float] | None:
+    """Return the position in the world where the planes of the slice views meet; None if there are no slice views.
+
+    Without views in three directions, it is the nearest position to the middle of the first view.
+    """
+    nodes = slicer.util.getNodesByClass("vtkMRMLSliceNode")
+    if not nodes:
+        return None
+    planes = [slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()) for node in nodes]
+    normals, origins = np.array([plane[:3, 2] for plane in planes]), np.array([plane[:3, 3] for plane in planes])
+    away = np.einsum("ij,ij->i", normals, origins - origins[0])
+    x, y, z = origins[0] + np.linalg.lstsq(normals, away, rcond=None)[0]
+    return float(x), float(y), float(z)
+
+
 def outline_node() -> slicer.vtkMRMLModelNode | None:
     """Return the model node that outlines a lesion, or None."""
     models = slicer.mrmlScene.GetNodesByClass("vtkMRMLModelNode")

@@ -165,6 +165,16 @@ def ras_of(voxel: tuple[int, int, int], ct: slicer.vtkMRMLScalarVolumeNode) -> t
     return x, y, z
 
 
+def voxel_at(position: tuple[float, float, float], ct: slicer.vtkMRMLScalarVolumeNode) -> tuple[int, int, int]:
+    """Return the voxel (z, y, x) of the CT at a position in the world. It may lie outside the CT."""
+    to_ct = vtk.vtkGeneralTransform()
+    slicer.vtkMRMLTransformNode.GetTransformBetweenNodes(None, ct.GetParentTransformNode(), to_ct)
+    matrix = vtk.vtkMatrix4x4()
+    ct.GetRASToIJKMatrix(matrix)
+    x, y, z = (round(index) for index in matrix.MultiplyPoint((*to_ct.TransformPoint(position), 1.0))[:3])
+    return z, y, x
+
+
 def make_volume(class_name: str, voxels: BoxArray, ct: slicer.vtkMRMLScalarVolumeNode) -> slicer.vtkMRMLVolumeNode:
     """Return a new volume node, not yet in the scene, at the position of the voxels and with the CT's transform."""
     node = slicer.mrmlScene.CreateNodeByClass(class_name)

@@ -12,6 +12,7 @@ from CovidSegLib.quantification.lesion_measures import Lesion
 from CovidSegLib.quantification.lesion_tracking import ACCEPTED, EDITED, PROPOSED, REJECTED
 
 from ..logic.lesions import COLUMNS, DecisionError, LesionReview, LesionsLogic, cells, sort
+from .fonts import enlarge
 from .section import Section, SectionHost
 from .shortcuts import Shortcut, Shortcuts
 
@@ -52,12 +53,14 @@ class LesionsSection(Section):
                 Shortcut("X", _("Reject the selected lesions, or take it back"), self.on_reject),
                 Shortcut("M", _("Merge the selected lesions"), self.on_merge),
                 Shortcut("S", _("Split the selected lesion"), self.on_split),
+                Shortcut("Shift+S", _("Split off the part in which the slice views meet"), self.on_split_at_views),
             ]
         )
 
     def setup(self) -> None:
         """Set up the table and connect all signals."""
         self._report("")
+        enlarge(self.ui.lesionsLabel, 1.15)
         table = self.ui.lesionsTable
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -166,6 +169,11 @@ class LesionsSection(Section):
         """Split the selected lesion."""
         if len(self.selected()) == 1:
             self._decide(lambda lesions, numbers: lesions.split(numbers[0]))
+
+    def on_split_at_views(self) -> None:
+        """Split off the part of the selected lesion in which the slice views meet."""
+        if len(self.selected()) == 1:
+            self._decide(lambda lesions, numbers: lesions.split_at_views(numbers[0]))
 
     def on_reject_small(self) -> None:
         """Reject all proposed lesions below a volume."""

@@ -36,6 +36,7 @@ class NumbersSection(Section):
 
     def setup(self) -> None:
         """Fill the selector and connect all signals."""
+        self._report("")
         for title in (_("Infection"), _("Ground glass and consolidation"), _("Tissue, as in Lung CT Analyzer")):
             self.ui.numbersViewSelector.addItem(title)
         self._work_timer.setSingleShot(True)
@@ -81,7 +82,7 @@ class NumbersSection(Section):
         numbers = self._numbers()
         if numbers:
             qt.QApplication.clipboard().setText(self.logic.as_csv(numbers, delimiter="\t"))
-            self.ui.numbersStatusLabel.text = _("Copied.")
+            self._report(_("Copied."))
 
     def on_save(self, _checked: bool = False) -> None:
         """Save the numbers to a file that the user chooses."""
@@ -94,11 +95,10 @@ class NumbersSection(Section):
             try:
                 self.logic.write_csv(Path(path), numbers)
             except OSError as error:
-                self.ui.numbersStatusLabel.text = _(
-                    "The file could not be written: {reason}. Choose another folder."
-                ).format(reason=error.strerror)
+                text = _("The file could not be written: {reason}. Choose another folder.")
+                self._report(text.format(reason=error.strerror))
             else:
-                self.ui.numbersStatusLabel.text = _("Saved.")
+                self._report(_("Saved."))
 
     def on_histogram(self, _checked: bool = False) -> None:
         """Show the histogram in a plot view."""
@@ -132,6 +132,10 @@ class NumbersSection(Section):
             self.logic.write_nodes(result, numbers)
         finally:
             self._writing = False
+
+    def _report(self, text: str) -> None:
+        self.ui.numbersStatusLabel.text = text
+        self.ui.numbersStatusLabel.visible = bool(text)
 
     def _work(self) -> None:
         """Count piece by piece, so that Slicer stays responsive."""

@@ -59,6 +59,7 @@ class ThresholdSection(Section):
         buttons = (self.ui.doubtButton, self.ui.doubtNextButton, self.ui.doubtPreviousButton)
         for button, shortcut in zip(buttons, self.shortcuts.shortcuts, strict=True):
             button.toolTip = shortcut.tool_tip
+        self._report("")
         self.ui.thresholdSlider.connect("valueChanged(int)", self.on_slider)
         self.ui.thresholdResetButton.connect("clicked(bool)", self.on_reset)
         self.ui.doubtButton.connect("clicked(bool)", self.on_doubt_button)
@@ -138,15 +139,17 @@ class ThresholdSection(Section):
             return
         places = self.logic.places(result)
         if not places:
-            self.ui.doubtLabel.text = _("There is no doubtful place.")
+            self._report(_("There is no doubtful place."))
             return
         self.place = (self.place + step) % len(places) if self.place >= 0 or step > 0 else len(places) - 1
         place = places[self.place]
         if not self.logic.is_doubt_shown(result):
             self.logic.show_doubt(result, True)
         jump_to(self.logic.position(result, place))
-        self.ui.doubtLabel.text = _("Doubtful place {number} of {count}: {ml} ml").format(
-            number=self.place + 1, count=len(places), ml=format_number(place.volume_ml, 2)
+        self._report(
+            _("Doubtful place {number} of {count}: {ml} ml").format(
+                number=self.place + 1, count=len(places), ml=format_number(place.volume_ml, 2)
+            )
         )
         self.update()
 
@@ -188,6 +191,10 @@ class ThresholdSection(Section):
         self.ui.thresholdSlider.blockSignals(blocked)
         self.ui.thresholdValueLabel.text = _("{percent} %").format(percent=format_number(100 * threshold))
 
+    def _report(self, text: str) -> None:
+        self.ui.doubtLabel.text = text
+        self.ui.doubtLabel.visible = bool(text)
+
     def _work(self) -> None:
         """Prepare what makes the slider fast, piece by piece while the user does nothing."""
         result = self._result
@@ -198,5 +205,5 @@ class ThresholdSection(Section):
         self._pause_timer.stop()
         self._work_timer.stop()
         self.place, self._shown = -1, None
-        self.ui.doubtLabel.text = ""
+        self._report("")
         self.logic.forget()

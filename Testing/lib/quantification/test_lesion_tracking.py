@@ -6,6 +6,7 @@ from scipy import ndimage
 from support.grids import ball, grid_of
 
 from CovidSegLib.quantification.lesion_components import changed_box
+from CovidSegLib.quantification.lesion_division import points_to_split_off
 from CovidSegLib.quantification.lesion_tracking import (
     ACCEPTED,
     EDITED,
@@ -355,3 +356,36 @@ def test_numbering_in_steps_gives_the_same():
     pairs = set(zip(at_once.labels.ravel().tolist(), in_steps.labels.ravel().tolist(), strict=True))
     assert len(pairs) == len(voxels) + 1
     assert list(LesionTracker(grid).begin(np.zeros((1, 1, 1), np.uint8), (slice(0, 1),) * 3)) == [None, None]
+
+
+def test_split_off_a_chosen_part():
+    tracker = tracked(ball(GRID, (8.0, 10.0, 12.0), 6.0) & (LUNGS == 1))
+    (number,) = tracker.numbers()
+    mask, total = tracker.mask(number), tracker.voxels[number]
+    edge = np.argwhere(mask)[0] + [part.start for part in tracker.boxes[number]]
+    assert len(tracker.split(number, tuple(edge))) == 2
+    check(tracker)
+    assert sum(tracker.voxels.values()) == total
+    assert all(tracker.voxels[part] > 0.05 * total for part in tracker.numbers())
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0), None], ids=["far away", "the middle"])
+def test_a_place_that_splits_nothing(place):
+    tracker = tracked(ball(GRID, (8.0, 10.0, 12.0), 5.0) & (LUNGS == 1))
+    (number,) = tracker.numbers()
+    far = place or tuple(points_to_split_off(tracker.mask(number), tracker.spacing, (0, 0, 0))[0][:3])
+    if place is None:
+        far = tuple(np.add(far, [part.start for part in tracker.boxes[number]]))
+    with pytest.raises(ValueError, match="place"):
+        tracker.split(number, far)
+    assert tracker.numbers() == [number]
+
+
+def test_marks_from_before_a_split_join_the_parts_again():
+    tracker = tracked(ball(GRID, (8.0, 10.0, 12.0), 6.0) & (LUNGS == 1))
+    before = tracker.marks()
+    edge = np.argwhere(tracker.labels > 0)[0]
+    tracker.split(before[0].number, tuple(edge))
+    tracker.adopt(before)
+    check(tracker)
+    assert list(tracker.numbers()) == [before[0].number]

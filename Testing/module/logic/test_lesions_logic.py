@@ -155,6 +155,46 @@ def test_merge_and_split(lesions):
     assert states(lesions) == dict.fromkeys((1, 2, 3, 4), PROPOSED)
 
 
+def slice_views(position):
+    """Add three slice views that meet at a position."""
+    for name, normal, across in (
+        ("Red", (0, 0, 1), (-1, 0, 0)),
+        ("Yellow", (1, 0, 0), (0, 1, 0)),
+        ("Green", (0, 1, 0), (-1, 0, 0)),
+    ):
+        node = slicer.vtkMRMLSliceNode()
+        node.SetName(name)
+        node.SetLayoutName(name)
+        node = slicer.mrmlScene.AddNode(node)
+        node.SetSliceToRASByNTP(*normal, *across, *position, 0)
+        node.JumpSliceByOffsetting(*position)
+
+
+def test_split_off_the_part_in_which_the_views_meet(lesions, ct):
+    """A ball has no neck. The reader chooses a place to the side of it."""
+    largest = lesions.lesions()[0]
+    tracker = lesions.tracker
+    voxels = np.argwhere(tracker.mask(1)) + [part.start for part in tracker.boxes[1]]
+    with pytest.raises(DecisionError, match="Shift"):
+        lesions.split(1)
+    with pytest.raises(DecisionError, match="do not meet"):
+        lesions.split_at_views(1)
+    place = tuple(int(index) for index in voxels[voxels[:, 0].argmin()])
+    slice_views(ras_of(place, ct))
+    assert sorted(lesions.split_at_views(1)) == [1, 5]
+    after = {lesion.number: lesion for lesion in lesions.lesions()}
+    assert after[1].volume_ml + after[5].volume_ml == pytest.approx(largest.volume_ml)
+    assert tracker.labels[place] == tracker.labels[tracker.points(5)[0][:3]]
+    lesions.undo()
+    assert [lesion.number for lesion in lesions.lesions()] == [1, 2, 3, 4]
+
+
+def test_a_place_outside_the_lesion_splits_nothing(lesions, ct):
+    slice_views(ras_of((29, 47, 63), ct))
+    with pytest.raises(DecisionError, match="do not meet"):
+        lesions.split_at_views(1)
+
+
 def test_what_cannot_be_merged_or_split(lesions):
     with pytest.raises(DecisionError, match="same lung"):
         lesions.merge([1, 3])

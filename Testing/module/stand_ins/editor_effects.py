@@ -1,5 +1,6 @@
 """Effects of Slicer's Segment Editor, by the parameters that they set, and by what they do to a segment."""
 
+import numpy as np
 from vtk.util.numpy_support import vtk_to_numpy
 
 #: Effects of Slicer in the order in which they are registered, with the parameters that `setMRMLDefaults` sets.
@@ -52,6 +53,9 @@ class Effect:
         image.Modified()
         mode = logic.ModificationModeRemove if self.name in ("Erase", "Scissors") else logic.ModificationModeAdd
         segment = node.GetSelectedSegmentID()
+        # Slicer's effects pass the box that they have changed, so that a stroke in a large CT is fast.
+        where = np.nonzero(mask)
+        extent = [int(bound(along)) for along in reversed(where) for bound in (np.min, np.max)] if where[0].size else []
         logic.ModifySegmentByLabelmap(
-            node.GetSegmentationNode(), segment, image, mode, [0, -1, 0, -1, 0, -1], True, False
+            node.GetSegmentationNode(), segment, image, mode, extent or [0, -1, 0, -1, 0, -1], True, False
         )

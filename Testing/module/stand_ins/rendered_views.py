@@ -71,6 +71,10 @@ class _SliceView(_View):
     def show(self, ct):
         """Show a CT, and fit the view to it."""
         self._logic.GetSliceCompositeNode().SetBackgroundVolumeID(ct.GetID())
+        self.fit()
+
+    def fit(self):
+        """Fit the view to the CT."""
         self._logic.FitSliceToBackground()
 
     def picture(self):
@@ -136,6 +140,10 @@ class RenderedViews:
 
     def scheduleRender(self):
         pass
+
+    def resetSliceViews(self):
+        for view in self._slices:
+            view.fit()
 
     def resetThreeDViews(self):
         self._three_d.renderer.ResetCamera()

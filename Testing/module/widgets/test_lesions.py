@@ -54,6 +54,26 @@ def test_one_row_for_each_lesion(panel, section):
     assert panel.ui.lesionsTable.isColumnHidden(3), "there is no segmentation of the lobes"
 
 
+def test_split_off_a_part_by_key(panel, section):
+    """The views meet at the edge of the lesion."""
+    press(panel, "L")
+    press(panel, "Shift+S")
+    assert "do not meet" in panel.ui.lesionStatusLabel.text
+    lesions = section.logic.of(section.parameters.result)
+    first = [int(index[0]) for index in lesions.tracker.mask(1).nonzero()]
+    voxel = [along.start + index for along, index in zip(lesions.tracker.boxes[1], first, strict=True)]
+    node = slicer.vtkMRMLSliceNode()
+    node.SetName("Red")
+    node.SetLayoutName("Red")
+    slicer.mrmlScene.AddNode(node).JumpSliceByCentering(*ras_of(tuple(voxel), section.parameters.ct))
+    press(panel, "Shift+S")
+    settle()
+    assert sorted(texts(panel, 0)) == ["1", "2", "3", "4", "5"]
+    press(panel, "Z")
+    settle()
+    assert sorted(texts(panel, 0)) == ["1", "2", "3", "4"]
+
+
 def test_headings_sort(panel, section):
     header = panel.ui.lesionsTable.horizontalHeader()
     header.sectionClicked.emit(4)
@@ -136,7 +156,7 @@ def test_merge_and_split(panel, section):
     assert texts(panel, 0) == ["1", "3", "4", "5"]
     select(panel, 2)
     click(panel.ui.splitButton)
-    assert "Erase or Scissors" in panel.ui.lesionStatusLabel.text
+    assert "press Shift+S" in panel.ui.lesionStatusLabel.text
     click(panel.ui.undoButton)
     click(panel.ui.undoButton)
     assert texts(panel, 0) == ["1", "2", "3", "4"]
