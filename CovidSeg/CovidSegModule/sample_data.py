@@ -1,4 +1,8 @@
-"""A sample CT, for the panel and for Slicer's module Sample Data. It is synthetic and made on this computer."""
+"""Sample CTs, for the panel and for Slicer's module Sample Data.
+
+The sample of the panel is synthetic and made on this computer. Sample Data also offers a real chest CT, which Slicer
+hosts, and verifies it by its SHA-256.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,10 @@ from .scene.nodes import add_node
 
 #: Name of the sample in the module Sample Data, and of its volume node.
 NAME = "SyntheticChestCT"
+#: The chest CT that Slicer hosts as its own sample "CTChest". It is fetched only when the user asks for it.
+REAL_NAME = "ChestCT"
+REAL_SHA256 = "4507b664690840abb6cb9af2d919377ffc4ef75b167cb6fd0f747befdb12e38e"
+REAL_URL = f"https://github.com/Slicer/SlicerTestingData/releases/download/SHA256/{REAL_SHA256}"
 THUMBNAIL = Path(__file__).parents[1] / "Resources" / "Icons" / "CovidSeg.png"
 
 
@@ -52,9 +60,18 @@ def download(_source: Any = None) -> list[slicer.vtkMRMLScalarVolumeNode]:
 
 
 def register() -> None:
-    """Add the sample CT to the module Sample Data."""
+    """Add the sample CTs to the module Sample Data."""
     import SampleData
 
+    SampleData.SampleDataLogic.registerCustomSampleDataSource(
+        category="CovidSeg",
+        sampleName=REAL_NAME,
+        thumbnailFileName=str(THUMBNAIL),
+        uris=REAL_URL,
+        fileNames="CT-chest.nrrd",
+        nodeNames="CTChest",
+        checksums=f"SHA256:{REAL_SHA256}",
+    )
     SampleData.SampleDataLogic.registerCustomSampleDataSource(
         category="CovidSeg",
         sampleName=NAME,

@@ -3,10 +3,14 @@
 Usage: python Testing/benchmarks/lesion_tracking.py
 """
 
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from CovidSegLib.quantification.lesion_tracking import LesionTracker, code_voxels
 from CovidSegLib.volume import Grid, GridSpacing

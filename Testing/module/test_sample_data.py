@@ -41,7 +41,10 @@ def test_the_module_sample_data_offers_the_sample(small, monkeypatch):
     signal, register = slicer.app.connections[-1]
     assert signal == "startupCompleted()"
     register()
-    (source,) = sources
+    hosted, source = sources
+    assert hosted["uris"].startswith("https://")
+    assert hosted["uris"].rpartition("/")[2] == hosted["checksums"].removeprefix("SHA256:"), "named by its content"
+    assert len(hosted["checksums"]) == len("SHA256:") + 64
     assert sample_data.THUMBNAIL.is_file()
     (node,) = source["customDownloader"](SimpleNamespace(**source))
     assert node.GetName() == "Synthetic chest CT"
