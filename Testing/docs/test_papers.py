@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from CovidSegLib import recipes
+from CovidSegLib import models, recipes
 
 PAGE = Path(__file__).parents[2] / "docs" / "papers.md"
 PAPERS = ("QC-HC U-Net", "RA-UNet", "COVID-SegNet", "FV + PASPP U-Net with deep supervision", "CHS-Net")
@@ -100,3 +100,28 @@ def test_every_row_of_the_papers_is_on_the_page(name: str) -> None:
     own = recipes.outline(name).title
     missing = [row["row"] for row in recipes.outline(name).reported["ablation"][:-1] if (name, row["row"]) not in named]
     assert missing == [], own
+
+
+def test_the_results_are_those_of_the_models_that_come_with_the_library() -> None:
+    """Means over the patients in the cards, with both protocols, beside the figures of the papers."""
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| `[a-z-]+-2d` \|", line)]
+    shown = {cells[1].strip("` "): [cell.strip() for cell in cells[2:-1]] for cells in (row.split("|") for row in rows)}
+    assert shown.keys() == {name for name in models.names() if name.endswith("-2d")} and len(shown) >= 2
+    for name, cells in shown.items():
+        card, reported = models.find_model(name).card, recipes.outline(name.removesuffix("-2d")).reported
+        clinical, paper = card["results"]["masks"], card["results_of_paper_protocol"]["masks"]
+        assert clinical.keys() == paper.keys() and not {*clinical} & models.find_model(name).seen
+
+        def mean(masks: dict[str, Any], structure: str, metric: str) -> str:
+            values = [of[structure][metric] for of in masks.values() if structure in of]
+            return f"{sum(values) / len(values):.3f}" if values else "-"
+
+        def printed(structure: str, given: dict[str, Any] = reported) -> str:
+            return f"{given[structure]['dice']:g}" if structure in given else "-"
+
+        infection = [mean(masks, "infection", "dice") for masks in (clinical, paper)]
+        infection += [mean(paper, "infection", metric) for metric in ("sensitivity", "precision")]
+        lungs = [mean(masks, "lungs", "dice") for masks in (clinical, paper)]
+        assert cells[1:] == [*infection, printed("infection"), *lungs, printed("lungs")], name
+        assert models.find_model(name).weights.stat().st_size < 1.5e6
+        assert any("few minutes" in limit for limit in card["limits"])

@@ -27,9 +27,9 @@ def test_models_are_listed_one_line_each(arguments: list[str], capsys: pytest.Ca
     assert main(["models", *arguments]) == DONE
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split() == ["NAME", "ORIGIN", "SIZE", "DESCRIPTION"]
-    assert [row.split()[:2] for row in rows] == [
-        [models.DEFAULT, "default"], ["mine", "yours"], ["unet-cascade", "CovidSeg"]
-    ]  # fmt: skip
+    origins = {models.DEFAULT: "default", "mine": "yours"}
+    assert [row.split()[:2] for row in rows] == [[name, origins.get(name, "CovidSeg")] for name in models.names()]
+    assert {"mine", "unet-cascade", "covid-segnet-2d"} < {*models.names()}
     for row, model in zip(rows, models.installed(), strict=True):
         assert row.endswith(f"{model.title}. {model.summary}")
         assert f" {model.weights.stat().st_size / 1e6:.1f} MB " in row
@@ -42,8 +42,8 @@ def test_models_are_listed_as_json(
     assert main(["models", *arguments]) == DONE
     records = json.loads(capsys.readouterr().out)
     assert [record["name"] for record in records] == models.names()
-    assert [record["default"] for record in records] == [True, False, False]
-    assert records[1] == {
+    assert [record["default"] for record in records] == [True, *[False] * (len(records) - 1)]
+    assert next(record for record in records if record["name"] == "mine") == {
         "name": "mine",
         "title": packed.title,
         "summary": packed.summary,
