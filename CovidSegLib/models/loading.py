@@ -116,8 +116,7 @@ def _weights_of_stage(
 
     The network is compared without memory for its weights: a recipe of others may describe one of any size.
     """
-    with torch.device("meta"):
-        network = networks.build(recipe.stages[stage].network, recipe.stages[stage].arguments)
+    network = networks.build_without_memory(recipe.stages[stage].network, recipe.stages[stage].arguments)
     prefix = f"{stage}."
     own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
     try:

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import nn
 
+from ..errors import InputError
+from ..printable import printable
 from .baselines import AttentionUNet, AutoEncoder, DynUNet, SegResNet, UNet, UNetPlusPlus, VNet
 from .chsnet import CHSNet
 from .covidsegnet import CovidSegNet
@@ -43,6 +46,8 @@ BASELINES: dict[str, Callable[..., nn.Module]] = {
     "InfNet": InfNet,
 }
 NETWORKS = {**PUBLISHED, **BASELINES}
+#: Characters of an error of torch that a message quotes.
+LONGEST_REASON = 120
 
 
 def build(name: str, arguments: dict[str, Any]) -> nn.Module:
@@ -61,3 +66,26 @@ def build(name: str, arguments: dict[str, Any]) -> nn.Module:
         torch.Size([1, 1, 32, 32])
     """
     return NETWORKS[name](**arguments)
+
+
+def build_without_memory(name: str, arguments: dict[str, Any]) -> nn.Module:
+    """Build a network whose parameters have a shape and no values, on torch's meta device.
+
+    A recipe of others may describe a network of any size, or one that cannot be built.
+
+    Args:
+        name: Name of the network.
+        arguments: Arguments of its class.
+
+    Raises:
+        InputError: The network cannot be built with these arguments.
+    """
+    try:
+        with torch.device("meta"):
+            return build(name, arguments)
+    except Exception as error:  # networks and torch raise errors of many kinds for impossible sizes
+        reason = printable(str(error).split("\n")[0][:LONGEST_REASON])
+        raise InputError(
+            f"The network {name} cannot be built with the arguments in the recipe ({reason}). Correct them, or choose "
+            "another model."
+        ) from error

@@ -7,6 +7,7 @@ systems, an input would take all memory, or days. CTs have at most 1024 x 1024 p
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ..recipe import Intensity, Patches, Slices, Stage
 from .parsing import require
@@ -18,12 +19,14 @@ MOST_PATCH_VOXELS = 1 << 24
 MOST_OVERLAP = 0.9
 SPACINGS_MM = (0.1, 100.0)
 MOST_MM = 1000.0
+#: Largest number among the arguments of a network, such as of channels or levels, and most numbers in a list.
+MOST, LONGEST_LIST = 4096, 64
 MOST_HU = 100_000.0
 MOST_GREY_LEVELS = 65_536
 
 
 def check_input(stage: Stage, where: str) -> None:
-    """Check the size, spacing, margins and intensity of a stage's input.
+    """Check the size, spacing, margins and intensity of a stage's input, and the numbers that its network receives.
 
     Args:
         stage: The stage.
@@ -34,11 +37,24 @@ def check_input(stage: Stage, where: str) -> None:
     """
     for key, value in (("margin_mm", stage.margin_mm), ("mask_margin_mm", stage.mask_margin_mm)):
         require(value is None or 0 <= value <= MOST_MM, where, key, f"from 0 to {MOST_MM:g}")
+    _check_numbers(stage.arguments, where)
     _check_intensity(stage.intensity, f"{where} [intensity]")
     if stage.slices is not None:
         _check_slices(stage.slices, f"{where} [slices]")
     if stage.patches is not None:
         _check_patches(stage.patches, f"{where} [patches]")
+
+
+def _check_numbers(value: Any, where: str) -> None:
+    """Check the numbers among the arguments of a network: a million levels take hours to build, whatever their size."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        require(len(value) <= LONGEST_LIST, where, "arguments", f"lists of at most {LONGEST_LIST} values")
+        for part in value:
+            _check_numbers(part, where)
+    elif isinstance(value, int | float):
+        require(-MOST <= value <= MOST, where, "arguments", f"numbers from {-MOST} to {MOST}")
 
 
 def _check_intensity(intensity: Intensity, where: str) -> None:

@@ -43,9 +43,8 @@ def network_cost(stage: Stage, batch: int) -> NetworkCost:
         stage: The stage.
         batch: Batch size of the training.
     """
-    with torch.device("meta"):
-        network = networks.build(stage.network, stage.arguments)
-        image = torch.empty(1, *stage.input_shape)
+    network = networks.build_without_memory(stage.network, stage.arguments)
+    image = torch.empty(1, *stage.input_shape, device="meta")
     parameters = sum(parameter.numel() for parameter in network.parameters())
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(image)

@@ -61,6 +61,7 @@ class Learner:
             device: Device of the network.
         """
         stage, training = task.stage, task.training
+        networks.build_without_memory(stage.network, stage.arguments)  # explains arguments that cannot be used
         network = networks.build(stage.network, stage.arguments)
         if task.initial_weights is not None:
             random = load_fitting_state(network, task.initial_weights)

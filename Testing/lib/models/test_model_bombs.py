@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import re
@@ -93,6 +94,29 @@ def test_texts_of_a_model_are_limited(
     assert re.search(message, error), error
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("features = -4", "cannot be built with the arguments in the recipe"),
+        ("features = 3.5", "cannot be built with the arguments in the recipe"),
+        ("features = [1, 2]", "cannot be built with the arguments in the recipe"),
+        ('features = "\\u001b[31m"', "cannot be built with the arguments in the recipe"),
+        ("features = 4000000000", "must be numbers from -4096 to 4096"),
+    ],
+)
+def test_networks_that_cannot_be_built_are_refused(
+    files: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    recipe = files["recipe.toml"].decode()
+    assert "features = 4" in recipe
+    files["recipe.toml"] = recipe.replace("features = 4", arguments).encode()
+    card = files["card.json"].decode()
+    digests = [hashlib.sha256(content.encode()).hexdigest() for content in (recipe, files["recipe.toml"].decode())]
+    files["card.json"] = card.replace(*digests).encode()
+    error = refusal(pack(tmp_path / "tiny.zip", files), capsys)
+    assert message in error and error.strip().isprintable()
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_other_compression_is_refused(
     files: dict[str, bytes], tmp_path: Path, capsys: pytest.CaptureFixture[str], method: int
@@ -137,7 +161,7 @@ def test_a_model_cannot_exhaust_memory(run: Path, tmp_path: Path, own_models: Pa
     """A recipe may describe networks of any size, which its few weights do not fit."""
     model = write_card(run).folder
     if kind == "network":
-        recipe = (model / "recipe.toml").read_text().replace("features = 4", "features = 40000")
+        recipe = (model / "recipe.toml").read_text().replace("features = 4", "features = 4000")
         (model / "recipe.toml").write_text(recipe)
         source = model
     else:
@@ -189,7 +213,7 @@ def test_weights_with_a_changed_recipe_are_not_loaded(tmp_path: Path, capsys: py
     """When they are used, too: the folder of a run may come from others."""
     run = make_run(tmp_path / "run")
     write_card(run)
-    (run / "recipe.toml").write_text((run / "recipe.toml").read_text().replace("features = 4", "features = 40000"))
+    (run / "recipe.toml").write_text((run / "recipe.toml").read_text().replace("features = 4", "features = 4000"))
     assert cli.main(["segment", "--demo", "-o", str(tmp_path / "out"), "--model", str(run)]) == cli.UNUSABLE
     assert "do not fit its recipe" in capsys.readouterr().err
 

@@ -374,6 +374,12 @@ WRONG = [
     ("size = [16, 32, 48]", "size = [16, 32, -1]", r'\[infection\] \[patches\] .* "size"\. It must be from 1 to 1024'),
     ("overlap = 0.25", "overlap = 1", '"overlap". It must be from 0 to 0.9'),
     # A recipe comes with a model of others, and must not take all memory, or days.
+    (
+        "arguments = { features = 4 }",
+        "arguments = { features = 40000 }",
+        '"arguments". It must be numbers from -4096',
+    ),
+    ("arguments = { features = 4 }", "arguments = { features = nan }", '"arguments". It must be numbers from -4096'),
     ("size = [32, 48]", "size = [1000000, 48]", '"size". It must be from 1 to 1024'),
     ("size = [16, 32, 48]", "size = [1000, 1000, 1000]", '"size". It must be at most 16777216 voxels in all'),
     ("overlap = 0.25", "overlap = 0.99", '"overlap". It must be from 0 to 0.9'),
