@@ -38,6 +38,7 @@ def _terms() -> dict[str, str]:
         "Reading the result": _("Reading the result"),
         "Drawing the pictures": _("Drawing the pictures"),
         "Writing the report": _("Writing the report"),
+        "Writing the viewer": _("Writing the viewer"),
         "Making DICOM objects": _("Making DICOM objects"),
         "Saving DICOM objects": _("Saving DICOM objects"),
         # regions, and as they are stored in the table of the numbers

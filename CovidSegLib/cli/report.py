@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from ..notices import NOT_FOR_DIAGNOSIS
@@ -11,7 +12,10 @@ from .options import add_progress
 from .session import Session
 
 SUMMARY = "write the report of a result"
-DESCRIPTION = f"Write the report of a result as HTML and PDF, also after it was corrected. {NOT_FOR_DIAGNOSIS}"
+DESCRIPTION = (
+    "Write the report of a result as HTML and PDF, also after it was corrected, and a viewer in one HTML file. "
+    f"{NOT_FOR_DIAGNOSIS}"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--review", type=Path, metavar="FILE", help="JSON file with the decisions and the texts of the reader"
     )
+    parser.add_argument("--viewer", action="store_true", help="write a viewer in one HTML file, too")
     parser.add_argument("--anonymous", action="store_true", help="leave the UID of the DICOM series out of the report")
     add_progress(parser)
 
@@ -52,24 +57,29 @@ def run(session: Session) -> None:
     options, progress = session.options, session.progress
     progress("Starting", 0.0)
     with session.defer_interrupts():
-        from ..outputs.stored_result import read_result
+        from ..outputs.stored_result import read_probability, read_result
         from ..reading import read_volume
         from ..reports.files import prepare, write_report
         from ..reports.review import read_review
 
-    prepare(options.output, overwrite=options.overwrite)
+    prepare(options.output, viewer=options.viewer, overwrite=options.overwrite)
     review = read_review(options.review) if options.review else None
     progress("Reading the CT", 0.05)
     volume = read_volume(options.ct, series=options.series)
     progress("Reading the result", 0.25)
     segmentation = read_result(options.result, volume)
     original = read_result(options.original, volume) if options.original else None
+    probability = read_probability(options.original or options.result, volume) if options.viewer else None
+    if probability is not None:
+        segmentation = replace(segmentation, probability=probability)
     files = write_report(
         options.output,
         volume.without_identifiers() if options.anonymous else volume,
         segmentation,
         review=review,
         original=original,
+        has_probability=probability is not None,
+        viewer=options.viewer,
         overwrite=options.overwrite,
         progress=subprogress(progress, 0.4, 1.0),
     )

@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_labelmap(parser)
     parser.add_argument("--report", action="store_true", help="also write a report as HTML and PDF")
+    parser.add_argument("--viewer", action="store_true", help="also write a viewer in one HTML file")
     parser.add_argument("--anonymous", action="store_true", help="leave the UID of the DICOM series out of the report")
     add_progress(parser)
 
@@ -127,9 +128,9 @@ def _segment(session: Session) -> None:
         skip=options.skip,
         surfaces=options.surfaces,
         overwrite=options.overwrite,
-        progress=subprogress(progress, 0.75, 0.85 if source or options.report else 1.0),
+        progress=subprogress(progress, 0.75, 0.85 if source or options.report or options.viewer else 1.0),
     )
-    if options.report:
+    if options.report or options.viewer:
         files += _write_report(session, volume, segmentation)
     if source:  # after the report, which it includes
         files += _export(session, source, segmentation)
@@ -137,7 +138,7 @@ def _segment(session: Session) -> None:
 
 
 def _write_report(session: Session, volume: Volume, segmentation: Segmentation) -> list[Path]:
-    """Write the report of masks that nobody has edited."""
+    """Write report and viewer of masks that nobody has edited."""
     with session.defer_interrupts():
         from ..reports.files import write_report
 
@@ -146,6 +147,8 @@ def _write_report(session: Session, volume: Volume, segmentation: Segmentation) 
         volume,
         segmentation,
         original=segmentation,
+        report=session.options.report,
+        viewer=session.options.viewer,
         overwrite=session.options.overwrite,
         progress=subprogress(session.progress, 0.85, 0.92),
     )

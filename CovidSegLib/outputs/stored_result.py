@@ -122,6 +122,28 @@ def read_report(path: Path) -> dict[str, Any]:
     return report
 
 
+def read_probability(path: Path, volume: Volume) -> np.ndarray | None:
+    """Read the probabilities of infection beside the masks of a CT.
+
+    Args:
+        path: As in `read_result`.
+        volume: The CT.
+
+    Returns:
+        uint8 (z, y, x), 0 to 255 for 0 to 1; None if there are none.
+
+    Raises:
+        InputError: They cannot be read, or are not of this CT.
+    """
+    file = path / FILES["infection_probability"]
+    if not file.is_file():
+        return None
+    image = read_stored_image(file)
+    if image.GetDimension() != 3 or image.GetPixelID() != sitk.sitkUInt8:
+        raise InputError(f'"{file.name}" does not hold probabilities. Segment the CT again.')
+    return onto_grid(sitk.GetArrayFromImage(image), Grid.of_image(image), volume.grid)
+
+
 def _segments(image: sitk.Image, file: Path) -> dict[str, tuple[int, int]]:
     """Return layer and label value of each segment."""
     places: dict[str, tuple[int, int]] = {}

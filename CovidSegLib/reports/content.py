@@ -38,6 +38,7 @@ class ReportContent:
         smaller: Number and total volume in ml of infected areas that are too small to be listed; None if not counted.
         smallest_ml: Volume from which a lesion is listed.
         edits: How the masks differ from the model's; None if that is not known.
+        threshold: The probability at which the infection was cut; None if it is not known.
         facts: Facts on model, threshold, versions and CT: pairs of a name and a value.
         accuracy: Sentences on the measured accuracy of the model.
         warnings: Sentences.
@@ -53,6 +54,7 @@ class ReportContent:
     smaller: tuple[int, float] | None
     smallest_ml: float
     edits: Edits | None
+    threshold: float | None
     facts: tuple[tuple[str, str], ...]
     accuracy: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -91,6 +93,7 @@ def content_of(
         smaller=(smaller["count"], smaller["volume_ml"]),
         smallest_ml=measured["lesions"]["smallest_counted_ml"],
         edits=edits,
+        threshold=_used_threshold(segmentation.provenance, review.threshold),
         facts=(*_facts(segmentation.provenance, review.threshold), ("CT", _ct(volume))),
         accuracy=_accuracy(segmentation.provenance),
         warnings=tuple(printable(text) for text in measured["warnings"]),
@@ -140,7 +143,7 @@ def _facts(provenance: Mapping[str, Any], threshold: float | None) -> tuple[tupl
     """Return the facts on model and threshold."""
     model = _mapping(provenance.get("model"))
     usual = _mapping(provenance.get("settings")).get("infection_threshold")
-    used = usual if threshold is None else threshold
+    used = _used_threshold(provenance, threshold)
     facts = [("Model", _joined(model.get("title"), model.get("name")))]
     facts += [("SHA-256 of the weights", printable(str(model["sha256"])))] if model.get("sha256") else []
     facts += [("Licence of the weights", printable(str(model["licence"])))] if model.get("licence") else []
@@ -152,6 +155,10 @@ def _facts(provenance: Mapping[str, Any], threshold: float | None) -> tuple[tupl
     versions = {"report": __version__, **_mapping(provenance.get("versions"))}
     facts.append(("Versions", printable(", ".join(f"{name} {version}" for name, version in versions.items()))))
     return tuple(facts)
+
+
+def _used_threshold(provenance: Mapping[str, Any], threshold: float | None) -> float | None:
+    return _mapping(provenance.get("settings")).get("infection_threshold") if threshold is None else threshold
 
 
 def _joined(title: Any, name: Any) -> str:

@@ -1,4 +1,4 @@
-"""Writes the report of a result as HTML and PDF."""
+"""Writes the report of a result as HTML and PDF, and the viewer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,22 @@ from ..storage.staging import check_writable, staged_files
 from ..volume import Volume
 from .review import Review
 
-#: Names of the files of a report.
-REPORT_FILES = (DERIVED["report_html"], DERIVED["report_pdf"])
+#: Names of the files of a report, and of the viewer.
+REPORT_FILES, VIEWER_FILES = (DERIVED["report_html"], DERIVED["report_pdf"]), (DERIVED["viewer"],)
 
 
-def prepare(out: Path, *, overwrite: bool = False) -> None:
-    """Check before a long run that a report can be written. Nothing is left behind.
+def names_of(*, report: bool, viewer: bool) -> tuple[str, ...]:
+    """Return the names of the files that are asked for."""
+    return (*(REPORT_FILES if report else ()), *(VIEWER_FILES if viewer else ()))
+
+
+def prepare(out: Path, *, report: bool = True, viewer: bool = False, overwrite: bool = False) -> None:
+    """Check before a long run that report and viewer can be written. Nothing is left behind.
 
     Raises:
         InputError: `out` is a file, cannot be created or written, its disk is full, or it contains an earlier report.
     """
-    check_writable(out, REPORT_FILES, overwrite=overwrite)
+    check_writable(out, names_of(report=report, viewer=viewer), overwrite=overwrite)
 
 
 def write_report(
@@ -31,10 +36,13 @@ def write_report(
     *,
     review: Review | None = None,
     original: Segmentation | None = None,
+    has_probability: bool = True,
+    report: bool = True,
+    viewer: bool = False,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> list[Path]:
-    """Write the report, or nothing: after any exception the folder is as it was before.
+    """Write report, viewer or both, or nothing: after any exception the folder is as it was before.
 
     Args:
         out: Folder for the report. Created if it does not exist.
@@ -42,6 +50,9 @@ def write_report(
         segmentation: Its present masks.
         review: What a person did with the result; None if nobody has reviewed it.
         original: The model's masks, with which to compare the present ones.
+        has_probability: Whether the probabilities of the segmentation are those of the model, for the viewer.
+        report: Write the report.
+        viewer: Write the viewer.
         overwrite: Replace an earlier report in `out`.
         progress: Receives the stage and the fraction done. May raise `Cancelled`.
 
@@ -57,16 +68,23 @@ def write_report(
     from .html import report_html
     from .pdf import report_pdf
     from .pictures import draw_pictures
+    from .viewer import viewer_html
 
-    with staged_files(out, REPORT_FILES, overwrite=overwrite) as folder:
+    names = names_of(report=report, viewer=viewer)
+    with staged_files(out, names, overwrite=overwrite) as folder:
         progress("Measuring", 0.0)
         content = content_of(volume, segmentation, review, original)
-        progress("Drawing the pictures", 0.3)
-        pictures = draw_pictures(volume, segmentation)
-        progress("Writing the report", 0.7)
-        html, pdf = (folder / name for name in REPORT_FILES)
-        html.write_text(report_html(content, pictures), encoding="utf-8", newline="\n")
-        pdf.write_bytes(report_pdf(content, pictures))
+        if report:
+            progress("Drawing the pictures", 0.2)
+            pictures = draw_pictures(volume, segmentation)
+            progress("Writing the report", 0.5)
+            html, pdf = (folder / name for name in REPORT_FILES)
+            html.write_text(report_html(content, pictures), encoding="utf-8", newline="\n")
+            pdf.write_bytes(report_pdf(content, pictures))
+        if viewer:
+            progress("Writing the viewer", 0.7)
+            page = viewer_html(volume, segmentation, content, has_probability=has_probability)
+            (folder / VIEWER_FILES[0]).write_text(page, encoding="utf-8", newline="\n")
         # The last opportunity to cancel.
         progress("Saving the report", 1.0)
-    return [out / name for name in REPORT_FILES]
+    return [out / name for name in names]

@@ -114,6 +114,7 @@ def test_files_are_listed_by_their_endings_and_caches_are_not(tmp_path):
         "l.pyi",
         "m.ttf",
         "n.jinja",
+        "o.gz",
         "py.typed",
     )
     others = (

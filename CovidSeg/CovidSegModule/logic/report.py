@@ -11,6 +11,7 @@ import slicer
 
 from CovidSegLib.reports.review import Edits, Reader, Review, reader_of
 from CovidSegLib.reports.rows import ReportLesion, regions_of
+from CovidSegLib.volume import Grid
 
 from ..process.report_run import Reported, ReportRun
 from ..scene.provenance import ATTRIBUTES
@@ -18,7 +19,7 @@ from ..scene.review import Reviews
 from ..scene.segmentations import INFECTION, LUNGS
 from .comparison import ComparisonLogic
 from .input import InputLogic
-from .lesions import LesionsLogic
+from .lesions import LesionReview, LesionsLogic
 from .numbers import DEFAULT_BOUNDS, Bounds, NumbersLogic
 from .threshold import ThresholdLogic
 
@@ -79,10 +80,7 @@ class ReportLogic:
         lesions = self._lesions.of(result)
         numbers = self._numbers.numbers(result, bounds)
         edits = self._comparison.compare(result) if self._comparison.is_available(result) else None
-        rows = [
-            ReportLesion(lesion.number, lesion.side, lesion.zone, lesion.volume_ml, lesion.mean_hu, lesion.state)
-            for lesion in (lesions.lesions() if lesions else ())
-        ]
+        rows = self._rows(lesions) if lesions else []
         return Review(
             reader=self.reader(result),
             threshold=self._threshold.threshold(result),
@@ -91,6 +89,21 @@ class ReportLogic:
             regions=[dataclasses.asdict(region) for region in regions_of(numbers)] if numbers else None,
             severity=dataclasses.asdict(numbers.severity) if numbers else None,
         )
+
+    def _rows(self, lesions: LesionReview) -> list[ReportLesion]:
+        grid = lesions.review.grid
+        return [
+            ReportLesion(
+                lesion.number,
+                lesion.side,
+                lesion.zone,
+                lesion.volume_ml,
+                lesion.mean_hu,
+                lesion.state,
+                _ras(lesion.inside, grid),
+            )
+            for lesion in lesions.lesions()
+        ]
 
     def start(self, result: slicer.vtkMRMLSegmentationNode, folder: Path, bounds: Bounds = DEFAULT_BOUNDS) -> ReportRun:
         """Start to write a report. Call the run's `poll` regularly until it has `finished`.
@@ -103,7 +116,13 @@ class ReportLogic:
         review = self._reviews.of(result)
         provenance = json.loads(result.GetAttribute(ATTRIBUTES[3]) or "{}")
         masks = {name: review.mask(name) for name in (*LUNGS, INFECTION)}
-        reported = Reported(review.ct, result, masks, self.review(result, bounds), provenance)
+        reported = Reported(review.ct, result, masks, review.probability(), self.review(result, bounds), provenance)
         run = ReportRun(reported, folder, self._input.program, self._input.create_worker())
         run.start()
         return run
+
+
+def _ras(voxel: tuple[int, int, int], grid: Grid) -> tuple[float, float, float]:
+    """Return the position of a voxel (z, y, x) in the coordinates of the CT, without its parent transforms."""
+    x, y, z, _one = (float(part) for part in grid.affine_ras @ [*voxel[::-1], 1])
+    return x, y, z

@@ -43,7 +43,7 @@ def segment_command(program: list[str], ct: str, output: str, model: str, device
 
 
 def report_command(program: list[str], result: str, ct: str, review: str, output: str) -> list[str]:
-    """Return the command that writes a report. Paths are relative, see `segment_command`.
+    """Return the command that writes a report and the viewer. Paths are relative, see `segment_command`.
 
     Args:
         program: The interpreter and what it runs.
@@ -52,7 +52,7 @@ def report_command(program: list[str], result: str, ct: str, review: str, output
         review: File with what a person did.
         output: Folder for the report.
     """
-    return [*program, "report", result, ct, "--review", review, "--output", output, "--progress", "json"]
+    return [*program, "report", result, ct, "--review", review, "--output", output, "--viewer", "--progress", "json"]
 
 
 def environment(folder: Path) -> dict[str, str]:

@@ -12,10 +12,12 @@ from typing import Any
 import slicer
 
 from CovidSegLib.reports.review import Review
+from CovidSegLib.reports.thinning import nifti
 from CovidSegLib.storage.staging import staged_files
 
 from .. import messages
 from ..scene.follow_up_files import write_masks
+from ..scene.result_files import PROBABILITY
 from ..scene.volumes import snapshot, write_nrrd
 from ..scene.voxels import BoxArray
 from .child_run import OUTPUT, ChildRun
@@ -34,6 +36,7 @@ class Reported:
         ct: Its CT.
         result: The result.
         masks: Its masks by the ID of the segment.
+        probability: The probability of infection, uint8, or None.
         review: What a person did with it.
         provenance: How the model's masks were made.
     """
@@ -41,6 +44,7 @@ class Reported:
     ct: slicer.vtkMRMLScalarVolumeNode
     result: slicer.vtkMRMLSegmentationNode
     masks: dict[str, BoxArray | None]
+    probability: BoxArray | None
     review: Review
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -75,6 +79,9 @@ class ReportRun(ChildRun):
         def write(folder: Path) -> None:
             write_nrrd(voxels, grid, folder / CT)
             write_masks(reported.masks, reported.provenance, grid, folder / MASKS)
+            if reported.probability is not None:
+                probability = nifti(reported.probability.full(grid.shape), grid)
+                (folder / MASKS / PROBABILITY).write_bytes(probability)
             (folder / REVIEW).write_text(json.dumps(reported.review.as_json()), encoding="utf-8")
 
         return write

@@ -43,6 +43,7 @@ class ReportSection(Section):
         self.timer = qt.QTimer()
         self.poll_milliseconds = POLL_MILLISECONDS
         self._filling = False
+        self._opened = ""
         self._edits = (self.ui.reportPatientEdit, self.ui.reportReviewedByEdit, self.ui.reportDateEdit)
         self._selectors = (self.ui.reportCoRadsSelector, self.ui.reportRsnaSelector)
 
@@ -57,6 +58,7 @@ class ReportSection(Section):
         self.ui.reportImpressionEdit.connect("textChanged()", self.on_field)
         self.timer.timeout.connect(self.on_timer)
         self.ui.reportButton.connect("clicked(bool)", self.on_report_button)
+        self.ui.viewerButton.connect("clicked(bool)", self.on_viewer_button)
         self._report("")
 
     def scene_closing(self) -> None:
@@ -84,6 +86,7 @@ class ReportSection(Section):
             return
         running = self.task is not None
         self.ui.reportButton.text = _("Cancel") if running else _("Report...")
+        self.ui.viewerButton.enabled = not running
         self.ui.reportProgressPanel.visible = running
         reader = self.logic.reader(result)
         if reader != self._shown():
@@ -99,10 +102,24 @@ class ReportSection(Section):
         if self.task:
             self.task.cancel()
             self._finish()
-            return
+        else:
+            self._start("report.html")
+
+    def on_viewer_button(self, _checked: bool = False) -> None:
+        """Ask for a folder and start to write the viewer, with the report."""
+        if self.task is None:
+            self._start("viewer.html")
+
+    def _start(self, opened: str) -> None:
+        """Ask for a folder and start.
+
+        Args:
+            opened: Name of the file to open when it is written.
+        """
         result = self._result
         if result is None or self.parameters is None:
             return
+        self._opened = opened
         parent = qt.QFileDialog.getExistingDirectory(self.widget, _("Folder for the report"))
         if not parent:
             return
@@ -136,9 +153,8 @@ class ReportSection(Section):
         elif not task.files:
             self._report(messages.cancelled())
         else:
-            self._report(_('The report was saved in "{folder}".').format(folder=task.folder))
-            page = next(path for path in task.files if path.suffix == ".html")
-            qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(page)))
+            self._report(_('Report and viewer were saved in "{folder}".').format(folder=task.folder))
+            qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(task.folder / self._opened)))
         self.panel.update()
 
     def _shown(self) -> Reader:

@@ -1,6 +1,7 @@
 """The section "report", as the user meets it: from an edited result to its report."""
 
 import html
+import json
 import re
 
 import harness
@@ -12,6 +13,7 @@ import slicer
 from harness import click, settle, show_result, shown, wait_until
 
 from CovidSegLib.reports.review import CO_RADS, RSNA
+from CovidSegModule.scene.voxels import ras_of
 
 SHAPE = (30, 48, 64)
 
@@ -73,9 +75,9 @@ def test_report_of_an_edited_result(panel, section, result, tmp_path, opened):
     write_report(panel)
 
     (folder,) = (tmp_path / "chosen").iterdir()
-    assert panel.ui.reportStatusLabel.text == f'The report was saved in "{folder}".'
+    assert panel.ui.reportStatusLabel.text == f'Report and viewer were saved in "{folder}".'
     assert "Doe" not in folder.name and "王" not in folder.name
-    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.pdf"]
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.pdf", "viewer.html"]
     assert opened == [str(folder / "report.html")]
     text = text_of(folder / "report.html")
     added = painted.sum() * review.grid.voxel_ml
@@ -95,6 +97,25 @@ def test_report_of_an_edited_result(panel, section, result, tmp_path, opened):
     assert "王小明" in first
     assert CO_RADS[4] in first
     assert "Dr. A. Reader" in first
+
+
+def test_viewer(panel, section, result, tmp_path, opened):
+    click(panel.ui.viewerButton)
+    assert not panel.ui.viewerButton.enabled
+    wait_until(lambda: section.task is None, 90)
+    (folder,) = (tmp_path / "chosen").iterdir()
+    assert opened == [str(folder / "viewer.html")]
+    page = (folder / "viewer.html").read_text(encoding="utf-8")
+    assert "Doe^Jane" not in page
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    lesions = panel.sections["lesions"].logic.of(result)
+    places = {lesion["number"]: lesion["ras"] for lesion in data["lesions"]}
+    assert len(places) == 4
+    for lesion in lesions.lesions():
+        inside = ras_of(lesion.inside, panel.parameters.ct)
+        assert places[lesion.number] == pytest.approx(inside, abs=1e-3)
+    assert data["threshold"] == 0.5
+    assert 'id="part-probability"' in page
 
 
 def test_fields_belong_to_the_result_and_are_saved(panel, section, result, tmp_path):
