@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..dicom.source import Source
     from ..dicom.tracking import Tracking
 
-SUMMARY = "export results as DICOM, and exchange them with an archive"
+SUMMARY = "export, send and receive DICOM objects"
 DESCRIPTION = f"Export results as DICOM objects, and exchange images with an archive. {NOT_FOR_DIAGNOSIS}"
 #: Folder of the DICOM objects inside a result folder.
 FOLDER = "dicom"
