@@ -254,7 +254,7 @@ def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str
     assert main([]) == UNUSABLE
     printed, errors = capsys.readouterr()
     assert printed.startswith("usage: covidseg") and errors == ""
-    assert all(re.search(rf"^    {name} +{command.SUMMARY}$", printed, re.M) for name, command in COMMANDS.items())
+    assert all(re.search(rf"^    {name}\s+{command.SUMMARY}$", printed, re.M) for name, command in COMMANDS.items())
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)])
