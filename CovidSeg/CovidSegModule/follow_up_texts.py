@@ -60,14 +60,17 @@ def lesion_cells(lesion: dict[str, Any]) -> list[str]:
 
 
 def region_cells(region: dict[str, Any]) -> list[str]:
-    """Return the texts of a row of the table of lungs and zones."""
-    numbers = [region[side]["infection_ml"] for side in ("prior", "current", "difference")]
-    shares = [region[side]["involvement_percent"] for side in ("prior", "current", "difference")]
+    """Return the texts of a row of the table of lungs and zones. There is room for four characters in a number."""
     cells = [translated(region["region"])]
-    for before, now, difference in (numbers, shares):
-        decimals = 1 if max(before or 0, now or 0) < 100 else 0  # more do not fit into the panel
-        cells += [format_number(before, decimals), format_number(now, decimals), signed(difference, decimals)]
+    for name in ("infection_ml", "involvement_percent"):
+        before, now, difference = (region[side][name] for side in ("prior", "current", "difference"))
+        cells += [format_number(value, _decimals(value)) for value in (before, now)]
+        cells.append(signed(difference, _decimals(difference)))
     return cells
+
+
+def _decimals(value: float | None) -> int:
+    return 0 if abs(value or 0.0) >= 9.95 else 1
 
 
 def signed(value: float | None, decimals: int = 0) -> str:

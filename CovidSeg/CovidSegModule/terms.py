@@ -34,6 +34,18 @@ def _terms() -> dict[str, str]:
         "Saving the report": _("Saving the report"),
         "Drawing the overview": _("Drawing the overview"),
         "Saving the results": _("Saving the results"),
+        # stages of a comparison
+        "Reading the current CT": _("Reading the current CT"),
+        "Reading the earlier CT": _("Reading the earlier CT"),
+        "Preparing the registration": _("Preparing the registration"),
+        "Aligning the lungs": _("Aligning the lungs"),
+        "Following the breathing": _("Following the breathing"),
+        "Registered": _("Registered"),
+        "Comparing the lesions": _("Comparing the lesions"),
+        "Resampling the earlier CT": _("Resampling the earlier CT"),
+        "Saving the earlier CT": _("Saving the earlier CT"),
+        "Saving the lesions": _("Saving the lesions"),
+        "Drawing the fit": _("Drawing the fit"),
         # stages of an export
         "Reading the result": _("Reading the result"),
         "Drawing the pictures": _("Drawing the pictures"),

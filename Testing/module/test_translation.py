@@ -164,8 +164,15 @@ def test_the_test_finds_what_it_should(source, found):
 def stages():
     """Return the stages of a run that the child process reports."""
     library = MODULE.parent / "CovidSegLib"
-    names = ("pipeline.py", "cli/segment.py", "cli/report.py", "outputs/results.py", "reports/files.py")
-    files = [library / name for name in names]
+    names = (
+        "pipeline.py",
+        "cli/segment.py",
+        "cli/report.py",
+        "outputs/results.py",
+        "reports/files.py",
+        "outputs/follow_up_files.py",
+    )
+    files = [*(library / name for name in names), *sorted((library / "followup").glob("*.py"))]
     texts = "".join(path.read_text(encoding="utf-8") for path in files)
     return re.findall(r'progress\("([^"]+)"', texts) + re.findall(r'"(Finding [^"]+)"\)', texts)
 

@@ -13,6 +13,7 @@ from .. import messages
 from ..logic.followup import FollowupLogic
 from ..parameters import Parameters
 from ..process.follow_up_task import FollowUpTask
+from ..terms import translated
 from .followup_tables import fill_lesions, fill_regions, set_up_lesions, set_up_regions
 from .fonts import enlarge
 from .picture import show_picture
@@ -226,7 +227,7 @@ class FollowupSection(Section):
         if task.finished:
             self._finish_task()
         else:
-            self.ui.followupStageLabel.text = task.run.stage
+            self.ui.followupStageLabel.text = translated(task.run.stage)
             self.ui.followupProgressBar.value = round(1000 * task.fraction)
 
     def _finish_task(self) -> None:

@@ -20,6 +20,8 @@ COLOURS = {
 }
 #: Columns of the table of lesions that hold text.
 _TEXT_COLUMNS = 3
+#: Height of the frame and of the margins of the header, in pixels.
+_FRAME = 14
 #: Size of the square with the colour of a change, in pixels.
 _SQUARE = 12
 
@@ -28,14 +30,14 @@ def set_up_lesions(table: Any) -> None:
     """Set up the columns of the table of lesions."""
     _set_up(
         table,
-        [_("Change"), _("Side"), _("Zone"), _("Before\nml"), _("Now\nml"), _("±\nml"), _("±\n%")],
+        [_("Change"), _("Side"), _("Zone"), _("Prior\nml"), _("Now\nml"), _("±\nml"), _("±\n%")],
         _TEXT_COLUMNS,
     )
 
 
 def set_up_regions(table: Any) -> None:
     """Set up the columns of the table of lungs and zones."""
-    titles = [_("Before\nml"), _("Now\nml"), _("±\nml"), _("Before\n%"), _("Now\n%"), _("±\n%")]
+    titles = [_("Prior\nml"), _("Now\nml"), _("±\nml"), _("Prior\n%"), _("Now\n%"), _("±\n%")]
     _set_up(table, ["", *titles], 1)
 
 
@@ -61,7 +63,7 @@ def fill_regions(table: Any, regions: list[dict[str, Any]]) -> None:
             font.setBold("lung" in region["region"])
             item.setFont(font)
             table.setItem(row, column, item)
-    table.updateGeometry()  # its height follows the number of rows
+    table.setFixedHeight(table.verticalHeader().length() + 2 * table.fontMetrics().height() + _FRAME)
 
 
 def _set_up(table: Any, titles: list[str], text_columns: int) -> None:
