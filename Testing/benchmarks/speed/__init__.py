@@ -1,0 +1,1 @@
+"""Parts of `Testing/benchmarks/run.py`."""
