@@ -74,7 +74,8 @@ def test_damaged_models_are_listed_with_the_others(
     assert rows["other"].endswith("unusable: its card is damaged")
     assert errors.startswith("Note: The card of the model ") and "cannot be read" in errors
     assert main(["models", "--json"]) == DONE
-    mine, other = json.loads(capsys.readouterr().out)[1:3]
+    records = {record["name"]: record for record in json.loads(capsys.readouterr().out)}
+    mine, other = records["mine"], records["other"]
     assert mine["bytes"] is None
     assert "cannot be read" in other["error"]
 
