@@ -10,9 +10,10 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from pydicom.uid import UID_dictionary
 
 from ..errors import InputError
-from .dicom_header import SeriesHeader, SliceHeader, read_header
+from .dicom_header import CT_SOP_CLASSES, SeriesHeader, SliceHeader, read_header
 
 #: A chest CT has at least this many slices over this length. Bolus tracking and planning slices have fewer.
 CHEST_SLICES, CHEST_MM = 10, 100.0
@@ -67,6 +68,15 @@ class Series:
         if not _HOUNSFIELD.match(header.rescale_type):
             return f"CT values that are not Hounsfield units but {header.rescale_type}"
         return None
+
+    @property
+    def is_something_else(self) -> bool:
+        """Whether the header clearly states that these are not slices of a CT: a scout view, or another class."""
+        header = self.header
+        known = (
+            UID_dictionary.get(header.sop_class, ("", ""))[1] == "SOP Class" and header.sop_class not in CT_SOP_CLASSES
+        )
+        return known or "LOCALIZER" in header.image_type or header.modality not in ("", "CT")
 
     @property
     def is_likely_chest_ct(self) -> bool:
@@ -167,6 +177,27 @@ def choose_series(series: Sequence[Series], identifier: str | None = None) -> Se
     Raises:
         InputError: No series fits, or several do. The message lists them, so that the user can choose.
     """
+    chosen = _choose(series, identifier)
+    _check_nothing_is_left_out(chosen, series)
+    return chosen
+
+
+def _check_nothing_is_left_out(chosen: Series, series: Sequence[Series]) -> None:
+    """Check that files of the same series that are not read are known to be something else, and not slices of the CT.
+
+    Raises:
+        InputError: They do not state what they are.
+    """
+    for other in series:
+        same = other is not chosen and other.header.series_uid == chosen.header.series_uid
+        if same and other.slices and not chosen.unusable_content and not other.is_something_else:
+            raise InputError(
+                f"{len(other.slices)} images of the series do not state that they are CT slices, as the others do, or "
+                "state it in a damaged way. Export the series again."
+            )
+
+
+def _choose(series: Sequence[Series], identifier: str | None) -> Series:
     if identifier is not None:
         return _find_series(series, identifier.strip().lstrip("…"))
     if len(series) == 1:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError
+from ...printable import printable
 
 
 class DamagedHeader(ValueError):
@@ -136,7 +137,7 @@ def data_file_beside(header: Path, name: str) -> Path:
         )
     if not data.is_file():
         raise InputError(
-            f'The data file "{Path(name).name}" that belongs to "{header.name}" is missing. Keep both files in one '
-            "folder."
+            f'The data file "{printable(Path(name).name)}" that belongs to "{header.name}" is missing. '
+            "Keep both files in one folder."
         )
     return data

@@ -46,6 +46,8 @@ def read_metaimage_header(path: Path) -> ImageHeader:
         raise DamagedHeader(str(error)) from error
     if len(shape) != axes or min(shape) < 1 or channels < 1:
         raise DamagedHeader("impossible dimensions")
+    if skip < -1:
+        raise DamagedHeader("only -1 stands for voxels at the end of the file")
     if any(fields[name].lower() not in ("true", "false") for name in FLAGS if name in fields):
         raise DamagedHeader("neither true nor false")  # ITK looks at the first letter
     local = fields["ElementDataFile"].upper() == "LOCAL"

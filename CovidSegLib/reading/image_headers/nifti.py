@@ -24,6 +24,8 @@ BITS = {2: 8, 4: 16, 8: 32, 16: 32, 64: 64, 128: 24, 256: 8, 512: 16, 768: 32, 1
 #: ITK ignores slopes that are smaller still; 0 means that there is none. Larger numbers are damage.
 SLOPES = (1e-12, 1e12)
 FLOATS = {16: "f4", 64: "f8"}
+#: Squared length of a quaternion, which is 1 but for rounding.
+LONGEST_QUATERNION = 1.001
 NO_ORIENTATION = (
     "The file does not state the position and orientation of the patient. Right and left may be swapped: check them."
 )
@@ -63,7 +65,9 @@ def read_nifti_header(path: Path) -> ImageHeader:
     spacing = struct.unpack_from(order + "8f", header, 76)
     require_spacing(path, spacing[1 : min(axes, 3) + 1])
     slope, intercept = struct.unpack_from(order + "2f", header, 112)
-    if not (slope == 0 or SLOPES[0] <= abs(slope) <= SLOPES[1]) or not abs(intercept) <= SLOPES[1]:  # also if NaN
+    # A slope of 0 stands for no rescaling at all, but ITK adds the intercept.
+    valid = intercept == 0 if slope == 0 else SLOPES[0] <= abs(slope) <= SLOPES[1]
+    if not valid or not abs(intercept) <= SLOPES[1]:  # also if NaN
         raise InputError(
             f'The rescaling to HU in "{path.name}" (slope {slope:g}, intercept {intercept:g}) cannot be right. '
             "Export the CT again."
@@ -140,6 +144,10 @@ def _orientation_warnings(path: Path, header: bytes, order: str, spacing: tuple[
     rows = struct.unpack_from(order + "12f", header, 280)
     if qform > 0:
         require_finite(path, quaternion)
+        if (
+            sum(value * value for value in quaternion[:3]) > LONGEST_QUATERNION
+        ):  # a rotation of some length is made of it
+            raise InputError(f'The orientation in the header of "{path.name}" is not valid. Export the CT again.')
     if sform > 0:
         require_finite(path, rows)
         # ITK takes the lengths of the rows and ignores a different spacing.

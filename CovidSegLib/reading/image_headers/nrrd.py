@@ -58,6 +58,8 @@ def read_nrrd_header(path: Path) -> ImageHeader:
         raise DamagedHeader(str(error)) from error
     if len(sizes) != dimension or min(sizes) < 1:
         raise DamagedHeader("impossible sizes")
+    if byte_skip < -1:
+        raise DamagedHeader("only -1 stands for voxels at the end of the file")
     spacing, origin = _geometry(path, fields, dimension)
     if fields.get("line skip", fields.get("lineskip", "0")) != "0" or encoding not in ("raw", "gzip", "gz"):
         raise InputError(

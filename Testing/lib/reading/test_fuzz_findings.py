@@ -180,6 +180,12 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
         lengthened(b"\0\0", b"ct.raw"),
         "more data than its header says",
     ),
+    "MetaImage: a negative number of bytes skipped": (
+        "mhd big endian",
+        with_line(b"HeaderSize", b"HeaderSize = -10"),
+        DAMAGED,
+    ),
+    "NRRD: a negative number of bytes skipped": ("nhdr byte skip", with_line(b"byte skip", b"byte skip: -2"), DAMAGED),
     "NRRD: more voxels": ("nrrd int16", lengthened(b"\0\0"), "more data than its header says"),
     "NRRD: a field twice": ("nrrd int16", replaced(b"endian: little", b"endian: little\nendian: big"), DAMAGED),
     "NRRD: escape sequence in the encoding": ("nrrd int16", replaced(b": raw", b": \x1b[31m"), DAMAGED),
@@ -193,6 +199,16 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
         "nifti int16",
         with_extension(length=0, voxels_at=368),
         "contradicts itself about where its voxels begin",
+    ),
+    "NIfTI: a quaternion that is too long": (
+        "nifti quaternion",
+        in_header(256, np.float32(540).tobytes()),
+        "orientation .* is not valid",
+    ),
+    "NIfTI: an intercept without a slope": (
+        "nifti scaled",
+        in_header(112, np.float32(0).tobytes()),
+        "rescaling .* cannot be right",
     ),
     "NIfTI: slope of 1e-30": (
         "nifti int16",
@@ -216,6 +232,11 @@ REFUSED: dict[str, tuple[str, Change, str]] = {
         "dicom",
         with_value("RescaleType", b"Z_EFF "),
         "but Z_EFF",
+    ),
+    "DICOM: one slice without a kind": (
+        "dicom axial",
+        with_value("SOPClassUID", b"1.2.840.10008.5.1.4.1.1.2\0.2\0.2\0"),
+        "1 images of the series do not state that they are CT slices",
     ),
     "DICOM: two kinds of pixels": ("dicom", with_value("FloatPixelData", b"\0" * 4, b"OF"), CONTRADICTS),
     "DICOM: an element twice": ("dicom", with_value("RescaleSlope", b"2 ", twice=True), DAMAGED),
