@@ -106,7 +106,12 @@ def draw_comparison(
     height = 5.0 * first.height_to_width + 0.4
     columns = 1 + len(views)
     figure, panels = _figure_of_panels(
-        f"{title}\n{first.location}", columns * (1 + rendered), 5.0, height, dpi=110, columns=columns
+        f"{title}\n{first.location}",
+        columns * (1 + rendered),
+        5.0,
+        height,
+        dpi=110,
+        columns=columns if rendered else None,  # each view stands below its slice
     )
     show_slice(panels[0], first.hu, first.spacing, "CT")
     for panel, (name, view) in zip(panels[1:columns], views.items(), strict=True):

@@ -81,7 +81,7 @@ def test_masks_of_another_ct_are_refused(written: tuple[Path, Volume, Segmentati
     folder, volume, _segmentation = written
     x, y, z = volume.grid.origin
     for grid in (replace(volume.grid, origin=(x + 0.7, y, z)), replace(volume.grid, spacing=(2.0, 1.8, 2.6))):
-        with pytest.raises(InputError, match="do not lie on the grid"):
+        with pytest.raises(InputError, match="do not lie on the voxels of the CT"):
             read_result(folder, Volume(volume.array, grid))
     smaller = replace(volume.grid, shape=(15, 30, 40))
     with pytest.raises(InputError, match="reach beyond the CT"):
