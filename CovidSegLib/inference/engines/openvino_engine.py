@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,15 +44,15 @@ class OpenVinoNetwork:
     ) -> None:
         if b"location" in graph:  # of weights in other files, which a graph from others could read from anywhere
             raise ValueError("the graph refers to other files")
-        core = import_openvino().Core()
+        core = _core()
         try:
             model = core.read_model(graph)
             _insert_weights(model, weights)
             model.reshape({"image": [BATCH_SIZE, *input_shape]})
         except RuntimeError as error:
             raise ValueError(str(error)) from error
-        compiled = core.compile_model(model, "CPU", SETTINGS)
-        self._request = compiled.create_infer_request()
+        self._compiled = core.compile_model(model, "CPU", SETTINGS)
+        self._request = self._compiled.create_infer_request()
         self._image = np.zeros((BATCH_SIZE, *input_shape), np.float32)
 
     def run(self, images: np.ndarray) -> np.ndarray:
@@ -64,6 +65,12 @@ class OpenVinoNetwork:
             outputs = self._request.infer([self._image], share_inputs=True)
             logits.append(np.array(outputs[0][: len(part)], np.float32))
         return np.concatenate(logits)
+
+
+@lru_cache(maxsize=1)
+def _core() -> Any:
+    """Return OpenVINO's runtime, one for the process: its threads may still run when a network is freed."""
+    return import_openvino().Core()
 
 
 def _insert_weights(model: Any, weights: Mapping[str, np.ndarray]) -> None:
