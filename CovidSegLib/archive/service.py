@@ -176,13 +176,14 @@ def child_segmenter(options: Sequence[str]) -> Segment:
 
     def segment(ct: Path, out: Path) -> tuple[int, str]:
         command = [sys.executable, "-P", "-m", "CovidSegLib", "segment", str(ct), "-o", str(out), "--dicom", *options]
+        # Imported from where this process has imported it, not from the working directory.
+        environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
         process = subprocess.Popen(
             [*command, "--progress", "json"],  # it ends when nobody reads its events any more
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # Imported from where this process has imported it, not from the working directory.
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env=environment,
         )
         try:
             events, errors = process.communicate()
