@@ -56,11 +56,9 @@ def _lock(out: Path, created: list[Path]) -> int:
     if out.exists() and not out.is_dir():
         raise InputError(f'"{out}" is a file. Choose a folder for the results.')
     for _ in range(ATTEMPTS):
-        missing = [folder for folder in (out, *out.parents) if not folder.exists()]
         handle = None
         try:
-            created.extend(folder for folder in missing if folder not in created)
-            out.mkdir(parents=True, exist_ok=True)
+            _create(out, created)
             handle = os.open(out, os.O_RDONLY)
             _lock_or_refuse(handle, out)
             if os.path.samestat(os.fstat(handle), out.stat()):
@@ -78,6 +76,22 @@ def _lock(out: Path, created: list[Path]) -> int:
         if handle is not None:
             os.close(handle)
     raise FileNotFoundError(errno.ENOENT, "it is being removed", str(out))
+
+
+def _create(out: Path, created: list[Path]) -> None:
+    """Create a folder and its parents. `created` receives those that were missing, the innermost first.
+
+    Another run may create or remove them at the same moment. Therefore a folder that was missing counts, and also one
+    that only this function made: the run that holds the claim removes both at its end if they are empty.
+    """
+    for folder in reversed((out, *out.parents)):
+        missing = not folder.exists()
+        if missing or folder == out:  # which a run that has just failed may remove now
+            with suppress(FileExistsError):
+                folder.mkdir()
+                missing = True
+        if missing and folder not in created:
+            created.insert(0, folder)
 
 
 def _lock_or_refuse(handle: int, out: Path) -> None:
