@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ UNUSABLE_INPUT = 2
 OUTPUT = "result"
 
 
-class ChildRun:
+class ChildRun(ABC):
     """A run of the child process. Call `start` once, then `poll` from a timer until `finished` is True.
 
     A subclass says what to write for the child, how to start it, and what to do with its results.
@@ -75,36 +76,37 @@ class ChildRun:
 
     # --- what a subclass defines ---
 
+    @abstractmethod
     def _prepare(self) -> Callable[[Path], None]:
         """Copy what the child needs. Return a function that writes it to a folder, in a thread.
 
         Raises:
             InputError: The nodes cannot be used.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _command(self) -> list[str]:
         """Return the command that is started in the folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _obstacle(self) -> str | None:
         """Return why the run cannot go on, for example because a node was removed; None if it can."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _secrets(self) -> list[str]:
         """Return names that must not appear in the log."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read_output(self, output: Path) -> Any:
         """Read the files that the child has written, in a thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _loaded(self, files: Any) -> bool:
         """Do the next part of loading what `_read_output` returned. Return False if there is more to do."""
-        raise NotImplementedError
 
     def _forget(self) -> None:
         """Release what was read, because the run is over."""
+        self._background = None
 
     # --- what its owner calls ---
 

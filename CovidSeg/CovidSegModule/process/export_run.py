@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import slicer
 
-from CovidSegLib.storage.staging import staged_files
-
 from .. import messages
 from ..scene.follow_up_files import write_masks
 from ..scene.volumes import grid_of, write_nrrd
 from ..scene.voxels import BoxArray
-from .child_run import OUTPUT, ChildRun
+from .child_run import OUTPUT
 from .command import export_command
+from .files_run import FilesRun
 from .worker import Worker
 
 #: Names in a run's temporary folder: masks and list of the files, of the result and of the earlier one.
@@ -48,7 +47,7 @@ class Exported:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-class ExportRun(ChildRun):
+class ExportRun(FilesRun):
     """Export a result. Call `start` once, then `poll` from a timer until `finished` is True.
 
     Args:
@@ -58,10 +57,6 @@ class ExportRun(ChildRun):
         prior: An earlier result of the patient, whose lesions keep their identifiers; or None.
         program: The program to run; by default CovidSegLib in Slicer's Python.
         worker: How to run it; by default as a child process.
-
-    Attributes:
-        folder: Where to.
-        files: The files that were written; empty until the run has succeeded.
     """
 
     def __init__(
@@ -73,12 +68,10 @@ class ExportRun(ChildRun):
         program: list[str] | None = None,
         worker: Worker | None = None,
     ):
-        super().__init__("", "cpu", program, worker)
         self._results = [exported] if prior is None else [exported, prior]
-        self._ids = [node.GetID() for item in self._results for node in (item.ct, item.result)]
+        nodes = [node for item in self._results for node in (item.ct, item.result)]
+        super().__init__(nodes, messages.export_removed, folder, program, worker)
         self._pdf = pdf
-        self.folder = folder
-        self.files: list[Path] = []
 
     def _prepare(self) -> Callable[[Path], None]:
         grids = [grid_of(item.ct) for item in self._results]
@@ -99,25 +92,6 @@ class ExportRun(ChildRun):
     def _command(self) -> list[str]:
         return export_command(self._program, *NAMES[0], OUTPUT, NAMES[1] if len(self._results) > 1 else None)
 
-    def _obstacle(self) -> str | None:
-        removed = any(slicer.mrmlScene.GetNodeByID(node_id) is None for node_id in self._ids)
-        return messages.export_removed() if removed else None
-
     def _secrets(self) -> list[str]:
         texts = [text for item in self._results for text in (item.ct.GetName(), *item.files)]
         return [*texts, str(self.folder), str(self._pdf or "")]
-
-    def _read_output(self, output: Path) -> list[Path]:
-        """Move the files to the chosen folder: all of them, or none. Runs in a thread."""
-        names = sorted(path.name for path in output.iterdir())
-        with staged_files(self.folder, names, overwrite=False) as folder:
-            for name in names:
-                shutil.copyfile(output / name, folder / name)
-        return [self.folder / name for name in names]
-
-    def _loaded(self, files: list[Path]) -> bool:
-        self.files = files
-        return True
-
-    def _forget(self) -> None:
-        self._background = None

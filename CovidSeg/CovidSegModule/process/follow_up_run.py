@@ -125,6 +125,3 @@ class FollowUpRun(ChildRun):
             for point in report["timeline"]:
                 if point["fingerprint"] == report[name]["fingerprint"]:
                     point["date"] = point["date"] or scan.date
-
-    def _forget(self) -> None:
-        self._background = None

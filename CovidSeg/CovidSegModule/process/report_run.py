@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,15 +12,15 @@ import slicer
 
 from CovidSegLib.reports.review import Review
 from CovidSegLib.reports.thinning import nifti
-from CovidSegLib.storage.staging import staged_files
 
 from .. import messages
 from ..scene.follow_up_files import write_masks
 from ..scene.result_files import PROBABILITY
 from ..scene.volumes import snapshot, write_nrrd
 from ..scene.voxels import BoxArray
-from .child_run import OUTPUT, ChildRun
+from .child_run import OUTPUT
 from .command import report_command
+from .files_run import FilesRun
 from .worker import Worker
 
 #: Names in a run's temporary folder.
@@ -49,7 +48,7 @@ class Reported:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-class ReportRun(ChildRun):
+class ReportRun(FilesRun):
     """Write a report. Call `start` once, then `poll` from a timer until `finished` is True.
 
     Args:
@@ -57,20 +56,13 @@ class ReportRun(ChildRun):
         folder: Where to. It is created, and must not hold an earlier report.
         program: The program to run; by default CovidSegLib in Slicer's Python.
         worker: How to run it; by default as a child process.
-
-    Attributes:
-        folder: Where to.
-        files: The files that were written; empty until the run has succeeded.
     """
 
     def __init__(
         self, reported: Reported, folder: Path, program: list[str] | None = None, worker: Worker | None = None
     ):
-        super().__init__("", "cpu", program, worker)
+        super().__init__((reported.ct, reported.result), messages.report_removed, folder, program, worker)
         self._reported = reported
-        self._ids = reported.ct.GetID(), reported.result.GetID()
-        self.folder = folder
-        self.files: list[Path] = []
 
     def _prepare(self) -> Callable[[Path], None]:
         reported = self._reported
@@ -89,26 +81,7 @@ class ReportRun(ChildRun):
     def _command(self) -> list[str]:
         return report_command(self._program, MASKS, CT, REVIEW, OUTPUT)
 
-    def _obstacle(self) -> str | None:
-        removed = any(slicer.mrmlScene.GetNodeByID(node_id) is None for node_id in self._ids)
-        return messages.report_removed() if removed else None
-
     def _secrets(self) -> list[str]:
         reader = self._reported.review.reader
         names = [self._reported.ct.GetName(), str(self.folder), reader.patient, reader.reviewed_by]
         return [name for name in names if name]
-
-    def _read_output(self, output: Path) -> list[Path]:
-        """Move the files to the chosen folder: all of them, or none. Runs in a thread."""
-        names = sorted(path.name for path in output.iterdir())
-        with staged_files(self.folder, names, overwrite=False) as folder:
-            for name in names:
-                shutil.copyfile(output / name, folder / name)
-        return [self.folder / name for name in names]
-
-    def _loaded(self, files: list[Path]) -> bool:
-        self.files = files
-        return True
-
-    def _forget(self) -> None:
-        self._background = None

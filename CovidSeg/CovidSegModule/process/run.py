@@ -126,4 +126,5 @@ class Run(ChildRun):
         return Result(segmentation, table, tuple(hidden))
 
     def _forget(self) -> None:
-        self._background, self._surfaces = None, {}
+        super()._forget()
+        self._surfaces = {}
