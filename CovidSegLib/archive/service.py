@@ -7,7 +7,7 @@
     outbox/SERIES/*.dcm      objects that are to be sent
     failed/SERIES/           a series that cannot be segmented, with reason.txt
 
-Every step ends with one renaming. After a crash, the next start goes on from there: a step is done again, or was done.
+Every step ends with one renaming. After a crash, the next start resumes there: each step is either done or repeated.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ class WebArchive:
         session.trust_env = False  # proxies and .netrc must not see patients
         if self.authorities is not None:
             if not self.authorities.is_file():
-                raise InputError(f'There is no file "{self.authorities}". Name the certificates in PEM format.')
+                raise InputError(f'There is no file "{self.authorities}". Give a file with certificates in PEM format.')
             session.verify = str(self.authorities)
         if self.user is not None:
             if PASSWORD not in os.environ:

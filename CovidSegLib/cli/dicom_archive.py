@@ -71,7 +71,7 @@ def _add_serve(actions: Any) -> None:
         "serve",
         help="receive chest CTs, segment them, and send the results back",
         description="Listen for chest CTs, segment each, and send segmentations and report to an archive. "
-        "Stop it with Ctrl-C; the next start goes on with the queue.",
+        "Stop it with Ctrl-C. The next start resumes the queue.",
     )
     serve.add_argument("--queue", type=Path, required=True, metavar="DIR", help="folder for what is not finished")
     serve.add_argument(
@@ -241,7 +241,7 @@ def _serve(session: Session) -> None:
             node.stop()
             series, results = service.waiting()
             session.on_cancel = (
-                f"Stopped. {series} series and {results} results wait in the queue; the next start goes on with them."
+                f"Stopped. {series} series and {results} results wait in the queue. The next start resumes them."
             )
 
 
