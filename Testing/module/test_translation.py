@@ -23,7 +23,7 @@ PICTURES = sorted((MODULE / "Resources" / "UI").glob("*.ui"))
 #: Two words, or one word that begins with a capital letter.
 PROSE = re.compile(r"[A-Za-z]{2,}[,.:]? +[a-z(]|^[A-Z][a-z]+( |$)")
 #: Functions whose arguments are translated, and those whose arguments nobody reads.
-TRANSLATE, UNREAD = {"_", "translate"}, {"connect", "setStyleSheet", "compile", "AssertionError"}
+TRANSLATE, UNREAD = {"_", "translate"}, {"connect", "setStyleSheet", "compile", "AssertionError", "TypeVar"}
 #: Texts that stay English, by file.
 ENGLISH = {
     "CovidSeg.py": {"Segmentations", "CovidSeg contributors"},
