@@ -154,9 +154,10 @@ def _pack(session: Session) -> None:
     options = session.options
     with session.defer_interrupts():
         from ..models.exporting import NotExportableError, export_model, with_graphs
-        from ..models.store import add_model, read_model_files
+        from ..models.store import add_model, check_name, read_model_files
         from ..runs.card import ensure_card
 
+        check_name(options.name, options.into, overwrite=options.overwrite)  # before seconds of exporting
         run_model = ensure_card(options.run_folder)
         files = read_model_files(options.run_folder)
         try:

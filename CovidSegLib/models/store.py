@@ -37,14 +37,40 @@ def add_model(files: Mapping[str, bytes], name: str, folder: Path | None = None,
         InputError: The name cannot be used or is taken, the card lacks something, the weights are not those of the card
             or do not fit the recipe, or the folder cannot be written. The folder is then as it was.
     """
-    folder = folders.user_folder() if folder is None else folder
-    _check_name(name, folder, overwrite)
+    folder = check_name(name, folder, overwrite=overwrite)
     check_model_files(files, name)
     with staged_files(folder / name, FILES, overwrite=overwrite) as staged:
         for file in FILES:
             if file in files:
                 (staged / file).write_bytes(files[file])
     return open_model(folder / name)
+
+
+def check_name(name: str, folder: Path | None = None, *, overwrite: bool = False) -> Path:
+    """Check that a model can be added under a name.
+
+    Args:
+        name: Name of the model.
+        folder: The folder of models; the user's own if None.
+        overwrite: An earlier model of this name may be replaced.
+
+    Returns:
+        The folder of models.
+
+    Raises:
+        InputError: The name cannot be used or is taken.
+    """
+    folder = folders.user_folder() if folder is None else folder
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f'"{name}" cannot be the name of a model. Use up to 64 letters, digits, hyphens, dots and underscores, '
+            "starting with a letter or digit."
+        )
+    if folder.resolve() != folders.WEIGHTS.resolve() and (folders.WEIGHTS / name).exists():
+        raise InputError(f'The model "{name}" comes with CovidSeg. Choose another name.')
+    if (folder / name / CARD_FILE).exists() and not overwrite:
+        raise InputError(f'There is already a model "{name}". Choose another name, or allow overwriting.')
+    return folder
 
 
 def update_card(model: Model, changes: Mapping[str, Any]) -> Model:
@@ -138,15 +164,3 @@ def remove(name: str) -> None:
         ) from error
     with contextlib.suppress(OSError):  # the folder has other files
         folder.rmdir()
-
-
-def _check_name(name: str, folder: Path, overwrite: bool) -> None:
-    if not NAME.fullmatch(name):
-        raise InputError(
-            f'"{name}" cannot be the name of a model. Use up to 64 letters, digits, hyphens, dots and underscores, '
-            "starting with a letter or digit."
-        )
-    if folder.resolve() != folders.WEIGHTS.resolve() and (folders.WEIGHTS / name).exists():
-        raise InputError(f'The model "{name}" comes with CovidSeg. Choose another name.')
-    if (folder / name / CARD_FILE).exists() and not overwrite:
-        raise InputError(f'There is already a model "{name}". Choose another name, or allow overwriting.')

@@ -146,12 +146,14 @@ def test_lungs_of_another_model_that_was_trained_on_the_case_are_noted(
 
 @pytest.mark.usefixtures("fixed_prediction")
 def test_results_are_stored_in_the_card(evaluate: Callable[..., list[dict[str, str]]], installed_models: Path) -> None:
-    before = json.loads((installed_models / "first" / "card.json").read_text())
+    folder = installed_models / "first"
+    files = sorted(path.name for path in folder.iterdir())
+    before = json.loads((folder / "card.json").read_text())
     evaluate("--card")
     after = models.find_model("first").card
     assert after["results"]["masks"]["p2"]["lungs"] == {"dice": 1.0, "nsd_3mm": 1.0}
     assert {**after, "results": {}} == before
-    assert [path.name for path in (installed_models / "first").iterdir()] == ["card.json"]
+    assert sorted(path.name for path in folder.iterdir()) == files
 
 
 @pytest.mark.usefixtures("fixed_prediction", "installed_models")

@@ -4,7 +4,7 @@ import harness
 import pytest
 import qt
 import slicer
-from harness import click, press, settle, show_result, shown
+from harness import click, press, settle, show_result, shown, wait_until
 
 from CovidSegModule.scene import lesions as nodes
 from CovidSegModule.scene.voxels import ras_of
@@ -12,7 +12,9 @@ from CovidSegModule.scene.voxels import ras_of
 
 @pytest.fixture
 def result(panel):
-    return show_result(panel, harness.make_ct(array=harness.several_lesions()))
+    node = show_result(panel, harness.make_ct(array=harness.several_lesions()))
+    wait_until(lambda: panel.ui.lesionsTable.rowCount == 4)  # they are found in steps
+    return node
 
 
 @pytest.fixture
