@@ -14,34 +14,13 @@ from ..segmentation import Segmentation
 from ..storage.staging import check_writable, staged_files
 from ..surfaces import segment_surfaces_of, surfaces_of
 from ..volume import Volume
+from .names import DERIVED, FILES, GROUPS, LUNG_SURFACES
 from .report_files import write_csv, write_json
 from .seg_nrrd import write_seg_nrrd
 from .writing import write_image, write_surface
 
-#: Names of the files. The keys are those of `files` in the report.
-FILES = {
-    "segmentation": "segmentation.seg.nrrd",
-    "labels": "labels.nii.gz",
-    "infection_probability": "infection_probability.nii.gz",
-    "lungs_surface": "lungs.vtp",
-    "infection_surface": "infection.vtp",
-    "report": "report.json",
-    "table": "report.csv",
-    "overview": "overview.png",
-}
-#: Files that replace the surface of both lungs if `surfaces` is "segments".
-LUNG_SURFACES = {"right_lung_surface": "right_lung.vtp", "left_lung_surface": "left_lung.vtp"}
-#: Keys of the files that `skip` leaves out, by its names.
-GROUPS = {
-    "labels": ("labels",),
-    "surfaces": ("lungs_surface", "infection_surface", *LUNG_SURFACES),
-    "overview": ("overview",),
-}
 #: What `surfaces` can be: both lungs together and the infection, or each segment.
 Surfaces = Literal["structures", "segments"]
-
-#: Files that `reports` makes from a result. Replacing the result removes them, because they show the old one.
-DERIVED = {"report_html": "report.html", "report_pdf": "report.pdf", "viewer": "viewer.html"}
 
 #: Names of all files that a result may have.
 _NAMES = (*FILES.values(), *LUNG_SURFACES.values(), *DERIVED.values())

@@ -16,7 +16,7 @@ from ..reading.private_folder import portable_name
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from ..storage.limited import read_limited_json
 from ..volume import Grid, Volume
-from .results import FILES
+from .names import FILES
 
 #: Segments that a file must have. Others, such as rejected lesions, are left out.
 SEGMENTS = ("right_lung", "left_lung", "infection")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..outputs.results import DERIVED
+from ..outputs.names import DERIVED
 from ..progress import Progress, silent
 from ..segmentation import Segmentation
 from ..storage.staging import check_writable, staged_files
