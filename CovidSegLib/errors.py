@@ -13,6 +13,10 @@ class GpuMemoryError(InputError):
     """The GPU has too little free memory. The CPU can do the same work, more slowly."""
 
 
+class DiskFullError(InputError):
+    """The disk is full. Whatever comes next would fail in the same way."""
+
+
 class Cancelled(BaseException):
     """The user has stopped the run. The command line ends with exit code 3.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import DiskFullError, InputError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -32,6 +32,7 @@ def explain_disk_errors(
             For long blocks that do more than write files.
 
     Raises:
+        DiskFullError: The disk is full; an `InputError`.
         InputError: The cause, then the remedy.
         BrokenPipeError: Unchanged: the reader of the standard output has gone, no file is affected.
 
@@ -40,7 +41,7 @@ def explain_disk_errors(
         ...     raise OSError(errno.ENOSPC, "No space left on device")
         Traceback (most recent call last):
         ...
-        CovidSegLib.errors.InputError: The disk is full: "results" was not written. Free some space.
+        CovidSegLib.errors.DiskFullError: The disk is full: "results" was not written. Free some space.
     """
     try:
         yield
@@ -49,8 +50,8 @@ def explain_disk_errors(
     except OSError as error:
         name = error.filename or path
         if error.errno in FULL:
-            sentence = f'The disk is full: "{path}" was not written. {if_full}'
-        elif error.errno in DENIED:
+            raise DiskFullError(f'The disk is full: "{path}" was not written. {if_full}') from error
+        if error.errno in DENIED:
             sentence = f'No permission to write to "{name}", or another program has it open. {remedy}'
         elif error.errno in NOT_A_FOLDER:
             sentence = f'"{name}" cannot be written, because it or a folder above it is a file. {remedy}'

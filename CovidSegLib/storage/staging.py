@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import DiskFullError, InputError
 from .disk_errors import explain_disk_errors
 
 PREFIX = ".covidseg-"
@@ -39,7 +39,7 @@ def check_writable(out: Path, names: Collection[str], *, overwrite: bool) -> Non
         with _temporary_folder(out, keep=False) as folder:
             (folder / "trial").write_bytes(b"trial")
             if shutil.disk_usage(folder).free < ROOM_MB * 1_000_000:
-                raise InputError(
+                raise DiskFullError(
                     f'There is less than {ROOM_MB} MB of room at "{out}". Free some space or choose another folder.'
                 )
 
