@@ -26,10 +26,11 @@ class Cohort:
     Attributes:
         folder: The folder. Relative paths in the tables are relative to it.
         file: Its `cohort.sqlite`.
+        patience: Seconds to wait while another process writes.
     """
 
-    def __init__(self, file: Path):
-        self.file, self.folder = file, file.parent
+    def __init__(self, file: Path, patience: float = PATIENCE):
+        self.file, self.folder, self.patience = file, file.parent, patience
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -67,32 +68,38 @@ class Cohort:
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.file), closing(_connect(self.file)) as connection:
+        with _explained(self.file), closing(_connect(self.file, self.patience)) as connection:
             yield connection
 
 
-def create_cohort(folder: Path) -> Cohort:
+def create_cohort(folder: Path, name: str = FILE, patience: float = PATIENCE) -> Cohort:
     """Create the file in a folder, or open it if it exists.
+
+    Args:
+        folder: The folder. It is created if need be.
+        name: Name of the file.
+        patience: Seconds to wait while another process writes.
 
     Raises:
         InputError: It cannot be written, or is not a cohort.
     """
-    file = folder / FILE
+    file = folder / name
     with explain_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         file.touch()
-    with _explained(file), closing(_connect(file)) as connection:
+    with _explained(file), closing(_connect(file, patience)) as connection:
         # A killed process may have left an empty file.
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             create_tables(connection)
-    return open_cohort(folder)
+    return open_cohort(file, patience)
 
 
-def open_cohort(path: Path) -> Cohort:
+def open_cohort(path: Path, patience: float = PATIENCE) -> Cohort:
     """Open the cohort in a folder.
 
     Args:
         path: The folder, or its `cohort.sqlite`.
+        patience: Seconds to wait while another process writes. A worklist waits less than a batch.
 
     Raises:
         InputError: There is none, or it cannot be read.
@@ -108,16 +115,16 @@ def open_cohort(path: Path) -> Cohort:
     file = path / FILE if path.is_dir() else path
     if not file.is_file():
         raise InputError(f'There is no cohort in "{path}". Choose a folder that `covidseg batch` has written.')
-    cohort = Cohort(file)
+    cohort = Cohort(file, patience)
     with cohort.reading() as connection:
         check_version(connection, file.name)
     return cohort
 
 
-def _connect(file: Path) -> sqlite3.Connection:
+def _connect(file: Path, patience: float) -> sqlite3.Connection:
     # Transactions begin and end where this module says so, and a missing file is not created.
     connection = sqlite3.connect(
-        f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
+        f"{file.absolute().as_uri()}?mode=rw", uri=True, timeout=patience, isolation_level=None
     )
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA foreign_keys = ON")
