@@ -60,6 +60,19 @@ def open_reading(cohort: Cohort, case_id: str, reader: str) -> Reading:
     return Reading(*row)
 
 
+def find_reading(cohort: Cohort, case_id: str, reader: str) -> Reading | None:
+    """Return what a reader has said about a case, or None.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    with cohort.reading() as connection:
+        row = connection.execute(
+            f"SELECT {', '.join(_COLUMNS)} FROM readings WHERE case_id = ? AND reader = ?", (case_id, reader)
+        ).fetchone()
+    return Reading(*row) if row else None
+
+
 def save_reading(cohort: Cohort, reading: Reading) -> None:
     """Store a reading in place of what the same reader has said about the case before. Others are left alone.
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from support.cohorts import cohort_of
 
-from CovidSegLib.cohorts import database
 from CovidSegLib.cohorts.cases import all_cases, start_case
 from CovidSegLib.cohorts.database import FILE, create_cohort, open_cohort
 from CovidSegLib.errors import DiskFullError, InputError
@@ -79,11 +78,10 @@ def test_two_threads_write_without_losing_a_change(tmp_path: Path) -> None:
     assert all_cases(cohort)[0].attempts == 20
 
 
-def test_a_file_that_stays_locked_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_stays_locked_is_reported(tmp_path: Path) -> None:
     cohort = cohort_of(tmp_path, "one")
-    monkeypatch.setattr(database, "PATIENCE", 0.01)
     with cohort.writing(), pytest.raises(InputError, match="Another program has"):
-        start_case(cohort, "one")
+        start_case(open_cohort(tmp_path, patience=0.01), "one")
 
 
 def test_a_full_disk_is_reported_and_loses_nothing(tmp_path: Path) -> None:
