@@ -58,16 +58,18 @@ def test_one_row_for_each_lesion(panel, section):
 
 def test_split_off_a_part_by_key(panel, section):
     """The views meet at the edge of the lesion."""
+    node = slicer.vtkMRMLSliceNode()
+    node.SetName("Red")
+    node.SetLayoutName("Red")
+    node = slicer.mrmlScene.AddNode(node)  # or the one that outlived the scene of another test
     press(panel, "L")
+    node.JumpSliceByCentering(*ras_of((0, 0, 0), section.parameters.ct))
     press(panel, "Shift+S")
     assert "do not meet" in panel.ui.lesionStatusLabel.text
     lesions = section.logic.of(section.parameters.result)
     first = [int(index[0]) for index in lesions.tracker.mask(1).nonzero()]
     voxel = [along.start + index for along, index in zip(lesions.tracker.boxes[1], first, strict=True)]
-    node = slicer.vtkMRMLSliceNode()
-    node.SetName("Red")
-    node.SetLayoutName("Red")
-    slicer.mrmlScene.AddNode(node).JumpSliceByCentering(*ras_of(tuple(voxel), section.parameters.ct))
+    node.JumpSliceByCentering(*ras_of(tuple(voxel), section.parameters.ct))
     press(panel, "Shift+S")
     settle()
     assert sorted(texts(panel, 0)) == ["1", "2", "3", "4", "5"]
