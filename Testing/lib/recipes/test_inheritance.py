@@ -56,7 +56,7 @@ def test_patches_replace_slices_and_slices_replace_patches(tmp_path: Path) -> No
     mine = load(
         tmp_path,
         'like = "raiu-net"\n[infection]\narguments.spatial_dims = 3\npatches = { size = [16, 32, 32] }\n'
-        '[training]\nsampling = "slices"',
+        '[training]\nsampling = "slices"\nskip_dark = false',
     )
     assert (mine.infection.slices, mine.infection.patches) == (None, Patches((16, 32, 32)))
     back = load(tmp_path, 'like = "mine.toml"\n[infection]\narguments.spatial_dims = 2\nslices.size = [8, 8]', "b.toml")
