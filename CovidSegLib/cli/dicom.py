@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..progress import subprogress
+from ..segmenting import DICOM_FOLDER, PDF, quiet_headers
 from . import dicom_archive
 from .options import add_progress
 from .session import Session
@@ -23,10 +21,6 @@ if TYPE_CHECKING:
 
 SUMMARY = "export, send and receive DICOM objects"
 DESCRIPTION = f"Export results as DICOM objects, and exchange images with an archive. {NOT_FOR_DIAGNOSIS}"
-#: Folder of the DICOM objects inside a result folder.
-FOLDER = "dicom"
-#: The PDF report of a result folder.
-PDF = "report.pdf"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--source", type=Path, required=True, metavar="SERIES", help="DICOM folder of the CT that was segmented"
     )
     export.add_argument("--series", help="DICOM series in SERIES, given by its number or by the end of its UID")
-    export.add_argument("-o", "--output", type=Path, metavar="OUT", help=f"folder (default: RESULT/{FOLDER})")
+    export.add_argument("-o", "--output", type=Path, metavar="OUT", help=f"folder (default: RESULT/{DICOM_FOLDER})")
     export.add_argument("--overwrite", action="store_true", help="replace an earlier export in OUT")
     export.add_argument("--pdf", type=Path, metavar="FILE", help=f"report to include (default: RESULT/{PDF}, if any)")
     add_labelmap(export)
@@ -79,14 +73,6 @@ def run(session: Session) -> None:
         session.options.action(session)
 
 
-@contextmanager
-def quiet_headers() -> Iterator[None]:
-    """Keep pydicom from printing values of headers, such as names of patients, in its warnings."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pydicom|highdicom")
-        yield
-
-
 def _export(session: Session) -> None:
     options, progress = session.options, session.progress
     if (options.prior is None) != (options.prior_source is None):
@@ -95,7 +81,7 @@ def _export(session: Session) -> None:
     with session.defer_interrupts():
         from .. import dicom
 
-    out = options.output or options.result / FOLDER
+    out = options.output or options.result / DICOM_FOLDER
     dicom.prepare(out, overwrite=options.overwrite)
     progress("Reading the CT", 0.05)
     source = dicom.read_source(options.source, options.series)

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 from .. import models
 from ..errors import InputError
 from ..notices import NOT_FOR_DIAGNOSIS
-from ..progress import subprogress
-from .dicom import FOLDER as DICOM_FOLDER
-from .dicom import PDF, add_labelmap, quiet_headers
+from ..segmenting import DICOM_FOLDER, SegmentOptions, segment_scan
+from .dicom import add_labelmap
 from .options import add_device, add_engine, add_progress, probability
 from .session import Session
 
 if TYPE_CHECKING:
-    from ..dicom.source import Source
-    from ..segmentation import Segmentation
     from ..volume import Volume
 
 SUMMARY = "segment a chest CT"
@@ -50,6 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ablation", metavar="ROW", help="with --recipe: use the networks of this row of its ablation")
     add_device(parser)
     add_engine(parser)
+    add_results(parser)
+    add_progress(parser)
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which results to write, which `covidseg batch` has too."""
     parser.add_argument(
         "--threshold", type=probability, help="probability from which a voxel is infection (default: the model's)"
     )
@@ -71,7 +74,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", action="store_true", help="also write a report as HTML and PDF")
     parser.add_argument("--viewer", action="store_true", help="also write a viewer in one HTML file")
     parser.add_argument("--anonymous", action="store_true", help="leave the UID of the DICOM series out of the report")
-    add_progress(parser)
+
+
+def options_of(options: argparse.Namespace, *, engine: str, overwrite: bool) -> SegmentOptions:
+    """Return what the arguments say about how to segment a CT, and which results to write.
+
+    Args:
+        options: The parsed arguments.
+        engine: What runs the networks.
+        overwrite: Whether to replace earlier results.
+    """
+    return SegmentOptions(
+        device=options.device,
+        engine=engine,
+        threshold=options.threshold,
+        skip=tuple(sorted(set(options.skip))),
+        surfaces=options.surfaces,
+        window=tuple(options.window) if options.window else None,
+        dicom=options.dicom,
+        labelmap=options.labelmap,
+        report=options.report,
+        viewer=options.viewer,
+        anonymous=options.anonymous,
+        overwrite=overwrite,
+    )
 
 
 def run(session: Session) -> None:
@@ -81,81 +107,31 @@ def run(session: Session) -> None:
         InputError: The arguments, the CT, the model or the output folder cannot be used.
         Cancelled: The user has stopped the run.
     """
-    options, progress = session.options, session.progress
+    options, reporter = session.options, session.reporter
     if options.demo == (options.input is not None):
         raise InputError("Give either the path of a CT or --demo.")
     if options.dicom and options.demo:
         raise InputError("--dicom needs the DICOM series of a CT: omit --demo.")
-    if options.labelmap and not options.dicom:
-        raise InputError("--labelmap is for DICOM segmentations: give --dicom with it.")
-    progress("Starting", 0.0)
-    with session.defer_interrupts():
-        from ..storage.claim import claimed_folder
-
-    with claimed_folder(options.output), quiet_headers():
-        _segment(session)
-
-
-def _segment(session: Session) -> None:
-    """Segment the CT; the folder for the results is ours."""
-    options, reporter, progress = session.options, session.reporter, session.progress
-    with session.defer_interrupts():
-        from .. import outputs
-
-    outputs.prepare(options.output, overwrite=options.overwrite)
-    model = _find_model(options)
-    progress("Reading the CT", 0.02)
-    source = _read_source(session) if options.dicom else None
-    volume = _read_volume(session) if source is None else _shown(source.volume, options)
-    progress("Preparing the segmentation", 0.06)
-    with session.defer_interrupts():
-        from ..pipeline import segment  # slow to import: unusable input is reported before
-
-    segmentation = segment(
-        volume,
-        model,
-        device=options.device,
-        engine=options.engine,
-        threshold=options.threshold,
-        progress=subprogress(progress, 0.1, 0.75),
-    )
-    for warning in dict.fromkeys(segmentation.warnings):
-        reporter.warning(warning)
-    files = outputs.write_results(
+    session.progress("Starting", 0.0)
+    segmented = segment_scan(
+        (lambda: _phantom(session)) if options.demo else options.input,
         options.output,
-        volume,
-        segmentation,
-        skip=options.skip,
-        surfaces=options.surfaces,
-        overwrite=options.overwrite,
-        progress=subprogress(progress, 0.75, 0.85 if source or options.report or options.viewer else 1.0),
+        lambda: find_model(options),
+        options_of(options, engine=options.engine, overwrite=options.overwrite),
+        series=options.series,
+        progress=session.progress,
+        warn=reporter.warning,
+        importing=session.defer_interrupts,
     )
-    if options.report or options.viewer:
-        files += _write_report(session, volume, segmentation)
-    if source:  # after the report, which it includes
-        files += _export(session, source, segmentation)
-    reporter.done(options.output, files)
+    reporter.done(options.output, segmented.files)
 
 
-def _write_report(session: Session, volume: Volume, segmentation: Segmentation) -> list[Path]:
-    """Write report and viewer of masks that nobody has edited."""
-    with session.defer_interrupts():
-        from ..reports.files import write_report
+def find_model(options: argparse.Namespace) -> models.Model:
+    """Return the model that the arguments name, or the untrained networks of a recipe.
 
-    return write_report(
-        session.options.output,
-        volume,
-        segmentation,
-        original=segmentation,
-        report=session.options.report,
-        viewer=session.options.viewer,
-        overwrite=session.options.overwrite,
-        progress=subprogress(session.progress, 0.85, 0.92),
-    )
-
-
-def _find_model(options: argparse.Namespace) -> models.Model:
-    """Return the model that the arguments name, or the untrained networks of a recipe."""
+    Raises:
+        InputError: There is none of that name, or the arguments contradict each other.
+    """
     if options.ablation is not None and options.recipe is None:
         raise InputError("--ablation selects a row of a recipe's ablation: give --recipe with it.")
     if options.recipe is None:
@@ -165,49 +141,9 @@ def _find_model(options: argparse.Namespace) -> models.Model:
     return untrained_model(options.recipe, options.ablation)
 
 
-def _read_volume(session: Session) -> Volume:
-    """Read the CT, or make the synthetic one of --demo."""
-    options = session.options
-    if options.demo:
-        from ..phantom import make_phantom
+def _phantom(session: Session) -> Volume:
+    """Make the synthetic CT of --demo."""
+    from ..phantom import make_phantom
 
-        session.reporter.warning("This is a synthetic chest CT that CovidSeg has made, not a patient's.")
-        return make_phantom().volume
-    from ..reading import read_volume
-
-    window = tuple(options.window) if options.window else None
-    return _shown(read_volume(options.input, series=options.series, window=window), options)
-
-
-def _shown(volume: Volume, options: argparse.Namespace) -> Volume:
-    """Return the volume with what the report may state about it."""
-    return volume.without_identifiers() if options.anonymous else volume
-
-
-def _read_source(session: Session) -> Source:
-    """Read the CT with what DICOM objects refer to, and check that they can be written: before the long computation."""
-    options = session.options
-    with session.defer_interrupts():
-        from .. import dicom
-
-    if options.window:
-        raise InputError("--window is for images without Hounsfield units, from which no DICOM objects are made.")
-    dicom.prepare(options.output / DICOM_FOLDER, overwrite=options.overwrite)
-    return dicom.read_source(options.input, options.series)
-
-
-def _export(session: Session, source: Source, segmentation: Segmentation) -> list[Path]:
-    """Write the DICOM objects, with the PDF report if there is one."""
-    from .. import dicom
-
-    options = session.options
-    pdf = options.output / PDF
-    return dicom.export(
-        options.output / DICOM_FOLDER,
-        source,
-        dicom.result_of(source.volume, segmentation),
-        pdf=pdf if pdf.is_file() else None,
-        labelmap=options.labelmap,
-        overwrite=options.overwrite,
-        progress=subprogress(session.progress, 0.92, 1.0),
-    )
+    session.reporter.warning("This is a synthetic chest CT that CovidSeg has made, not a patient's.")
+    return make_phantom().volume

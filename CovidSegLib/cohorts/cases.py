@@ -26,6 +26,7 @@ class NewCase:
         series: UID of the DICOM series, or None.
         choice: Why this series of the study was chosen, or None.
         extra: Further columns of the list of scans, such as the centre, by their names.
+        position: Its place in the order of the inputs; behind the present cases if None.
     """
 
     id: str
@@ -34,6 +35,7 @@ class NewCase:
     series: str | None = None
     choice: str | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
+    position: int | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,29 @@ def all_cases(cohort: Cohort, state: str | None = None) -> list[Case]:
     return [_case(row) for row in rows]
 
 
+@dataclass(frozen=True)
+class WaitingCase:
+    """What is needed to segment a case; see `Case`."""
+
+    id: str
+    input: str
+    series: str | None
+    output: str
+
+
+def waiting_cases(cohort: Cohort) -> list[WaitingCase]:
+    """Return the cases that wait, in their order. Those that were begun before come last: one may have ended a run.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    with cohort.reading() as connection:
+        rows = connection.execute(
+            "SELECT id, input, series, output FROM cases WHERE state = 'waiting' ORDER BY attempts, position"
+        ).fetchall()
+    return [WaitingCase(*row) for row in rows]
+
+
 def count_states(cohort: Cohort) -> dict[str, int]:
     """Return the number of cases in each of `STATES`.
 
@@ -150,13 +175,14 @@ def add_cases(cohort: Cohort, cases: Iterable[NewCase], folder: str = "cases") -
     with cohort.writing() as connection:
         position = connection.execute("SELECT coalesce(max(position) + 1, 0) FROM cases").fetchone()[0]
         for number, case in enumerate(cases, start=position):
+            place = number if case.position is None else case.position
             connection.execute(
                 "INSERT INTO cases (id, identity, position, input, series, choice, extra, output) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (identity) DO UPDATE SET "
-                "input = excluded.input, choice = excluded.choice, extra = excluded.extra",
+                "input = excluded.input, series = excluded.series, choice = excluded.choice, extra = excluded.extra",
                 (
-                    *(case.id, case.identity, number, case.input, case.series, case.choice),
-                    *(json.dumps(dict(case.extra), ensure_ascii=True), f"{folder}/{case.id}"),
+                    *(case.id, case.identity, place, case.input, case.series, case.choice),
+                    *(json.dumps(dict(case.extra)), f"{folder}/{case.id}"),
                 ),
             )
 
@@ -227,7 +253,7 @@ def fail_case(cohort: Cohort, case_id: str, sentence: str, *, again: bool = Fals
     now = time.time()
     with cohort.writing() as connection:
         connection.execute(
-            "UPDATE cases SET state = ?, sentence = ?, finished = ?, seconds = ? - started WHERE id = ?",
+            "UPDATE cases SET state = ?, sentence = ?, finished = ?, seconds = round(? - started, 2) WHERE id = ?",
             ("waiting" if again else "failed", sentence, now, now, case_id),
         )
         connection.execute(

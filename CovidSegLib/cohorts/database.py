@@ -18,7 +18,7 @@ PATIENCE = 60.0
 
 
 class Cohort:
-    """A folder with `cohort.sqlite`, from `open_cohort` or `create_cohort`.
+    """A folder with `cohort.sqlite`, from `open_cohort` or `create_cohort`; or one part of a cohort in `parts/`.
 
     Every transaction opens the file anew. Therefore an object can be used by several threads, and no lock stays behind
     on a network drive while nothing is written.
@@ -29,8 +29,8 @@ class Cohort:
         patience: Seconds to wait while another process writes.
     """
 
-    def __init__(self, file: Path, patience: float = PATIENCE):
-        self.file, self.folder, self.patience = file, file.parent, patience
+    def __init__(self, file: Path, patience: float = PATIENCE, folder: Path | None = None):
+        self.file, self.folder, self.patience = file, folder or file.parent, patience
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -76,30 +76,31 @@ def create_cohort(folder: Path, name: str = FILE, patience: float = PATIENCE) ->
     """Create the file in a folder, or open it if it exists.
 
     Args:
-        folder: The folder. It is created if need be.
-        name: Name of the file.
+        folder: The folder of the cohort. It is created if need be.
+        name: Name of the file; of a part of a cohort, its path in the folder.
         patience: Seconds to wait while another process writes.
 
     Raises:
         InputError: It cannot be written, or is not a cohort.
     """
     file = folder / name
-    with explain_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    with explain_disk_errors(file.parent):
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     with _explained(file), closing(_connect(file, patience)) as connection:
         # A killed process may have left an empty file.
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
             create_tables(connection)
-    return open_cohort(file, patience)
+    return open_cohort(file, patience, folder)
 
 
-def open_cohort(path: Path, patience: float = PATIENCE) -> Cohort:
+def open_cohort(path: Path, patience: float = PATIENCE, folder: Path | None = None) -> Cohort:
     """Open the cohort in a folder.
 
     Args:
         path: The folder, or its `cohort.sqlite`.
         patience: Seconds to wait while another process writes. A worklist waits less than a batch.
+        folder: The folder that relative paths start from, if it is not that of the file.
 
     Raises:
         InputError: There is none, or it cannot be read.
@@ -115,7 +116,7 @@ def open_cohort(path: Path, patience: float = PATIENCE) -> Cohort:
     file = path / FILE if path.is_dir() else path
     if not file.is_file():
         raise InputError(f'There is no cohort in "{path}". Choose a folder that `covidseg batch` has written.')
-    cohort = Cohort(file, patience)
+    cohort = Cohort(file, patience, folder)
     with cohort.reading() as connection:
         check_version(connection, file.name)
     return cohort

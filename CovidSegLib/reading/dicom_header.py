@@ -45,6 +45,8 @@ _TAGS = [
     "SOPClassUID",
     "SOPInstanceUID",
     "SeriesInstanceUID",
+    "StudyInstanceUID",
+    "BodyPartExamined",
     "SeriesNumber",
     "SeriesDescription",
     "Modality",
@@ -126,6 +128,8 @@ class SeriesHeader:
         rescale_type: Rescale Type in upper case, such as "HU".
         colour: Whether there is more than one sample per pixel.
         lossy: Whether the pixels have undergone lossy compression.
+        study_uid: Study Instance UID.
+        body_part: Body Part Examined.
     """
 
     series_uid: str
@@ -141,6 +145,8 @@ class SeriesHeader:
     rescale_type: str = field(compare=False)
     colour: bool = field(compare=False)
     lossy: bool = field(compare=False)
+    study_uid: str = field(compare=False)
+    body_part: str = field(compare=False)
 
     @property
     def is_ct(self) -> bool:
@@ -343,6 +349,8 @@ def _series_header(data: Dataset) -> SeriesHeader:
         rescale_type=_text(data, "RescaleType").upper(),
         colour=int(data.get("SamplesPerPixel") or 1) > 1,
         lossy=data.get("LossyImageCompression") == "01",
+        study_uid=str(data.get("StudyInstanceUID") or ""),
+        body_part=_text(data, "BodyPartExamined"),
     )
 
 

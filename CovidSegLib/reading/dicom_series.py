@@ -81,15 +81,44 @@ class Series:
     @property
     def is_likely_chest_ct(self) -> bool:
         """Whether the series has enough axial CT slices, over a sufficient length, to be the chest CT of a folder."""
-        if self.unusable_content or len(self.slices) < CHEST_SLICES:
-            return False
-        if not _REFORMATTED.isdisjoint(self.header.image_type):
-            return False
+        return looks_like_chest_ct(self, len(self.slices), self.extent)
+
+    @property
+    def extent(self) -> Extent | None:
+        """Where the slices lie; None if their headers do not say."""
         orientation, positions = self.slices[0].orientation, [item.position for item in self.slices]
         if orientation is None or None in positions:
-            return True  # reading the series explains what is missing
+            return None
         normal = np.cross(orientation[:3], orientation[3:])
-        return bool(abs(normal[2]) > np.sqrt(0.5) and np.ptp(np.array(positions) @ normal) >= CHEST_MM)
+        along = np.array(positions) @ normal
+        return Extent(bool(abs(normal[2]) > np.sqrt(0.5)), float(along.min()), float(along.max()))
+
+
+@dataclass(frozen=True)
+class Extent:
+    """Where the slices of a series lie.
+
+    Attributes:
+        axial: Whether they are axial.
+        low, high: Positions in mm of the first and the last slice along the normal of the slices.
+    """
+
+    axial: bool
+    low: float
+    high: float
+
+
+def looks_like_chest_ct(series: Series, slices: int, extent: Extent | None) -> bool:
+    """Return whether a series has enough axial CT slices, over a sufficient length, to be the chest CT of a study.
+
+    Args:
+        series: The series, of which only the header counts.
+        slices: Number of its slices.
+        extent: Where they lie. If unknown, reading the series explains what is missing.
+    """
+    if series.unusable_content or slices < CHEST_SLICES or not _REFORMATTED.isdisjoint(series.header.image_type):
+        return False
+    return extent is None or (extent.axial and extent.high - extent.low >= CHEST_MM)
 
 
 def list_series(folder: Path, *, nested: bool = True) -> list[Series]:

@@ -1,0 +1,1 @@
+"""What runs the cases of a cohort: processes of this computer, or Ray."""

@@ -1,0 +1,82 @@
+"""How workers share the processors and the GPUs of a computer."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ...errors import InputError
+from ...inference.engines.choice import torch_may_find_gpu
+
+#: Memory that a worker needs for a scan of several hundred slices, see docs/cohorts.md.
+WORKER_MB = 2500
+#: Processors for a worker. More are idle for half of the time, because reading, surfaces and pictures use one.
+WORKER_PROCESSORS = 2
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a worker may use.
+
+    Attributes:
+        device: Name of its device.
+        threads: Threads of its numerical libraries; None for as many as they want.
+        processors: Its processors, or empty for all.
+    """
+
+    device: str
+    threads: int | None = None
+    processors: tuple[int, ...] = ()
+
+
+def shares(workers: int | None, device: str) -> list[Share]:
+    """Divide this computer among workers.
+
+    Args:
+        workers: Their number. If None: one for each GPU, or without GPUs as many as processors and memory allow.
+        device: "auto", "cpu" or "cuda". A certain GPU, such as "cuda:1", is shared by all workers.
+
+    Raises:
+        InputError: The number is not positive.
+    """
+    if workers is not None and workers < 1:
+        raise InputError("At least one worker is needed.")
+    gpus = count_gpus() if device in ("auto", "cuda") else 0
+    processors = _processors()
+    if workers is None:
+        workers = gpus or (1 if device.startswith("cuda") else _default_workers(len(processors)))
+    devices = [f"cuda:{slot % gpus}" if gpus else device for slot in range(workers)]
+    if workers == 1:
+        return [Share(devices[0])]
+    each = max(1, len(processors) // workers)
+    pinned = [tuple(processors[slot * each : (slot + 1) * each]) for slot in range(workers)]
+    return [Share(name, each, part) for name, part in zip(devices, pinned, strict=True)]
+
+
+def count_gpus() -> int:
+    """Return the number of GPUs that PyTorch can use."""
+    if not torch_may_find_gpu():
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _processors() -> list[int]:
+    """Return the processors that this process may use: under Slurm, those of the job."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def _default_workers(processors: int) -> int:
+    by_memory = _memory_mb() // WORKER_MB
+    return max(1, min(processors // WORKER_PROCESSORS, by_memory))
+
+
+def _memory_mb() -> int:
+    """Return the memory of this computer in MB, or a cautious guess where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
+    except (AttributeError, ValueError, OSError):
+        return 4 * WORKER_MB
