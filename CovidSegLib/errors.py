@@ -17,6 +17,10 @@ class DiskFullError(InputError):
     """The disk is full. Whatever comes next would fail in the same way."""
 
 
+class InUseError(InputError):
+    """Another run of CovidSeg writes to the same folder."""
+
+
 class Cancelled(BaseException):
     """The user has stopped the run. The command line ends with exit code 3.
 

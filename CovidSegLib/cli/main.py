@@ -11,7 +11,7 @@ from typing import Protocol
 from .. import __version__
 from ..errors import Cancelled, GpuMemoryError, InputError
 from ..notices import NOT_FOR_DIAGNOSIS
-from . import batch, data, devices, dicom, evaluate, follow_up, models, recipes, report, segment, train
+from . import batch, cohort, data, devices, dicom, evaluate, follow_up, models, recipes, report, segment, train
 from .interrupts import Interrupts
 from .printing import discard, print_error, print_text
 from .process import CANCELLED
@@ -64,6 +64,7 @@ class Command(Protocol):
 COMMANDS: Mapping[str, Command] = {
     "segment": segment,
     "batch": batch,
+    "cohort": cohort,
     "follow-up": follow_up,
     "report": report,
     "train": train,

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InUseError
 from .cases import NewCase, add_cases
 from .claims import claimed_cohort
 from .database import FILE, Cohort, create_cohort, open_cohort
@@ -81,7 +81,7 @@ def _check_whole_is_free(folder: Path) -> None:
         try:
             with claimed_cohort(folder):
                 return
-        except InputError:
+        except InUseError:
             if attempt == _TRIES - 1:
                 raise
             time.sleep(random.uniform(0.02, 0.2))

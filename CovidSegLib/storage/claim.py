@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, InUseError
 from .disk_errors import explain_disk_errors
 from .mutex import named_mutex
 
@@ -36,7 +36,8 @@ def claimed_folder(out: Path) -> Iterator[None]:
         out: The folder. It and its parents are created; those that were created and are empty at the end are removed.
 
     Raises:
-        InputError: Another run has claimed the folder, or it cannot be created or opened.
+        InUseError: Another run has claimed the folder.
+        InputError: It cannot be created or opened.
     """
     created: list[Path] = []
     with ExitStack() as stack:
@@ -109,8 +110,8 @@ def _mutex_name(out: Path) -> str:
     return "CovidSeg-" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _claimed(out: Path) -> InputError:
-    return InputError(
+def _claimed(out: Path) -> InUseError:
+    return InUseError(
         f'Another run of CovidSeg is going to write to "{out}". Wait until it has ended, or choose another folder.'
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InUseError
 
 try:
     import fcntl
@@ -26,7 +26,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
         path: The file to lock. This process must not open it in the meantime, because closing it would end the lock.
 
     Raises:
-        InputError: Another process holds the lock.
+        InUseError: Another process holds the lock; an `InputError`.
     """
     if fcntl is None:
         yield
@@ -36,7 +36,7 @@ def exclusive_lock(path: Path) -> Iterator[None]:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):
-                raise InputError(
+                raise InUseError(
                     f'Another process is writing to "{path.parent.name}". Wait until it has ended or end it, or choose '
                     "another folder."
                 ) from error
