@@ -16,7 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fuzz-seconds", type=float, default=60, help="time for the fuzzer (Testing/fuzz)")
+    parser.addoption("--fuzz-seconds", type=float, default=20, help="time for the fuzzer (Testing/fuzz)")
     parser.addoption("--fuzz-seed", type=int, default=0, help="which mutants the fuzzer tries")
 
 

@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+#: Their networks are trained for minutes.
+SLOW = {"train_and_compare"}
+to_run = [pytest.param(path, marks=[pytest.mark.slow] * (path.stem in SLOW), id=path.stem) for path in NOTEBOOKS]
 
 
 def test_there_are_notebooks() -> None:
@@ -29,7 +32,7 @@ def test_notebook_is_stored_without_outputs(path: Path) -> None:
     assert path.stat().st_size < 20_000
 
 
-@notebooks
+@pytest.mark.parametrize("path", to_run)
 def test_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))

@@ -1,4 +1,4 @@
-"""A minute of fuzzing, with the same inputs in each run. `pytest -m fuzz --fuzz-seconds 600` takes longer."""
+"""Some fuzzing, with the same inputs in each run. `pytest -m fuzz --fuzz-seconds 600` takes longer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fuzz.trial import Outcome, try_input
 from CovidSegLib.errors import InputError
 from CovidSegLib.reading import read_volume
 
-#: More than fit into a minute.
+#: More than fit into the time.
 MANY = 1_000_000
 #: Fewer tried inputs mean that reading has become slow, or that nothing was tried at all.
 FEWEST = 15

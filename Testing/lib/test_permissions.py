@@ -57,7 +57,10 @@ def test_result_files_with_names_that_are_not_utf8_follow_the_umask(tmp_path: Pa
     assert modes(out) == expected(out, umask)
 
 
-def test_models_splits_and_pictures_follow_the_umask(tmp_path: Path, own_models: Path, umask: int) -> None:
+def test_models_splits_and_pictures_follow_the_umask(
+    tmp_path: Path, own_models: Path, umask: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)  # type: ignore[arg-type]  # exporting networks takes seconds
     run = make_run(tmp_path / "run")
     data = write_data(tmp_path / "data")
     out = tmp_path / "out"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def no_errors_in_callbacks(monkeypatch):
     errors = []
     monkeypatch.setattr("sys.excepthook", lambda kind, error, at: errors.append(error))
     yield
-    assert errors == []
+    assert not errors, "".join(traceback.format_exception(errors[0]))
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +71,7 @@ def module_widget():
     """The module, opened in a window, with two models and the fake child process."""
     import harness
     import slicer
+    from stand_ins.mrml_widgets import retire
 
     import CovidSeg
 
@@ -83,7 +85,7 @@ def module_widget():
     yield widget
     widget.cleanup()
     widget.parent.close()
-    widget.parent.deleteLater()
+    retire(widget.parent)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import slicer
 from reading import Reading, make_widget
+from stand_ins.mrml_widgets import retire
 from support.phantoms import COARSE, phantom_on
 
 from CovidSegLib.volume import Volume
@@ -36,7 +37,7 @@ def reading(monkeypatch, tmp_path):
     yield played
     widget.cleanup()
     widget.parent.close()
-    widget.parent.deleteLater()
+    retire(widget.parent)
 
 
 def test_a_whole_reading(reading):

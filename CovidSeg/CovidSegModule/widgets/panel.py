@@ -136,13 +136,13 @@ class Panel(VTKObservationMixin):
 
     def cleanup(self) -> None:
         """Stop everything, because the module is being reloaded or the application quits."""
+        self.removeObservers()  # first: sections remove nodes, and an update would start their timers again
+        self._node_observers.clear()
         for section in self.sections.values():
             section.cleanup()
         self.parameters = None
         self._masks_timer.stop()
         self._logic.reviews.clear()
-        self.removeObservers()
-        self._node_observers.clear()
 
     def enter(self) -> None:
         """Handle that the user has opened the module."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ from CovidSegLib.models.description import describe
 
 
 @pytest.fixture
-def packed(run: Path, capsys: pytest.CaptureFixture[str]) -> models.Model:
+def packed(run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> models.Model:
     """The user's own model "mine"."""
+    monkeypatch.setitem(sys.modules, "onnx", None)  # type: ignore[arg-type]  # exporting networks takes seconds
     assert main(["models", "pack", str(run), "--name", "mine"]) == DONE
     capsys.readouterr()
     return models.find_model("mine")

@@ -159,6 +159,7 @@ def _free_memory() -> int:
         return 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(_free_memory() < 6 * GIGABYTE, reason="needs 6 GB of free memory")
 @pytest.mark.parametrize(("slices", "code"), [(1000, 4), (500, 16)], ids=["1000 slices", "floating-point"])
 def test_the_largest_cts_are_read_in_about_4_gb(tmp_path: Path, slices: int, code: int) -> None:

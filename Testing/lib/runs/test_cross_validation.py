@@ -361,6 +361,7 @@ def test_a_fold_is_trained_without_its_held_out_patients(recipe: Path, tmp_path:
     assert model.verified_weights()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_fold_starts_from_the_weights_that_its_recipe_names(
     recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

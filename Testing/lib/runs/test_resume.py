@@ -129,7 +129,7 @@ def kill_during_a_checkpoint(place: Path, run: Path) -> int:
     return process.returncode
 
 
-@pytest.mark.parametrize("kill", [kill_during_an_epoch, kill_during_a_checkpoint])
+@pytest.mark.parametrize("kill", [pytest.param(kill_during_an_epoch, marks=pytest.mark.slow), kill_during_a_checkpoint])
 def test_a_killed_run_ends_like_an_uninterrupted_one(
     place: Path, uninterrupted: Path, tmp_path: Path, kill: Callable[[Path, Path], int]
 ) -> None:

@@ -171,7 +171,9 @@ KINDS: dict[str, tuple[Stage, Training]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * kind.startswith("patches")) for kind in KINDS]
+)
 @pytest.mark.usefixtures("one_thread")
 def test_every_kind_of_recipe_learns(kind: str, tmp_path: Path) -> None:
     """The loss falls, and the returned network predicts the infection."""

@@ -68,14 +68,19 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
     def __init__(self, parent=None):
         self._types, self._subclasses, self._none, self._display = [], True, False, "None"
         self._add = self._remove = True  # entries of a menu that this widget does not have
-        self._scene, self._ids, self._last = None, [], ""
+        self._scene, self._tags, self._ids, self._last = None, [], [], ""
         self._proxy = SortFilterProxyModel(self)
         super().__init__(parent)
         self.currentIndexChanged.connect(self._notify)
 
     @QtCore.Slot("vtkMRMLScene*")
     def setMRMLScene(self, scene):
-        self._scene = scene
+        if scene is not self._scene:  # the widgets around this one all pass it on
+            self._scene = scene
+            self._observe(scene)
+        self._list()
+
+    def _observe(self, scene):
         widget = weakref.ref(self)
 
         def follow(*_):
@@ -85,8 +90,12 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
                     alive._list()
 
         for event in (scene.NodeAddedEvent, scene.NodeRemovedEvent, scene.EndCloseEvent, scene.EndImportEvent):
-            scene.AddObserver(event, follow)
-        self._list()
+            self._tags.append(scene.AddObserver(event, follow))
+
+    def stop_observing(self):
+        """Leave the scene. The stand-in stays in memory when a test ends; see `retire`."""
+        while self._tags:
+            self._scene.RemoveObserver(self._tags.pop())
 
     def _shows(self, node):
         if node.GetHideFromEditors() or node.GetID() in self._proxy.hiddenNodeIDs:
@@ -127,6 +136,18 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
     def setCurrentNode(self, node):
         node_id = node.GetID() if node else ""
         self.setCurrentIndex(self._ids.index(node_id) if node_id in self._ids else -1)
+
+
+def retire(widget):
+    """Delete a widget, and detach the stand-ins in it from the scene.
+
+    Qt deletes it only in the event loop of an application, so that the widgets of all tests stay. If they followed the
+    scene, each test would be slower than the one before.
+    """
+    for child in widget.findChildren(QtWidgets.QWidget):
+        if hasattr(child, "stop_observing"):
+            child.stop_observing()
+    widget.deleteLater()
 
 
 def register():

@@ -269,6 +269,12 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
 
         self._observations.append((target, target.AddObserver(event, call)))
 
+    def stop_observing(self):
+        """Leave the scene; see `mrml_widgets.retire`."""
+        while self._observations:
+            target, tag = self._observations.pop()
+            target.RemoveObserver(tag)
+
     def _forget(self, target):
         for observed, tag in self._observations:
             if observed is target:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import slicer
 from harness import click, press, settle, show_result, shown, wait_until
+from stand_ins.mrml_widgets import retire
 from stand_ins.slice_views import SliceViews
 
 import CovidSeg
@@ -405,4 +406,4 @@ def test_reloading_the_module_keeps_the_comparison(panel, section, module_widget
     assert again.ui.followupHeadline.text == f"{HEADLINE} in 31 days"
     assert again.ui.sideBySideButton.checked and not again.ui.outdatedLabel.isVisibleTo(again.ui.followupPanel)
     widget.cleanup()
-    widget.parent.deleteLater()
+    retire(widget.parent)
