@@ -22,20 +22,8 @@ if importlib.util.find_spec("CovidSegLib") is None:
     sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 from CovidSegModule import sample_data, self_test
-from CovidSegModule.logic.comparison import ComparisonLogic
-from CovidSegModule.logic.correction import CorrectionLogic
-from CovidSegModule.logic.display import DisplayLogic
-from CovidSegModule.logic.export import ExportLogic
-from CovidSegModule.logic.followup import FollowupLogic
-from CovidSegModule.logic.input import InputLogic
-from CovidSegModule.logic.install import InstallLogic
-from CovidSegModule.logic.lesions import LesionsLogic
-from CovidSegModule.logic.numbers import NumbersLogic
-from CovidSegModule.logic.report import ReportLogic
-from CovidSegModule.logic.results import ResultsLogic
-from CovidSegModule.logic.threshold import ThresholdLogic
 from CovidSegModule.parameters import Parameters
-from CovidSegModule.scene.review import Reviews
+from CovidSegModule.section_logics import SectionLogics
 from CovidSegModule.widgets.panel import Panel
 
 HOMEPAGE = "https://github.com/covidseg/SlicerCovidSeg"
@@ -107,7 +95,7 @@ class CovidSegWidget(ScriptedLoadableModuleWidget):
         ScriptedLoadableModuleWidget.onReload(self)
 
 
-class CovidSegLogic(ScriptedLoadableModuleLogic):
+class CovidSegLogic(ScriptedLoadableModuleLogic, SectionLogics):
     """Segments CTs without the panel, from scripts and tests: `CovidSegLogic().segment(ct)`.
 
     Args:
@@ -117,19 +105,7 @@ class CovidSegLogic(ScriptedLoadableModuleLogic):
 
     def __init__(self, input_logic=None, results_logic=None):
         ScriptedLoadableModuleLogic.__init__(self)
-        self.input = input_logic or InputLogic()
-        self.install = InstallLogic(self.input)
-        self.reviews = Reviews()
-        self.numbers = NumbersLogic(self.reviews)
-        self.results = results_logic or ResultsLogic(self.reviews, self.numbers)
-        self.display = DisplayLogic()
-        self.threshold = ThresholdLogic(self.reviews)
-        self.comparison = ComparisonLogic(self.reviews)
-        self.lesions = LesionsLogic(self.reviews)
-        self.correction = CorrectionLogic(self.reviews)
-        self.followup = FollowupLogic(self.reviews, self.input, self.comparison)
-        self.report = ReportLogic(self.reviews, self.input, self.numbers, self.comparison, self.lesions, self.threshold)
-        self.export = ExportLogic(self.reviews, self.input, self.comparison, self.lesions)
+        SectionLogics.__init__(self, input_logic, results_logic)
 
     def parameters(self):
         """Return the parameters of the current scene, as selected in the panel."""

@@ -34,7 +34,11 @@ def imports(path):
     top = MODULE if MODULE in path.parents else ROOT
     package = path.relative_to(top).parent.parts
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in [node for node in ast.walk(tree) if isinstance(node, ast.If)]:
+        if getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []  # is not run
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -44,6 +44,9 @@ ENGLISH = {
     "widgets/followup_tables.py": {"not covered"},
     "widgets/display.py": {"<table cellpadding='3'>"},
     "sample_data.py": {"Icons", "Resources"},
+    "logic/worklist.py": {"Reader"},
+    "widgets/case_table.py": {"to review"},
+    "worklist/rows.py": {"to review", "no infection", "not assessable"},  # keys, and grades that are stored
     "scene/compare_views.py": None,  # a layout in XML
     "scene/follow_up_files.py": {"Segment"},
     "scene/follow_up_nodes.py": {

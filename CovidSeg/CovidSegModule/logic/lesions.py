@@ -335,6 +335,10 @@ class LesionsLogic:
             kept = self._kept[segmentation.GetID()] = LesionReview(review)
         return kept
 
+    def forget(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """Forget the lesions of a result, because it is about to be removed."""
+        self._kept.pop(segmentation.GetID(), None)
+
     def clear(self) -> None:
         """Forget all results, because the scene is being closed."""
         self._kept.clear()

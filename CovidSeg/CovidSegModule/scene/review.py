@@ -297,6 +297,12 @@ class Reviews:
             review = self._reviews[segmentation.GetID()] = Review(segmentation)
         return review
 
+    def forget(self, segmentation: slicer.vtkMRMLSegmentationNode) -> None:
+        """Forget a result, because it is about to be removed."""
+        review = self._reviews.pop(segmentation.GetID(), None)
+        if review is not None:
+            review.close()
+
     def clear(self) -> None:
         """Forget all results, for example because the scene is being closed."""
         for review in self._reviews.values():

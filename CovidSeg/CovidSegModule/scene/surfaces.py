@@ -58,7 +58,7 @@ class Surfaces:
         self._mask, self._grid, self._state = mask, grid, state
         self._models: dict[str, slicer.vtkMRMLModelNode] = {}
         #: The masks that the surfaces show.
-        self._made = {name: state(name) for name in SEGMENTS}
+        self._made: dict[str, object] = {name: state(name) for name in SEGMENTS}
         self._seen = self._present()
 
     @property
@@ -78,6 +78,10 @@ class Surfaces:
                 surface = yield from _surface_in_steps(mask, self._grid())
             self._made[name] = state
             self._set(name, surface)
+
+    def forget(self) -> None:
+        """Make all surfaces anew with the next `steps`, because the segments were given empty ones."""
+        self._made = dict.fromkeys(SEGMENTS)
 
     def update(self) -> None:
         """Make surfaces that are due at once."""

@@ -10,6 +10,7 @@ import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
+from ..logic.agreement import AgreementLogic
 from ..logic.comparison import ComparisonLogic
 from ..logic.correction import CorrectionLogic
 from ..logic.display import DisplayLogic
@@ -22,9 +23,11 @@ from ..logic.numbers import NumbersLogic
 from ..logic.report import ReportLogic
 from ..logic.results import ResultsLogic
 from ..logic.threshold import ThresholdLogic
+from ..logic.worklist import WorklistLogic
 from ..parameters import Parameters
 from ..scene.observers import NodeObservers
 from ..scene.review import Review, Reviews
+from .agreement import AgreementSection
 from .comparison import ComparisonSection
 from .correction import CorrectionSection
 from .display import DisplaySection
@@ -41,6 +44,7 @@ from .results import ResultsSection
 from .section import Section
 from .shortcuts import Shortcut
 from .threshold import ThresholdSection
+from .worklist import WorklistSection
 
 #: Shortest time between two calls of `Section.masks_changed`, in milliseconds.
 MASKS_MILLISECONDS = 50
@@ -61,6 +65,8 @@ class ModuleLogic(Protocol):
     followup: FollowupLogic
     report: ReportLogic
     export: ExportLogic
+    worklist: WorklistLogic
+    agreement: AgreementLogic
     reviews: Reviews
 
     def parameters(self) -> Parameters:
@@ -71,6 +77,7 @@ def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
     """Create the sections of the panel, from top to bottom. Add new sections here."""
     return [
         InstallSection(panel, logic.install),
+        WorklistSection(panel, logic.worklist),
         InputSection(panel, logic.input),
         ReadinessSection(panel, logic.input.readiness, lambda: not logic.input.installer.missing()),
         ResultsSection(panel, logic.results),
@@ -83,6 +90,7 @@ def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
         FollowupSection(panel, logic.followup),
         ReportSection(panel, logic.report),
         ExportSection(panel, logic.export),
+        AgreementSection(panel, logic.agreement),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from ..logic.results import ResultsLogic, cells, headline
@@ -32,6 +33,7 @@ class ResultsSection(Section):
     def __init__(self, panel: SectionHost, logic: ResultsLogic):
         super().__init__(panel)
         self.logic = logic
+        self._of: slicer.vtkMRMLSegmentationNode | None = None
         self._lesions: Iterator[bool] = iter(())
         self._lesions_timer = qt.QTimer()
         self._surfaces: Iterator[None] = iter(())
@@ -55,6 +57,9 @@ class ResultsSection(Section):
     def update(self) -> None:
         """Show the numbers of the current result."""
         segmentation = self.parameters.result if self.parameters else None
+        if segmentation is not self._of:  # its nodes may be removed while steps are left
+            self._stop()
+            self._of = segmentation
         rows = self.logic.rows(segmentation)
         self.ui.resultsPanel.visible = bool(rows)
         if segmentation is None or not rows:

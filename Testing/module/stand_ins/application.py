@@ -67,6 +67,19 @@ def start():
     return slicer.app
 
 
+def _remove_hierarchy_items(scene):
+    """Remove the item of each node that is removed, as the application does."""
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def remove(_scene, _event, node):
+        hierarchy = scene.GetFirstNodeByClass("vtkMRMLSubjectHierarchyNode")  # the other function creates it
+        item = hierarchy.GetItemByDataNode(node) if hierarchy is not None and not scene.IsClosing() else 0
+        if item:
+            hierarchy.RemoveItem(item, False, False)
+
+    scene.AddObserver(scene.NodeAboutToBeRemovedEvent, remove)
+
+
 def make_scene():
     """Create a scene as the application does, with the logics for volumes, segmentations and subject hierarchy."""
     scene = slicer.vtkMRMLScene()
@@ -87,6 +100,7 @@ def make_scene():
         module_logic.SetMRMLApplicationLogic(logic)
         logic.SetModuleLogic(name, module_logic)
         setattr(slicer.modules, name.lower(), types.SimpleNamespace(logic=lambda it=module_logic: it))
+    _remove_hierarchy_items(scene)
     # Reading a scene file needs the same data managers as in the application.
     remote = slicer.vtkMRMLRemoteIOLogic()
     remote.SetMRMLScene(scene)

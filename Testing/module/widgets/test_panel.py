@@ -28,6 +28,7 @@ def test_the_disclaimer_is_always_shown(panel):
 def test_sections_are_in_order(panel):
     names = [
         "install",
+        "worklist",
         "input",
         "readiness",
         "results",
@@ -40,6 +41,7 @@ def test_sections_are_in_order(panel):
         "followup",
         "report",
         "export",
+        "agreement",
     ]
     assert list(panel.sections) == names
     layout = panel.ui.sectionsPanel.layout()
