@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from ..figures import palette
@@ -91,7 +92,8 @@ def _draw_volumes(axes: Axes, cases: Sequence[Case], outliers: Sequence[Outlier]
         numbers = outlier.case.numbers
         place = numbers["both_volume_ml"] or 0.0, numbers["both_infection_ml"] or 0.0
         axes.scatter([place[0]], [place[1]], s=46, facecolors="none", edgecolors=palette.MARK, linewidths=1.2)
-        axes.annotate(str(rank), place, (5, 4), textcoords="offset points", color=palette.MARK, fontsize=9)
+        label = axes.annotate(str(rank), place, (5, 4), textcoords="offset points", color=palette.MARK, fontsize=9)
+        label.set_path_effects([withStroke(linewidth=3, foreground=palette.PANEL)])
     axes.set_title("Infection and lungs" + (" (ranks: outliers.csv)" if marked else ""))
     axes.set_xlabel("lungs (ml)")
     axes.set_ylabel("infection (ml)")
