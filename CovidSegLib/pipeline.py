@@ -9,10 +9,11 @@ import numpy as np
 from . import models
 from .checks import check_lungs, check_volume
 from .inference import predict
+from .lung_limits import limit_to_body, limit_to_chest
 from .models import Model
 from .models.exported import outline_of
 from .postprocessing import infection_in_lungs, lung_region, lungs_from_probability
-from .preprocessing import AxialView, outside_field_of_view
+from .preprocessing import AxialView, outside_body
 from .progress import Progress, silent, subprogress
 from .provenance import Stopwatch, provenance_of
 from .recipe import Stage
@@ -24,6 +25,13 @@ from .volume import AxialScan, AxialSpacing, Volume
 UNTRAINED = (
     'The networks of "{}" are untrained. Their masks are meaningless: this run shows only that the networks work, and '
     "how fast."
+)
+
+#: More than the second network usually adds at the surface of the chest (under 1 ml in eleven scans).
+DISAGREEMENT_ML = 20.0
+DISAGREEMENT = (
+    "The second network took {:.0f} ml far from the lungs that the first one found for lung. They were left out. Check "
+    "the lungs."
 )
 
 
@@ -80,7 +88,7 @@ def segment(
     else:
         prediction = predict(system.lungs, scan, None, subprogress(progress, 0.05, 0.4), "Finding the lungs")
     stopwatch.lap("predict lungs")
-    outside = outside_field_of_view(scan.hu)
+    outside = outside_body(scan)
     if system.lungs is not None and _finds_lungs_again(system.infection.stage):
         lungs = _lungs_with(lung_region, prediction.of("lungs"), scan, outside)
     else:
@@ -95,6 +103,9 @@ def segment(
         prediction = predict(system.infection, scan, lungs > 0, part, "Finding the infection")
     stopwatch.lap("predict infection")
     if system.lungs is not None and prediction.lungs is not None:
+        far_ml = limit_to_chest(prediction.lungs, lungs > 0, scan.spacing)
+        if far_ml > DISAGREEMENT_ML and system.model.trained:
+            warnings.append(DISAGREEMENT.format(far_ml))
         lungs = _lungs_with(lungs_from_probability, prediction.lungs, scan, outside)
         stopwatch.lap("lungs from nearby")
     if not system.model.trained:
@@ -137,6 +148,6 @@ def _lungs_with(
     scan: AxialScan,
     outside: np.ndarray,
 ) -> np.ndarray:
-    """Return the lungs from their probability map, which becomes zero outside the field of view."""
-    np.copyto(probability, 0, where=outside)
+    """Return the lungs from their probability map, which becomes zero outside the body."""
+    limit_to_body(probability, scan, outside)
     return method(probability, scan.spacing, scan.hu)

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from .coarse_grid import coarse_steps, repeat_to
 from .masks import Box, bounding_box
 from .segmentation import LEFT_LUNG, RIGHT_LUNG
 from .thresholding import level_of, without_small_pieces
@@ -46,7 +47,7 @@ def lungs_from_probability(probability: np.ndarray, spacing: AxialSpacing, hu: n
         uint8 of the same shape: 0 outside, 1 right lung, 2 left lung.
     """
     lungs = np.zeros(probability.shape, dtype=np.uint8)
-    steps = _coarse_steps(spacing)
+    steps = coarse_steps(spacing, COARSE_MM)
     box = _coarse_box(probability >= 128, steps)
     if box is None:
         return lungs
@@ -56,7 +57,7 @@ def lungs_from_probability(probability: np.ndarray, spacing: AxialSpacing, hu: n
         return lungs
     width, left = math.ceil(probability.shape[2] / steps[2]), box[2].start // steps[2]
     sides = _sides(kept, _coarse_ml(spacing, steps), width, left)
-    np.copyto(inside, _refine(_grown(sides), steps, mask.shape), where=mask)
+    np.copyto(inside, repeat_to(_grown(sides), steps, mask.shape), where=mask)
     for side in (RIGHT_LUNG, LEFT_LUNG):
         inside[fill_holes(inside == side, spacing) & (inside == 0)] = side
     return lungs
@@ -76,12 +77,12 @@ def lung_region(probability: np.ndarray, spacing: AxialSpacing, hu: np.ndarray) 
         Boolean of the same shape.
     """
     region = np.zeros(probability.shape, dtype=bool)
-    steps = _coarse_steps(spacing)
+    steps = coarse_steps(spacing, COARSE_MM)
     if box := _coarse_box(probability >= 128, steps):
         mask = probability[box] >= 128
         kept = _lung_pieces(mask, spacing, steps, hu[box]).astype(np.uint8)
         if kept.any():
-            np.logical_and(mask, _refine(_grown(kept), steps, mask.shape), out=region[box])
+            np.logical_and(mask, repeat_to(_grown(kept), steps, mask.shape), out=region[box])
     return region
 
 
@@ -126,10 +127,10 @@ def infection_in_lungs(
         The infection, boolean; and the lungs including it, uint8.
     """
     infection, lungs = np.zeros(lungs.shape, dtype=bool), lungs.copy()
-    steps = _coarse_steps(spacing)
+    steps = coarse_steps(spacing, COARSE_MM)
     if box := _coarse_box(lungs > 0, steps):
         inside, found = lungs[box], infection[box]
-        within = np.where(inside > 0, inside, _refine(_closed(inside, spacing, steps), steps, inside.shape))
+        within = np.where(inside > 0, inside, repeat_to(_closed(inside, spacing, steps), steps, inside.shape))
         infected = (probability[box] >= level_of(threshold)) & (within > 0)
         found[:] = without_small_pieces(infected, spacing.voxel_ml, smallest_ml)
         np.copyto(inside, within, where=found)
@@ -165,19 +166,6 @@ def _coarse_box(mask: np.ndarray, steps: tuple[int, int, int]) -> Box | None:
 
 def _coarse_ml(spacing: AxialSpacing, steps: tuple[int, int, int]) -> float:
     return float(np.prod(spacing)) * float(np.prod(steps)) / 1000
-
-
-def _coarse_steps(spacing: AxialSpacing) -> tuple[int, int, int]:
-    """Return the steps in voxels along each axis that correspond to about COARSE_MM."""
-    slices, rows, columns = (max(1, round(COARSE_MM / mm)) for mm in spacing)
-    return slices, rows, columns
-
-
-def _refine(coarse: np.ndarray, steps: tuple[int, int, int], shape: tuple[int, ...]) -> np.ndarray:
-    """Repeat the voxels of a coarse array to obtain the full shape."""
-    for axis, step in enumerate(steps):
-        coarse = np.repeat(coarse, step, axis=axis)
-    return coarse[: shape[0], : shape[1], : shape[2]]
 
 
 def _sides(lungs: np.ndarray, voxel_ml: float, width: int, left: int) -> np.ndarray:
@@ -242,10 +230,10 @@ def fill_holes(lungs: np.ndarray, spacing: AxialSpacing) -> np.ndarray:
     Returns:
         Boolean of the same shape.
     """
-    steps = _coarse_steps(spacing)
+    steps = coarse_steps(spacing, COARSE_MM)
     coarse = lungs[:: steps[0], :: steps[1], :: steps[2]]
     holes = ndimage.binary_dilation(ndimage.binary_fill_holes(coarse) & ~coarse)  # to the borders of the coarse voxels
-    enclosed = _refine(holes, steps, lungs.shape)
+    enclosed = repeat_to(holes, steps, lungs.shape)
     filled = lungs.copy()
     largest = VESSEL_MM2 / (spacing.rows * spacing.columns)
     for z, section in enumerate(lungs):

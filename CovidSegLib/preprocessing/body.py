@@ -6,10 +6,13 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import clear_border
 
+from ..coarse_grid import repeat_to
 from ..volume import AIR_HU, AxialScan
 
 #: Between air outside the body (-1000 HU plus noise) and aerated lung (about -860 HU).
 NOT_AIR_HU = -940
+#: The body is found at about this resolution.
+BODY_MM = 4.0
 
 
 def body_mask(scan: AxialScan) -> np.ndarray:
@@ -26,16 +29,49 @@ def body_mask(scan: AxialScan) -> np.ndarray:
     Returns:
         Boolean (rows, columns).
     """
-    step = [max(1, round(4.0 / mm)) for mm in scan.spacing.pixel_mm]
+    step = [max(1, round(BODY_MM / mm)) for mm in scan.spacing.pixel_mm]
     coarse = scan.hu[:: max(1, len(scan) // 16), :: step[0], :: step[1]] > NOT_AIR_HU
     slices_with_body = np.zeros(coarse.shape[1:], dtype=np.float32)
     for section in coarse:
-        labels, count = ndimage.label(ndimage.binary_opening(section, iterations=2))
-        if count:
-            largest = labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])
-            slices_with_body += ndimage.binary_fill_holes(largest)
+        slices_with_body += _largest_filled(section)
     mask = slices_with_body >= max(1.0, 0.25 * len(coarse))
-    return np.repeat(np.repeat(mask, step[0], axis=0), step[1], axis=1)[: scan.shape[1], : scan.shape[2]]
+    return repeat_to(mask, step, scan.shape[1:])
+
+
+def outside_body(scan: AxialScan) -> np.ndarray:
+    """Return what lies outside the body in each slice: air, table, blankets, head holder, and padding.
+
+    Unlike `body_mask`, which is one region for all slices, it follows the body from slice to slice. Each slice is
+    averaged over squares of about 4 mm. What is denser than air, lung included, is opened, which removes sheets of up
+    to about 16 mm such as the shells of a table. The body is the largest component that remains, without holes.
+
+    Args:
+        scan: The CT as axial slices.
+
+    Returns:
+        Boolean (slices, rows, columns).
+    """
+    outside = outside_field_of_view(scan.hu)
+    rows, columns = (max(1, round(BODY_MM / mm)) for mm in scan.spacing.pixel_mm)
+    height, width = scan.shape[1:]
+    for section, pixels in zip(outside, scan.hu, strict=True):
+        padded = np.pad(pixels, ((0, -height % rows), (0, -width % columns)), mode="edge")
+        squares = padded.reshape(padded.shape[0] // rows, rows, -1, columns).mean(axis=(1, 3), dtype=np.float32)
+        iterations = max(1, round(2 * BODY_MM / (scan.spacing.rows * rows)))
+        # Opening would round off a body that the image cuts through.
+        continued = np.pad(squares > NOT_AIR_HU, 2 * iterations, mode="edge")
+        inner = slice(2 * iterations, -2 * iterations)
+        body = _largest_filled(continued, iterations)[inner, inner]
+        section |= ~repeat_to(body, (rows, columns), (height, width))
+    return outside
+
+
+def _largest_filled(section: np.ndarray, iterations: int = 2) -> np.ndarray:
+    """Return the largest component of an opened section without its holes; empty if there is none."""
+    labels, count = ndimage.label(ndimage.binary_opening(section, iterations=iterations))
+    if not count:
+        return np.zeros(section.shape, dtype=bool)
+    return np.asarray(ndimage.binary_fill_holes(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:])))
 
 
 def outside_field_of_view(hu: np.ndarray) -> np.ndarray:

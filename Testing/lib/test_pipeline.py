@@ -83,6 +83,24 @@ def test_lungs_of_the_second_network_replace_those_of_the_first(
     assert dice(result.lungs > 0, phantom.lungs > 0) > 0.99
 
 
+def test_lung_far_from_that_of_the_first_network_is_left_out_with_a_warning(
+    phantom: Phantom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lungs = AxialView.of(COARSE).apply(phantom.lungs > 0)
+    first = lungs & (np.arange(lungs.shape[2]) < lungs.shape[2] // 2)  # the right lung
+
+    def predict(stage: object, scan: AxialScan, known: np.ndarray | None, *rest: object) -> object:
+        found = first if known is None else lungs
+        return Probabilities(found * np.uint8(255), np.zeros(scan.shape, np.uint8))
+
+    monkeypatch.setattr(pipeline, "predict", predict)
+    result = segment(phantom.volume, models.find_model())
+    assert dice(result.lungs == 1, phantom.lungs == 1) > 0.97
+    assert np.count_nonzero(result.lungs == 2) < 0.5 * np.count_nonzero(phantom.lungs == 2)
+    warning = next(text for text in result.warnings if "second network took" in text)
+    assert float(warning.split()[4]) > pipeline.DISAGREEMENT_ML
+
+
 def test_there_is_no_lung_outside_the_field_of_view(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
     array = phantom.volume.array.copy()
     array[:, :, :12] = -1024

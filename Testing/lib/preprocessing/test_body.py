@@ -5,7 +5,7 @@ import pytest
 from support.phantoms import COARSE
 
 from CovidSegLib.phantom import make_phantom
-from CovidSegLib.preprocessing import AxialView, body_mask, outside_field_of_view
+from CovidSegLib.preprocessing import AxialView, body_mask, outside_body, outside_field_of_view
 from CovidSegLib.volume import AIR_HU, AxialScan, AxialSpacing, Grid
 
 FEW_SLICES = Grid((8, 90, 90), (4.0, 4.0, 40.0), COARSE.origin)
@@ -100,3 +100,40 @@ def test_padding_may_be_on_any_side(edge: tuple[int | slice, ...]) -> None:
     section = np.full((12, 12), AIR_HU + 1, np.int16)
     section[edge] = AIR_HU
     np.testing.assert_array_equal(outside_field_of_view(section[None])[0], section == AIR_HU)
+
+
+def test_each_slice_has_its_own_body() -> None:
+    """The head is narrower than the trunk, and a holder surrounds it."""
+    rows, columns = np.mgrid[:80, :100]
+    head = np.hypot(rows - 35, columns - 50) < 15
+    holder = np.abs(np.hypot(rows - 35, columns - 50) - 24) < 1.5
+    outside = outside_body(scan_of([trunk(), head | (holder & (rows > 30))]))
+    assert overlap(~outside[0], filled()) > 0.95
+    assert overlap(~outside[1], head) > 0.95
+
+
+def test_lung_is_inside_the_body_where_a_crop_leaves_no_wall() -> None:
+    scan = scan_of([trunk()])
+    scan.hu[0][(scan.hu[0] < -900) & filled()] = -860
+    cropped = AxialScan(np.ascontiguousarray(scan.hu[:, 28:42, 20:80]), scan.spacing)
+    assert not outside_body(cropped).any()
+
+
+def test_padding_is_outside_the_body() -> None:
+    scan = scan_of([trunk()])
+    scan.hu[:, :, :40] = AIR_HU
+    assert outside_body(scan)[:, :, :40].all()
+
+
+@pytest.mark.parametrize("pixel_mm", [0.7, 1.4, 8.0])
+def test_the_body_is_found_at_any_resolution(pixel_mm: float) -> None:
+    factor = round(4.0 / pixel_mm)
+    section = trunk()[::2, ::2] if pixel_mm > 4 else np.kron(trunk(), np.ones((factor, factor), bool))
+    expected = filled()[::2, ::2] if pixel_mm > 4 else np.kron(filled(), np.ones((factor, factor), bool))
+    outside = outside_body(scan_of([section[:-1, :-1]], pixel_mm))
+    assert outside.shape == (1, *section[:-1, :-1].shape)
+    assert overlap(~outside[0], expected[:-1, :-1]) > 0.93
+
+
+def test_a_slice_of_air_has_no_body() -> None:
+    assert outside_body(scan_of([np.zeros((80, 100), dtype=bool)])).all()

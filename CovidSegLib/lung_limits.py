@@ -1,0 +1,88 @@
+"""Where there cannot be lung: outside the body, at its surface, and far from the lungs that were found before.
+
+Networks take foam, blankets and air between the patient and the table for lung, above all around the head. The second
+network sees only a crop around the lungs and makes such mistakes where the first one, which sees the whole slice, does
+not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from skimage.morphology import convex_hull_image
+
+from .coarse_grid import coarse_steps, repeat_to
+from .volume import AIR_HU, AxialScan, AxialSpacing
+
+#: Resolution of the limits.
+COARSE_MM = 4.0
+#: The skin, muscle and ribs over a lung are thicker.
+SURFACE_MM = 8.0
+#: A piece of lung with a larger share of its voxels at the surface is none.
+LARGEST_SHARE_AT_SURFACE = 0.5
+#: Lungs of slices within this distance count, as consolidation may hide the lung of a slice from the first network.
+REACH_MM = 30.0
+#: Distance from the convex hull of the lungs up to which there may be more lung.
+MARGIN_MM = 20.0
+
+
+def limit_to_body(probability: np.ndarray, scan: AxialScan, outside: np.ndarray) -> None:
+    """Set the probability of lung to zero outside the body, and in pieces that lie at its surface.
+
+    Args:
+        probability: uint8 (slices, rows, columns): probability of lung, 0 to 255 for 0 to 1. Changed in place.
+        scan: The CT as axial slices.
+        outside: Boolean of the same shape: outside the body, from `preprocessing.outside_body`.
+    """
+    np.copyto(probability, 0, where=outside)
+    steps = coarse_steps(scan.spacing, COARSE_MM)
+    coarse = tuple(slice(None, None, step) for step in steps)
+    labels, count = ndimage.label(probability[coarse] >= 128)
+    if not count:
+        return
+    # Padding around the field of view, or around a cropped region, is not the surface of the body.
+    air = outside[coarse] & (scan.hu[coarse] > AIR_HU)
+    radius = round(SURFACE_MM / (scan.spacing.rows * steps[1]))
+    surface = np.stack([_near(section, radius) for section in air])
+    share = ndimage.mean(surface, labels, np.arange(count + 1))
+    wrong = (share > LARGEST_SHARE_AT_SURFACE)[labels] & (labels > 0)
+    if wrong.any():
+        np.copyto(probability, 0, where=repeat_to(ndimage.binary_dilation(wrong), steps, probability.shape))
+
+
+def limit_to_chest(probability: np.ndarray, lungs: np.ndarray, spacing: AxialSpacing) -> float:
+    """Set the probability of lung to zero where there cannot be lung, given lungs that were found before.
+
+    There may be lung within 20 mm of the convex hull of the known lungs in the slices within 30 mm. The hull contains
+    the mediastinum and the consolidation between and beside the known parts.
+
+    Args:
+        probability: uint8 (slices, rows, columns): probability of lung, 0 to 255 for 0 to 1. Changed in place.
+        lungs: Boolean of the same shape: the known lungs.
+        spacing: Spacing of the slices.
+
+    Returns:
+        The volume in ml that was lung before.
+    """
+    slab, rows, columns = coarse_steps(spacing, COARSE_MM)
+    coarse = lungs[:, ::rows, ::columns]
+    reach, margin = round(REACH_MM / spacing.slices), round(MARGIN_MM / (spacing.rows * rows))
+    removed = 0
+    for start in range(0, len(lungs), slab):
+        part = probability[start : start + slab]
+        if not part.any():
+            continue
+        near = coarse[max(0, start - reach) : start + slab + reach].any(axis=0)
+        allowed = _near(np.asarray(convex_hull_image(near)), margin) if near.any() else np.asarray(near)
+        far = repeat_to(~allowed, (rows, columns), lungs.shape[1:])
+        for section in part:
+            removed += int(np.count_nonzero(far & (section >= 128)))
+            np.copyto(section, 0, where=far)
+    return removed * spacing.voxel_ml
+
+
+def _near(section: np.ndarray, pixels: int) -> np.ndarray:
+    """Return what is within a number of pixels of a mask; empty if the mask is empty."""
+    if not section.any():
+        return section
+    return np.asarray(ndimage.distance_transform_edt(~section) <= pixels)
