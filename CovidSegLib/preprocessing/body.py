@@ -13,6 +13,9 @@ from ..volume import AIR_HU, AxialScan
 NOT_AIR_HU = -940
 #: The body is found at about this resolution.
 BODY_MM = 4.0
+#: Least share of the body in the field of view of a scan that is cropped around the lungs. Whole scans show up to 0.88,
+#: such crops 0.98 and more.
+CROPPED_SHARE = 0.93
 
 
 def body_mask(scan: AxialScan) -> np.ndarray:
@@ -45,6 +48,9 @@ def outside_body(scan: AxialScan) -> np.ndarray:
     averaged over squares of about 4 mm. What is denser than air, lung included, is opened, which removes sheets of up
     to about 16 mm such as the shells of a table. The body is the largest component that remains, without holes.
 
+    If half of the slices show little but body, the scan is cropped around the lungs. Then only the padding is outside:
+    opening would remove the thin wall that the crop leaves, and with it lung as dark as air.
+
     Args:
         scan: The CT as axial slices.
 
@@ -53,17 +59,32 @@ def outside_body(scan: AxialScan) -> np.ndarray:
     """
     outside = outside_field_of_view(scan.hu)
     rows, columns = (max(1, round(BODY_MM / mm)) for mm in scan.spacing.pixel_mm)
-    height, width = scan.shape[1:]
-    for section, pixels in zip(outside, scan.hu, strict=True):
-        padded = np.pad(pixels, ((0, -height % rows), (0, -width % columns)), mode="edge")
-        squares = padded.reshape(padded.shape[0] // rows, rows, -1, columns).mean(axis=(1, 3), dtype=np.float32)
-        iterations = max(1, round(2 * BODY_MM / (scan.spacing.rows * rows)))
-        # Opening would round off a body that the image cuts through.
-        continued = np.pad(squares > NOT_AIR_HU, 2 * iterations, mode="edge")
-        inner = slice(2 * iterations, -2 * iterations)
-        body = _largest_filled(continued, iterations)[inner, inner]
-        section |= ~repeat_to(body, (rows, columns), (height, width))
+    shares, bodies = [], []
+    for section in scan.hu:
+        squares = _mean_of_squares(section, rows, columns)
+        dense = squares > NOT_AIR_HU
+        in_view = max(1, int(np.count_nonzero(squares > AIR_HU)))
+        shares.append(int(np.count_nonzero(ndimage.binary_fill_holes(dense))) / in_view)
+        bodies.append(_body(dense, max(1, round(2 * BODY_MM / (scan.spacing.rows * rows)))))
+    if np.median(shares) < CROPPED_SHARE:
+        for section, body in zip(outside, bodies, strict=True):
+            section |= ~repeat_to(body, (rows, columns), section.shape)
     return outside
+
+
+def _mean_of_squares(section: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Return the means of rectangles of pixels. The last ones are completed by repeating the edge."""
+    height, width = section.shape
+    padded = np.pad(section, ((0, -height % rows), (0, -width % columns)), mode="edge")
+    return padded.reshape(padded.shape[0] // rows, rows, -1, columns).mean(axis=(1, 3), dtype=np.float32)
+
+
+def _body(dense: np.ndarray, iterations: int) -> np.ndarray:
+    """Return the largest component of an opened section, without its holes."""
+    # Opening would round off a body that the image cuts through.
+    continued = np.pad(dense, 2 * iterations, mode="edge")
+    inner = slice(2 * iterations, -2 * iterations)
+    return _largest_filled(continued, iterations)[inner, inner]
 
 
 def _largest_filled(section: np.ndarray, iterations: int = 2) -> np.ndarray:

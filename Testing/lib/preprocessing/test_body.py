@@ -119,6 +119,15 @@ def test_lung_is_inside_the_body_where_a_crop_leaves_no_wall() -> None:
     assert not outside_body(cropped).any()
 
 
+def test_dark_lung_in_a_crop_with_a_thin_wall_is_inside_the_body() -> None:
+    rows, columns = np.mgrid[:80, :100]
+    lung = np.hypot((rows - 40) / 38, (columns - 50) / 48) < 1
+    hu = np.where(lung, -970, 40).astype(np.int16)
+    hu[(np.hypot((rows - 40) / 39, (columns - 50) / 49) >= 1)] = AIR_HU
+    scan = AxialScan(hu[None], AxialSpacing(5.0, 4.0, 4.0))
+    np.testing.assert_array_equal(outside_body(scan), outside_field_of_view(scan.hu))
+
+
 def test_padding_is_outside_the_body() -> None:
     scan = scan_of([trunk()])
     scan.hu[:, :, :40] = AIR_HU
