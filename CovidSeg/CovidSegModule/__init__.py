@@ -17,8 +17,8 @@ A section of the panel is three files of the same name. To add the section "lesi
 
 1. Create `logic/lesions.py` with a class `LesionsLogic`, `widgets/lesions.py` with a subclass of `Section`, and
    `Resources/UI/lesions.ui` with a qMRMLWidget at the top. `results` is a short example of all three.
-2. Create an instance of the logic in `section_logics.py`. Add it to `ModuleLogic`, and the section to
-   `create_sections`, in `widgets/panel.py`.
+2. Create an instance of the logic in `section_logics.py`, and add the section to `create_sections`, in
+   `widgets/panel.py`.
 3. Add what the section stores in the scene to `parameters.py`.
 4. Add `Testing/module/logic/test_lesions_logic.py` and `Testing/module/widgets/test_lesions.py`.
 

@@ -16,6 +16,7 @@ from .logic.report import ReportLogic
 from .logic.results import ResultsLogic
 from .logic.threshold import ThresholdLogic
 from .logic.worklist import WorklistLogic
+from .parameters import Parameters
 from .scene.review import Reviews
 
 
@@ -43,3 +44,7 @@ class SectionLogics:
         self.export = ExportLogic(self.reviews, self.input, self.comparison, self.lesions)
         self.worklist = WorklistLogic(self.reviews, self.input, self.numbers, self.lesions)
         self.agreement = AgreementLogic(self.worklist)
+
+    def parameters(self) -> Parameters:
+        """Return the parameters of the current scene. The logic of the module knows them."""
+        raise NotImplementedError

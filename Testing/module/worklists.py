@@ -110,7 +110,7 @@ class Reader:
     def save(self):
         """Let the second pass after which changes are saved, and wait until they are."""
         self.section.on_look()
-        harness.wait_until(lambda: not self.logic.saving)
+        harness.wait_until(lambda: not self.logic.is_saving)
         self.section.on_look()
 
     def column(self, index):

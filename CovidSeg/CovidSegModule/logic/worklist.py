@@ -11,10 +11,9 @@ from pathlib import Path
 import slicer
 
 from CovidSegLib.cohorts.case_list import Entry
-from CovidSegLib.cohorts.corrections import Correction, read_correction
-from CovidSegLib.cohorts.readings import Reading, readings
+from CovidSegLib.cohorts.corrections import Correction
 from CovidSegLib.cohorts.saving import Saved
-from CovidSegLib.cohorts.worklist import Worklist, open_worklist
+from CovidSegLib.cohorts.worklist import Worklist
 from CovidSegLib.errors import InputError
 
 from .. import settings
@@ -24,8 +23,8 @@ from ..scene import case_nodes
 from ..scene.review import Reviews
 from ..worklist.case_reader import CaseContent, read_case
 from ..worklist.open_case import OpenCase, report_fields
-from ..worklist.rows import CaseRow, row_of
-from ..worklist.saver import Key, Saver
+from ..worklist.reading_list import ReadingList
+from ..worklist.rows import CaseRow
 from .input import InputLogic
 from .lesions import LesionsLogic
 from .numbers import NumbersLogic
@@ -37,7 +36,7 @@ READER_SETTING = "Reader"
 FLUSH_SECONDS = 5.0
 
 
-class _Reading:
+class CaseInThread:
     """A case that is being read in a thread.
 
     Args:
@@ -63,33 +62,27 @@ class WorklistLogic:
         lesions: The lesions of the results.
 
     Attributes:
-        worklist: The list that is open, or None.
         case: The case that is open, or None.
         problem: Why the last case could not be opened, in a sentence; otherwise empty.
     """
 
-    def __init__(
-        self,
-        reviews: Reviews,
-        input_logic: InputLogic,
-        numbers: NumbersLogic,
-        lesions: LesionsLogic,
-    ):
-        self._reviews, self._input, self._numbers = reviews, input_logic, numbers
-        self._lesions = lesions
-        self.worklist: Worklist | None = None
+    def __init__(self, reviews: Reviews, input_logic: InputLogic, numbers: NumbersLogic, lesions: LesionsLogic):
+        self._reviews, self._input, self._numbers, self._lesions = reviews, input_logic, numbers, lesions
+        self._list: ReadingList | None = None
         self.case: OpenCase | None = None
         self.problem = ""
-        self._saver: Saver | None = None
-        self._readings: dict[Key, Reading] = {}
-        self._corrections: dict[Key, Path] = {}
-        self._unreadable: dict[str, str] = {}
-        self._ahead: _Reading | None = None
-        self._leaving: list[_Reading] = []
+        self._ahead: CaseInThread | None = None
+        #: Cases that were given up, whose threads have not ended yet.
+        self._leaving: list[CaseInThread] = []
         #: Nodes of cases that were left and are still to be removed. It goes on when another case is opened meanwhile.
         self._removal: list[Iterator[None]] = []
 
     # --- the list ---
+
+    @property
+    def worklist(self) -> Worklist | None:
+        """The worklist that is open, or None."""
+        return self._list.worklist if self._list else None
 
     @property
     def reader(self) -> str:
@@ -101,71 +94,36 @@ class WorklistLogic:
         settings.write(READER_SETTING, name.strip())
 
     def open(self, path: Path) -> None:
-        """Open a worklist. The one before must be closed.
+        """Open a worklist. The one before is closed.
 
         Raises:
             InputError: It cannot be opened.
         """
-        worklist = open_worklist(path)
-        saver = Saver(worklist, self._was_saved)
-        self.worklist, self._saver = worklist, saver
-        self._unreadable = {}
-        self.refresh()
+        self.close()
+        self._list = ReadingList(path, self._was_saved)
 
     def close(self) -> None:
         """Save everything and forget the list. The nodes of the open case stay in the scene."""
-        self.save(leaving=True)
-        if self._saver is not None:
-            self._saver.flush(FLUSH_SECONDS)
-        self._abandon()
-        self.worklist = self._saver = self.case = None
-        self._readings, self._corrections, self.problem = {}, {}, ""
-
-    def refresh(self) -> None:
-        """Read what other readers have saved since.
-
-        Raises:
-            InputError: The readings cannot be read.
-        """
-        if self.worklist is None or self._saver is None:
-            return
-        for store in dict.fromkeys((self.worklist.store, self._saver.store)):
-            for reading in readings(store):
-                key = (reading.case_id, reading.reader)
-                self._readings[key] = reading
-                if reading.result:
-                    self._corrections[key] = store.path_of(reading.result)
+        self.flush()
+        self.read_ahead(None)
+        self._list = self.case = None
+        self.problem = ""
 
     def rows(self) -> list[CaseRow]:
         """Return the cases as the table shows them, in the order of the list."""
-        if self.worklist is None:
-            return []
-        reviewed: dict[str, list[str]] = {}
-        for reading in self._readings.values():
-            if reading.reviewed is not None:
-                reviewed.setdefault(reading.case_id, []).append(reading.reader)
-        reader = self.reader
-        return [
-            row_of(
-                entry,
-                self._readings.get((entry.case_id, reader)),
-                reviewed.get(entry.case_id, []),
-                self._unreadable.get(entry.case_id, ""),
-            )
-            for entry in self.worklist.entries
-        ]
+        return self._list.rows(self.reader) if self._list else []
 
     @property
     def save_problem(self) -> str:
         """What the user should know about saving, in a sentence; empty if all is well."""
-        return self._saver.problem if self._saver else ""
+        return self._list.saver.problem if self._list else ""
 
     @property
-    def saving(self) -> bool:
+    def is_saving(self) -> bool:
         """True until everything is saved."""
-        return self._saver is not None and self._saver.busy
+        return self._list is not None and self._list.saver.busy
 
-    # --- the case ---
+    # --- open a case ---
 
     def open_steps(self, case_id: str, parameters: Parameters) -> Generator[bool, None, None]:
         """Close the open case and open another one, in short steps. Yields True while it waits for a thread.
@@ -174,16 +132,17 @@ class WorklistLogic:
             case_id: The case.
             parameters: What the panel shows.
         """
-        entry = self._entry(case_id)
+        cases = self._list
+        assert cases is not None
+        entry, key = cases.entry(case_id), (case_id, self.reader)
         yield from self.close_case_steps(parameters)
         self.problem = entry.failure
         if entry.failure:
             return
-        key = (case_id, self.reader)
-        while self._saver is not None and self._saver.is_running(key):
-            self._saver.poll()
+        while cases.saver.is_running(key):
+            cases.saver.poll()
             yield True
-        reading = self._take_ahead(entry)
+        reading = self._take_ahead(entry) or self._start(entry)
         try:
             while not reading.background.done:
                 yield True
@@ -192,10 +151,10 @@ class WorklistLogic:
         try:
             content = reading.background.result()
         except InputError as error:
-            self.problem = self._unreadable[case_id] = str(error)
+            self.problem = cases.unreadable[case_id] = str(error)
             return
-        self._unreadable.pop(case_id, None)
-        self.case = OpenCase(entry, self._reading_of(key), READER_ATTRIBUTE)
+        cases.unreadable.pop(case_id, None)
+        self.case = OpenCase(entry, cases.reading(key), READER_ATTRIBUTE)
         for _step in self._show_steps(self.case, content, parameters):
             yield False
 
@@ -224,94 +183,31 @@ class WorklistLogic:
     def read_ahead(self, case_id: str | None) -> None:
         """Read a case in a thread, because it is likely to be opened next. None reads none.
 
-        At most one case is read ahead, so a case that was given up is waited for.
+        At most one case is read ahead: while the thread of a case that was given up still runs, none is.
         """
         self._leaving = [reading for reading in self._leaving if not reading.background.done]
         if self._ahead is not None and self._ahead.entry.case_id != case_id:
-            self._abandon()
-        if case_id is None or self._ahead is not None or self._leaving:
+            self._give_up(self._ahead)
+            self._ahead = None
+        if case_id is None or self._list is None or self._ahead is not None or self._leaving:
             return
-        entry = self._entry(case_id)
+        entry = self._list.entry(case_id)
         if not entry.failure:
             self._ahead = self._start(entry)
 
-    @property
-    def is_reading_ahead(self) -> bool:
-        """True if a case has been read ahead, or is being read, or one that was given up has not ended yet."""
-        return self._ahead is not None or bool(self._leaving)
+    def _take_ahead(self, entry: Entry) -> CaseInThread | None:
+        reading = self._ahead
+        if reading is None or reading.entry is not entry:
+            return None
+        self._ahead = None
+        return reading
 
-    def save(self, *, leaving: bool = False) -> None:
-        """Save what has changed in the open case, in a thread."""
-        if self.case is not None and self._saver is not None:
-            job = self.case.job(self._reviews, leaving=leaving)
-            if job is not None:
-                self._readings[job.key] = job.reading
-                self._saver.submit(job)
+    def _start(self, entry: Entry) -> CaseInThread:
+        self.read_ahead(None)
+        assert self._list is not None
+        return CaseInThread(entry, self._list.correction((entry.case_id, self.reader)))
 
-    def poll(self) -> None:
-        """Let the saver finish what it has saved, and try again what it could not save."""
-        if self._saver is not None:
-            self._saver.poll()
-
-    def flush(self) -> None:
-        """Save everything now, because the scene or Slicer is being closed."""
-        self.save(leaving=True)
-        if self._saver is not None:
-            self._saver.flush(FLUSH_SECONDS)
-
-    def say(self, *, grade: str | None = None, comment: str | None = None, reviewed: bool | None = None) -> None:
-        """Note what the reader says about the open case. None leaves it as it is, and "" takes it back."""
-        if self.case is None:
-            return
-        reading = self.case.reading
-        if grade is not None:
-            reading = replace(reading, grade=grade or None)
-        if comment is not None:
-            reading = replace(reading, comment=comment or None)
-        if reviewed is not None:
-            reading = replace(reading, reviewed=(reading.reviewed or time.time()) if reviewed else None)
-        self.case.reading = self._readings[reading.case_id, reading.reader] = reading
-
-    def look(self, active: bool, signs: object) -> None:
-        """Count reading time. See `ReadingClock.look`."""
-        if self.case is not None and self.case.complete:
-            views = tuple(node.GetMTime() for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"))
-            result = self.case.result
-            version = self._reviews.of(result).version if result is not None else 0
-            self.case.clock.look(time.monotonic(), active, (signs, views, version, self.case.reading))
-
-    # --- how ---
-
-    def _entry(self, case_id: str) -> Entry:
-        assert self.worklist is not None
-        return next(entry for entry in self.worklist.entries if entry.case_id == case_id)
-
-    def _reading_of(self, key: Key) -> Reading:
-        if key not in self._readings:
-            self._readings[key] = Reading(*key, opened=time.time())
-        return self._readings[key]
-
-    def _start(self, entry: Entry) -> _Reading:
-        key = (entry.case_id, self.reader)
-        job = self._saver.queued(key) if self._saver else None
-        path = self._corrections.get(key)
-        if job is not None and job.build is not None:
-            return _Reading(entry, job.build)
-        return _Reading(entry, (lambda: read_correction(path)) if path is not None else None)
-
-    def _take_ahead(self, entry: Entry) -> _Reading:
-        if self._ahead is not None and self._ahead.entry is entry:
-            reading, self._ahead = self._ahead, None
-            return reading
-        self._abandon()
-        return self._start(entry)
-
-    def _abandon(self) -> None:
-        if self._ahead is not None:
-            self._give_up(self._ahead)
-            self._ahead = None
-
-    def _give_up(self, reading: _Reading) -> None:
+    def _give_up(self, reading: CaseInThread) -> None:
         if not reading.background.done:
             reading.abandoned.set()
             self._leaving.append(reading)
@@ -340,12 +236,46 @@ class WorklistLogic:
         if case is self.case:
             case.was_opened(self._reviews)
 
+    # --- what the reader does ---
+
+    def say(self, *, grade: str | None = None, comment: str | None = None, reviewed: bool | None = None) -> None:
+        """Note what the reader says about the open case. None leaves it as it is, and "" takes it back."""
+        if self.case is None or self._list is None:
+            return
+        reading = self.case.reading
+        if grade is not None:
+            reading = replace(reading, grade=grade or None)
+        if comment is not None:
+            reading = replace(reading, comment=comment or None)
+        if reviewed is not None:
+            reading = replace(reading, reviewed=(reading.reviewed or time.time()) if reviewed else None)
+        self.case.reading = reading
+        self._list.note(reading)
+
+    def look(self, active: bool, signs: object) -> None:
+        """Count reading time. See `ReadingClock.look`."""
+        if self.case is not None and self.case.complete:
+            views = tuple(node.GetMTime() for node in slicer.util.getNodesByClass("vtkMRMLSliceNode"))
+            result = self.case.result
+            version = self._reviews.of(result).version if result is not None else 0
+            self.case.clock.look(time.monotonic(), active, (signs, views, version, self.case.reading))
+
+    def save(self, *, leaving: bool = False) -> None:
+        """Save what has changed in the open case, in a thread, and try again what could not be saved."""
+        if self._list is None:
+            return
+        job = self.case.job(self._reviews, leaving=leaving) if self.case is not None else None
+        if job is not None:
+            self._list.save(job)
+        self._list.saver.poll()
+
+    def flush(self) -> None:
+        """Save everything now, because the scene or Slicer is being closed."""
+        self.save(leaving=True)
+        if self._list is not None:
+            self._list.saver.flush(FLUSH_SECONDS)
+
     def _was_saved(self, saved: Saved) -> None:
-        reading, store = saved.reading, saved.store
-        key = (reading.case_id, reading.reader)
-        if reading.result:
-            self._corrections[key] = store.path_of(reading.result)
-        present = self._readings.get(key, reading)
-        self._readings[key] = replace(present, result=reading.result, infection_ml=reading.infection_ml)
-        if self.case is not None and (self.case.reading.case_id, self.case.reading.reader) == key:
-            self.case.reading = replace(self.case.reading, result=reading.result, infection_ml=reading.infection_ml)
+        reading, case = saved.reading, self.case
+        if case is not None and (case.reading.case_id, case.reading.reader) == (reading.case_id, reading.reader):
+            case.reading = replace(case.reading, result=reading.result, infection_ml=reading.infection_ml)

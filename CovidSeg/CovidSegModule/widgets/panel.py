@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import qt
 import slicer
 import vtk
 from slicer.util import VTKObservationMixin
 
-from ..logic.agreement import AgreementLogic
-from ..logic.comparison import ComparisonLogic
-from ..logic.correction import CorrectionLogic
-from ..logic.display import DisplayLogic
-from ..logic.export import ExportLogic
-from ..logic.followup import FollowupLogic
-from ..logic.input import InputLogic
-from ..logic.install import InstallLogic
-from ..logic.lesions import LesionsLogic
-from ..logic.numbers import NumbersLogic
-from ..logic.report import ReportLogic
-from ..logic.results import ResultsLogic
-from ..logic.threshold import ThresholdLogic
-from ..logic.worklist import WorklistLogic
 from ..parameters import Parameters
 from ..scene.observers import NodeObservers
-from ..scene.review import Review, Reviews
+from ..scene.review import Review
+from ..section_logics import SectionLogics
 from .agreement import AgreementSection
 from .comparison import ComparisonSection
 from .correction import CorrectionSection
@@ -50,30 +38,7 @@ from .worklist import WorklistSection
 MASKS_MILLISECONDS = 50
 
 
-class ModuleLogic(Protocol):
-    """The logic of the module, as seen by the panel: one attribute for each section, and the parameters."""
-
-    install: InstallLogic
-    input: InputLogic
-    results: ResultsLogic
-    display: DisplayLogic
-    threshold: ThresholdLogic
-    comparison: ComparisonLogic
-    numbers: NumbersLogic
-    lesions: LesionsLogic
-    correction: CorrectionLogic
-    followup: FollowupLogic
-    report: ReportLogic
-    export: ExportLogic
-    worklist: WorklistLogic
-    agreement: AgreementLogic
-    reviews: Reviews
-
-    def parameters(self) -> Parameters:
-        """Return the parameters of the current scene."""
-
-
-def create_sections(panel: Panel, logic: ModuleLogic) -> list[Section]:
+def create_sections(panel: Panel, logic: SectionLogics) -> list[Section]:
     """Create the sections of the panel, from top to bottom. Add new sections here."""
     return [
         InstallSection(panel, logic.install),
@@ -110,7 +75,7 @@ class Panel(VTKObservationMixin):
         ui: All named widgets of all sections as attributes.
     """
 
-    def __init__(self, logic: ModuleLogic, resource_path: Callable[[str], str], is_entered: Callable[[], bool]):
+    def __init__(self, logic: SectionLogics, resource_path: Callable[[str], str], is_entered: Callable[[], bool]):
         VTKObservationMixin.__init__(self)
         self._node_observers = NodeObservers()
         self.parameters: Parameters | None = None
@@ -119,6 +84,7 @@ class Panel(VTKObservationMixin):
         self._is_entered = is_entered
         self._review: Review | None = None
         self._states: dict[Any, tuple[Any, ...]] = {}
+        self._is_held = False
         self._masks_timer = qt.QTimer()
         self.widget: Any = slicer.util.loadUI(resource_path("UI/CovidSeg.ui"))
         self.sections = {section.name: section for section in create_sections(self, logic)}
@@ -163,8 +129,19 @@ class Panel(VTKObservationMixin):
         for section in self.sections.values():
             section.exit()
 
+    @contextmanager
+    def held_updates(self) -> Iterator[None]:
+        """Update no section within a `with` block."""
+        self._is_held = True
+        try:
+            yield
+        finally:
+            self._is_held = False
+
     def update(self, _caller: Any = None, _event: Any = None) -> None:
         """Make all sections show the current parameters."""
+        if self._is_held:
+            return
         self._follow_masks()
         self._follow_nodes()
         for section in self.sections.values():
@@ -204,7 +181,7 @@ class Panel(VTKObservationMixin):
             self.update()
 
     def _on_nodes_changed(self, _caller: Any, _event: Any) -> None:
-        if slicer.mrmlScene.IsBatchProcessing() or self.parameters is None:
+        if slicer.mrmlScene.IsBatchProcessing() or self.parameters is None or self._is_held:
             return
         if self._is_entered():
             self._initialize_parameters()

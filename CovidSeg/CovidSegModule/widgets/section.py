@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol
 
 import slicer
@@ -21,6 +22,9 @@ class SectionHost(Protocol):
 
     def update(self) -> None:
         """Update all sections. Parameters that change in the scene do this by themselves."""
+
+    def held_updates(self) -> AbstractContextManager[None]:
+        """Update no section within a `with` block, in which many nodes are added or removed. Call `update` later."""
 
 
 class Section:

@@ -12,9 +12,9 @@ from slicer.i18n import tr as _
 from CovidSegLib.errors import InputError
 
 from ..logic.worklist import WorklistLogic
-from ..worklist.rows import GRADES, REVIEWED, grade_text
+from ..worklist.rows import REVIEWED
+from .case_form import CaseForm
 from .case_table import CaseTable
-from .fonts import enlarge
 from .section import Section, SectionHost
 from .shortcuts import Shortcut, Shortcuts
 
@@ -35,6 +35,7 @@ class WorklistSection(Section):
     Attributes:
         shortcuts: The keys of this section.
         table: The table of cases.
+        form: What the reader says about the open case.
         timer: Looks at the open case.
     """
 
@@ -45,11 +46,12 @@ class WorklistSection(Section):
         super().__init__(panel)
         self.logic = logic
         self.table = CaseTable(self.ui, self.open_case)
+        self.form = CaseForm(self.ui, logic, self.update)
         self.timer = qt.QTimer()
         self._step_timer = qt.QTimer()
         self._steps: Generator[bool, None, None] | None = None
         self._opening = ""
-        self._entered = self._filling = False
+        self._entered = self._waits = False
         self.shortcuts = Shortcuts(
             [
                 Shortcut("PgDown", _("Open the next case of the worklist"), lambda: self.step(1)),
@@ -61,11 +63,8 @@ class WorklistSection(Section):
     def setup(self) -> None:
         """Fill the selectors and connect all signals."""
         self._report("")
-        enlarge(self.ui.caseLabel, 1.15)
         self.table.setup()
-        self.ui.gradeSelector.addItem("", "")
-        for grade in GRADES:
-            self.ui.gradeSelector.addItem(grade_text(grade), grade)
+        self.form.setup()
         buttons = (self.ui.nextCaseButton, self.ui.previousCaseButton, self.ui.reviewedButton)
         slots = (lambda: self.step(1), lambda: self.step(-1), self.on_reviewed)
         for button, slot, shortcut in zip(buttons, slots, self.shortcuts.shortcuts, strict=True):
@@ -76,10 +75,7 @@ class WorklistSection(Section):
         self.ui.readerButton.connect("clicked(bool)", self.on_reader)
         self.ui.changeReaderButton.connect("clicked(bool)", self.on_change_reader)
         self.ui.readerEdit.connect("returnPressed()", self.on_reader)
-        self.ui.gradeSelector.connect("currentIndexChanged(int)", self.on_grade)
-        self.ui.commentEdit.connect("textChanged(QString)", self.on_comment)
-        self.ui.reviewedBox.connect("toggled(bool)", self.on_reviewed_box)
-        self.ui.worklistTable.connect("itemSelectionChanged()", self.show_problem)
+        self.ui.worklistTable.connect("itemSelectionChanged()", self.on_selection)
         self._step_timer.setSingleShot(True)
         self._step_timer.timeout.connect(self.on_step)
         self.timer.setInterval(LOOK_MILLISECONDS)
@@ -138,7 +134,6 @@ class WorklistSection(Section):
     def open(self, path: Path) -> None:
         """Open a list."""
         self._stop()
-        self.logic.close()
         self._report("")
         try:
             self.logic.open(path)
@@ -153,8 +148,9 @@ class WorklistSection(Section):
         """Save everything and close the list. The case stays in the scene."""
         self._stop()
         self.timer.stop()
-        self.logic.close()
+        self.logic.flush()
         self._report(self.logic.save_problem, problem=True)
+        self.logic.close()
         self.panel.update()
 
     def on_reader(self, _checked: bool = False) -> None:
@@ -182,6 +178,7 @@ class WorklistSection(Section):
         self._stop()
         self._opening = case
         self._steps = self.logic.open_steps(case, self.parameters)
+        self._waits = False
         self.on_step()
 
     def on_step(self) -> None:
@@ -189,7 +186,8 @@ class WorklistSection(Section):
         if self._steps is None:
             return
         try:
-            waits = next(self._steps, _DONE)
+            with self.panel.held_updates():
+                waits = next(self._steps, _DONE)
         except Exception:  # the case cannot be shown, and the list goes on
             logging.exception("CovidSeg: cannot open a case")
             self.logic.problem = _("The case could not be opened. The log has the details. Go on with the next case.")
@@ -200,8 +198,9 @@ class WorklistSection(Section):
             self.logic.read_ahead(self.table.neighbour(1, to_review=True) or self.table.neighbour(1))
         else:
             self._step_timer.start(WAIT_MILLISECONDS if waits else STEP_MILLISECONDS)
-            if waits:
-                self._show_cases()
+            if waits and not self._waits:
+                self.panel.update()  # no numbers of the case before
+            self._waits = bool(waits)
 
     def on_reviewed(self) -> None:
         """Mark the open case as reviewed, and open the next one that is to be reviewed."""
@@ -213,23 +212,9 @@ class WorklistSection(Section):
                 self.open_case(following)
             self.update()
 
-    def on_reviewed_box(self, reviewed: bool = False) -> None:
-        """Mark the open case as reviewed, or not."""
-        if not self._filling:
-            self.logic.say(reviewed=reviewed)
-            self.logic.save()
-            self.update()
-
-    def on_grade(self, index: int = -1) -> None:
-        """Keep the grade."""
-        if not self._filling:
-            self.logic.say(grade=str(self.ui.gradeSelector.itemData(index) or ""))
-            self.update()
-
-    def on_comment(self, text: str = "") -> None:
-        """Keep the comment."""
-        if not self._filling:
-            self.logic.say(comment=str(text))
+    def on_selection(self) -> None:
+        """Show why the selected case has failed."""
+        self.form.show_problem(self._opening, self.table.selected())
 
     def on_look(self) -> None:
         """Count reading time, and save what has changed."""
@@ -238,9 +223,7 @@ class WorklistSection(Section):
         mouse = qt.QCursor.pos()
         active = self._entered and qt.QApplication.activeWindow() is not None
         self.logic.look(active, (mouse.x(), mouse.y()))
-        if self._steps is None:
-            self.logic.save()
-        self.logic.poll()
+        self.logic.save()
         self._show_case()
 
     # --- how ---
@@ -249,8 +232,9 @@ class WorklistSection(Section):
         """Close the open case, and go on as another reader."""
         self._stop()
         if self.parameters:
-            for _step in self.logic.close_case_steps(self.parameters):
-                pass
+            with self.panel.held_updates():
+                for _step in self.logic.close_case_steps(self.parameters):
+                    pass
         self.logic.read_ahead(None)
         self.logic.reader = reader
         self.panel.update()
@@ -274,50 +258,11 @@ class WorklistSection(Section):
         self._show_case()
 
     def _show_case(self) -> None:
-        """Show the open case, what was said about it, and whether it is saved."""
-        case = self.logic.case if self._steps is None else None
-        self.ui.casePanel.visible = case is not None
+        """Show the open case, and which others can be opened."""
+        self.form.show(self._opening, self.table.selected())
         self.ui.previousCaseButton.enabled = self.table.neighbour(-1) is not None
         self.ui.nextCaseButton.enabled = self.table.neighbour(1) is not None
-        self.ui.reviewedButton.enabled = case is not None
-        if case is not None:
-            minutes, seconds = divmod(int(case.clock.seconds), 60)
-            self.ui.caseLabel.text = f"{case.entry.case_id}  ·  {minutes}:{seconds:02d}"
-            self._filling = True
-            try:
-                self.ui.reviewedBox.checked = case.reading.reviewed is not None
-                self._select_grade(case.reading.grade or "")
-                if str(self.ui.commentEdit.text) != (case.reading.comment or ""):
-                    self.ui.commentEdit.text = case.reading.comment or ""
-            finally:
-                self._filling = False
-        problem = self.logic.save_problem
-        saved = _("Saving...") if self.logic.saving else _("Everything is saved.")
-        self.ui.saveLabel.text = problem or saved
-        self.ui.saveLabel.visible = bool(problem) or case is not None
-        self.ui.saveLabel.setStyleSheet("color: #e03131;" if problem else "")
-        self.show_problem()
-
-    def _select_grade(self, grade: str) -> None:
-        """Select a grade. One that another program has stored is added to the choices."""
-        selector = self.ui.gradeSelector
-        if selector.findData(grade) < 0:
-            selector.addItem(grade, grade)
-        selector.setCurrentIndex(selector.findData(grade))
-
-    def show_problem(self) -> None:
-        """Show what is to be known about the case that is open, or why the selected one has failed."""
-        row = self.table.selected()
-        if self._opening:
-            text = _('Opening "{case}"...').format(case=self._opening)
-        elif self.logic.problem:
-            text = self.logic.problem
-        elif row is not None and row.failure:
-            text = row.failure
-        else:
-            text = "\n".join(self.logic.case.notes) if self.logic.case else ""
-        self.ui.caseProblemLabel.text = text
-        self.ui.caseProblemLabel.visible = bool(text)
+        self.ui.reviewedButton.enabled = self.logic.case is not None and self._steps is None
 
     def _report(self, text: str, problem: bool = False) -> None:
         self.ui.worklistStatusLabel.text = text

@@ -59,7 +59,8 @@ def test_a_whole_worklist_by_two_readers(panel, anna, tmp_path):
     assert anna.column(2) == ["2.5 %", "5.0 %", "7.5 %", "–"]
     harness.press(panel, "PgDown")
     anna.wait()
-    assert anna.is_open("a") and panel.ui.resultLabel.text == "a infection"
+    assert anna.is_open("a")
+    harness.wait_until(lambda: panel.ui.resultLabel.text == "a infection")
     volume, segmentation = worklists.painted_case(0)
     assert np.array_equal(slicer.util.arrayFromVolume(panel.parameters.ct), volume.array)
     assert np.array_equal(anna.infection(), segmentation.infection)
@@ -141,7 +142,7 @@ def test_jumping_while_a_case_is_opened(anna):
     """Every step of opening a case may be the last: nothing of it stays in the scene."""
     anna.double_click("a")
     nodes = kinds_of("a")
-    for steps in range(0, 24, 3):
+    for steps in (0, 2, 5, 9, 14):
         anna.section.open_case("b")
         for _ in range(steps):
             anna.section.on_step()
@@ -217,7 +218,7 @@ def test_looking_at_a_case_writes_no_masks(anna, cohort):
     anna.save()
     anna.press("PgDown")
     assert not (cohort.parent / "readings").exists()
-    harness.wait_until(lambda: not anna.logic.saving)
+    harness.wait_until(lambda: not anna.logic.is_saving)
     row = find_reading(open_worklist(cohort).store, "a", "Anna")
     assert row is not None and row.reviewed is None and row.seconds > 0
 
@@ -314,7 +315,7 @@ def test_two_windows_of_one_reader(panel, anna, cohort):
     anna.save()
     reading = anna.logic.case.reading
     volume, segmentation = worklists.painted_case(0)
-    other.logic._saver.submit(Job(reading, lambda: Correction(segmentation.segments, volume.grid)))
+    other.logic._list.save(Job(reading, lambda: Correction(segmentation.segments, volume.grid)))
     other.logic.flush()
     assert "Both corrections were kept" in other.logic.save_problem
     assert len(list((cohort.parent / "readings").rglob("*.seg.nrrd"))) == 2
