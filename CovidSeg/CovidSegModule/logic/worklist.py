@@ -159,21 +159,25 @@ class WorklistLogic:
             yield False
 
     def close_case_steps(self, parameters: Parameters) -> Iterator[bool]:
-        """Save the open case and remove its nodes, in short steps."""
+        """Save the open case and remove its nodes, in short steps. Update the panel after the first one."""
         self.save(leaving=True)
         case, self.case = self.case, None
         if case is not None:
-            ct, result = case.ct, case.result
+            self._removal.append(self._remove_steps(case))
             parameters.result = parameters.ct = None
-            if result is not None:
-                self._lesions.forget(result)
-                self._reviews.forget(result)
-                self._numbers.forget()
-            self._removal.append(case_nodes.remove_case(ct, result))
+            yield False  # sections stop what they do with the nodes
         while self._removal:
             for _step in self._removal[0]:
                 yield False
             self._removal.pop(0)
+
+    def _remove_steps(self, case: OpenCase) -> Iterator[None]:
+        ct, result = case.ct, case.result
+        if result is not None:
+            self._lesions.forget(result)
+            self._reviews.forget(result)
+            self._numbers.forget()
+        yield from case_nodes.remove_case(ct, result)
 
     def forget_case(self) -> None:
         """Forget the open case, because its nodes are removed with the scene."""

@@ -14,6 +14,7 @@ nodes. Results of earlier versions have neither; everything else works with them
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Protocol
 
@@ -165,7 +166,10 @@ class Review:
         self._originals: dict[str, BoxArray] = {}
         self._originals_key: tuple[float, ...] = ()
         self._masks: dict[str, tuple[tuple[float, ...], BoxArray | None]] = {}
-        self.surfaces = Surfaces(segmentation, self.mask, lambda: self.grid, self.state_of)
+        weak = weakref.proxy(self)  # a cycle of references would keep the masks of removed results in memory
+        self.surfaces = Surfaces(
+            segmentation, lambda name: weak.mask(name), lambda: weak.grid, lambda name: weak.state_of(name)
+        )
 
     # --- nodes ---
 

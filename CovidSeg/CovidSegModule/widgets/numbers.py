@@ -31,7 +31,6 @@ class NumbersSection(Section):
         super().__init__(panel)
         self.logic = logic
         self._work_timer = qt.QTimer()
-        self._writing = False
         self._boxes = (self.ui.groundGlassBox, self.ui.consolidationBox, self.ui.consolidationEndBox)
 
     def setup(self) -> None:
@@ -115,7 +114,7 @@ class NumbersSection(Section):
         available = result is not None and self.logic.is_available(result)
         self.ui.numbersPanel.visible = available
         self._show_bounds()
-        if not available or self._writing:
+        if not available:
             return
         if not self.logic.is_ready(result):
             self.ui.severityLabel.text = _("Counting...")
@@ -127,11 +126,8 @@ class NumbersSection(Section):
             self.ui.numbersTable.setRowCount(0)
             return
         self._show(numbers)
-        self._writing = True  # the first call adds nodes to the scene, which updates all sections
-        try:
+        with self.panel.held_updates():  # the first call adds nodes to the scene
             self.logic.write_nodes(result, numbers)
-        finally:
-            self._writing = False
 
     def _report(self, text: str) -> None:
         self.ui.numbersStatusLabel.text = text

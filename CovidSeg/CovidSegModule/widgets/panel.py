@@ -132,11 +132,11 @@ class Panel(VTKObservationMixin):
     @contextmanager
     def held_updates(self) -> Iterator[None]:
         """Update no section within a `with` block."""
-        self._is_held = True
+        before, self._is_held = self._is_held, True
         try:
             yield
         finally:
-            self._is_held = False
+            self._is_held = before
 
     def update(self, _caller: Any = None, _event: Any = None) -> None:
         """Make all sections show the current parameters."""

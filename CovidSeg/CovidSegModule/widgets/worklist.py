@@ -180,6 +180,7 @@ class WorklistSection(Section):
         self._steps = self.logic.open_steps(case, self.parameters)
         self._waits = False
         self.on_step()
+        self.panel.update()
 
     def on_step(self) -> None:
         """Do the next step of opening a case."""
@@ -232,9 +233,8 @@ class WorklistSection(Section):
         """Close the open case, and go on as another reader."""
         self._stop()
         if self.parameters:
-            with self.panel.held_updates():
-                for _step in self.logic.close_case_steps(self.parameters):
-                    pass
+            for _step in self.logic.close_case_steps(self.parameters):
+                self.panel.update()
         self.logic.read_ahead(None)
         self.logic.reader = reader
         self.panel.update()
