@@ -85,7 +85,9 @@ class Series:
 
     @property
     def extent(self) -> Extent | None:
-        """Where the slices lie; None if their headers do not say."""
+        """Where the slices lie; None if there are none, or their headers do not say."""
+        if not self.slices:
+            return None
         orientation, positions = self.slices[0].orientation, [item.position for item in self.slices]
         if orientation is None or None in positions:
             return None
