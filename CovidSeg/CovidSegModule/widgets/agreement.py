@@ -97,12 +97,15 @@ class AgreementSection(Section):
         if readers == self._readers:
             return
         self._readers = readers
-        for place, selector in enumerate((self.ui.firstReaderSelector, self.ui.secondReaderSelector)):
+        taken = ""
+        for selector in (self.ui.firstReaderSelector, self.ui.secondReaderSelector):
             chosen = str(selector.currentText)
             selector.clear()
             for reader in readers:
                 selector.addItem(reader)
-            selector.setCurrentIndex(readers.index(chosen) if chosen in readers else min(place, len(readers) - 1))
+            others = [reader for reader in readers if reader != taken] or readers
+            taken = chosen if chosen in others else "".join(others[:1])
+            selector.setCurrentIndex(selector.findText(taken))
 
     def _show(self) -> None:
         running, comparison = self.logic.is_running, self.logic.comparison

@@ -79,3 +79,9 @@ def test_one_reader_cannot_be_compared(panel, tmp_path):
     worklists.Reader(panel).open(path)
     assert panel.ui.agreementLabel.text == "Two readers have to review cases first."
     assert not panel.ui.compareReadersButton.enabled
+    store = open_worklist(path).store
+    for reader in ("Zoe", "Anna"):
+        save_reading(store, Reading("a", reader, opened=1.0, reviewed=2.0))
+        panel.update()
+    assert [panel.ui.firstReaderSelector.currentText, panel.ui.secondReaderSelector.currentText] == ["Zoe", "Anna"]
+    assert panel.ui.compareReadersButton.enabled
