@@ -109,6 +109,12 @@ class WorklistLogic:
         self._list = self.case = None
         self.problem = ""
 
+    def wait(self) -> None:
+        """Wait for the threads of cases that were given up. Native code must not outlive Slicer's Python."""
+        end = time.monotonic() + FLUSH_SECONDS
+        while any(not reading.background.done for reading in self._leaving) and time.monotonic() < end:
+            time.sleep(0.01)
+
     def rows(self) -> list[CaseRow]:
         """Return the cases as the table shows them, in the order of the list."""
         return self._list.rows(self.reader) if self._list else []

@@ -101,6 +101,7 @@ class WorklistSection(Section):
         self.timer.stop()
         self._stop()
         self.logic.close()
+        self.logic.wait()
 
     def scene_closing(self) -> None:
         """Save everything, because the nodes of the case are about to go."""
