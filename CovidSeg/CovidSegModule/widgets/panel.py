@@ -84,7 +84,7 @@ class Panel(VTKObservationMixin):
         self._is_entered = is_entered
         self._review: Review | None = None
         self._states: dict[Any, tuple[Any, ...]] = {}
-        self._is_held = False
+        self._is_held = self._missed_nodes = False
         self._masks_timer = qt.QTimer()
         self.widget: Any = slicer.util.loadUI(resource_path("UI/CovidSeg.ui"))
         self.sections = {section.name: section for section in create_sections(self, logic)}
@@ -131,12 +131,15 @@ class Panel(VTKObservationMixin):
 
     @contextmanager
     def held_updates(self) -> Iterator[None]:
-        """Update no section within a `with` block."""
+        """Update no section within a `with` block, but once at its end if nodes were added or removed."""
         before, self._is_held = self._is_held, True
         try:
             yield
         finally:
             self._is_held = before
+        if self._missed_nodes and not self._is_held:
+            self._missed_nodes = False
+            self._on_nodes_changed(None, None)
 
     def update(self, _caller: Any = None, _event: Any = None) -> None:
         """Make all sections show the current parameters."""
@@ -181,7 +184,10 @@ class Panel(VTKObservationMixin):
             self.update()
 
     def _on_nodes_changed(self, _caller: Any, _event: Any) -> None:
-        if slicer.mrmlScene.IsBatchProcessing() or self.parameters is None or self._is_held:
+        if slicer.mrmlScene.IsBatchProcessing() or self.parameters is None:
+            return
+        if self._is_held:
+            self._missed_nodes = True
             return
         if self._is_entered():
             self._initialize_parameters()

@@ -24,7 +24,7 @@ class SectionHost(Protocol):
         """Update all sections. Parameters that change in the scene do this by themselves."""
 
     def held_updates(self) -> AbstractContextManager[None]:
-        """Update no section within a `with` block, in which many nodes are added or removed. Call `update` later."""
+        """Update no section within a `with` block, in which many nodes are added or removed, but once at its end."""
 
 
 class Section:

@@ -223,6 +223,10 @@ def test_comparing_again_replaces_the_comparison(panel, section):
 # --- looking ---
 
 
+def green_pixels(picture):
+    return (picture[..., 1].astype(int) - picture[..., 0] > 25).sum()
+
+
 def test_side_by_side(panel, section, views):
     comparison = compare(panel)
     registered = comparison.GetNodeReference(nodes.REGISTERED_ROLE)
@@ -240,10 +244,8 @@ def test_side_by_side(panel, section, views):
     assert not panel.parameters.result.GetDisplayNode().GetSegmentVisibility2DFill("infection")
     assert panel.ui.sideBySideButton.checked and panel.ui.coloursButton.checked
     panel.ui.changesTable.setCurrentCell(2, 0)  # resolved
-    now, before = views.picture("Red"), views.picture("CovidSegPriorAxial")
-    green = now[..., 1].astype(int) - now[..., 0]
-    assert (green > 25).sum() > 20, "where it was, in green"
-    assert (before[..., 1].astype(int) - before[..., 0] > 25).sum() > 20
+    for name in ("Red", "CovidSegPriorAxial"):
+        wait_until(lambda name=name: green_pixels(views.picture(name)) > 20)  # where it was, in green
     click(panel.ui.coloursButton)
     assert np.ptp(views.picture("CovidSegPriorAxial"), axis=-1).max() == 0
     click(panel.ui.coloursButton)
