@@ -14,11 +14,14 @@ NAME, INDEX, PURPOSE = "covid19_ct_seg_hu", "index.json", "lists the runs of sli
 
 
 def find(folder: Path) -> list[Entry] | None:
-    """Return the runs of slices, in the order of the index."""
+    """Return the runs of slices, in the order of the index; None if it lists no patients."""
     index = folder / INDEX
     if folder.name != NAME and not index.is_file():
         return None
     try:
+        listed = read_json(index, PURPOSE)
+        if folder.name != NAME and listed and all("name" in entry and "patient" not in entry for entry in listed):
+            return None  # an index of scans without masks
         return [
             Entry(
                 name=plain_name(entry["name"]),
@@ -28,7 +31,7 @@ def find(folder: Path) -> list[Entry] | None:
                 slices=int(entry["slices"]),
                 eight_bit=True,
             )
-            for entry in read_json(index, PURPOSE)
+            for entry in listed
         ]
     except (TypeError, KeyError, ValueError) as error:
         raise unreadable(index, PURPOSE) from error

@@ -70,6 +70,15 @@ def test_opening_reads_no_image_and_cases_reads_only_the_requested_ones(
         data.cases(["p9"])
 
 
+def test_a_folder_with_an_index_of_scans_without_masks_is_passed_over(tmp_path: Path) -> None:
+    write_data_set(tmp_path, written.mosmed)
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "index.json").write_text(json.dumps([{"name": "a", "content": "normal lungs"}]))
+    assert open_data(tmp_path).layout == "mosmed"
+    with pytest.raises(InputError, match="known layout"):
+        open_data(tmp_path / "scans")
+
+
 def test_a_folder_of_data_sets_contains_the_scans_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for writer in (written.covid19_ct_seg_hu, written.mosmed):
         write_data_set(tmp_path, writer)
