@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ except ImportError:  # Windows
 
 #: How often to try again if a run that has just failed removes the folder at the same moment.
 ATTEMPTS = 20
+#: How often to try, every hundredth of a second, to be alone in the folder above.
+PATIENCE = 30
 HELD = frozenset({errno.EACCES, errno.EAGAIN})
 
 
@@ -59,9 +62,10 @@ def _lock(out: Path, created: list[Path]) -> int:
     for _ in range(ATTEMPTS):
         handle = None
         try:
-            _create(out, created)
-            handle = os.open(out, os.O_RDONLY)
-            _lock_or_refuse(handle, out)
+            with _alone_in(_nearest_folder(out.parent)):
+                _create(out, created)
+                handle = os.open(out, os.O_RDONLY)
+                _lock_or_refuse(handle, out)
             if os.path.samestat(os.fstat(handle), out.stat()):
                 return handle
         except FileNotFoundError:
@@ -77,6 +81,32 @@ def _lock(out: Path, created: list[Path]) -> int:
         if handle is not None:
             os.close(handle)
     raise FileNotFoundError(errno.ENOENT, "it is being removed", str(out))
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one run at a time create folders here and claim them, so that the run that creates one also holds its claim.
+
+    Otherwise nobody would remove it: not the run that made it, which does not hold the claim, and not the run that
+    holds the claim, which found it there. If the folder stays locked, because a run writes to it, go on without.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        for _ in range(PATIENCE):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError as error:
+                if error.errno not in HELD:
+                    break  # the file system has no locks on folders
+            time.sleep(0.01)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _nearest_folder(folder: Path) -> Path:
+    return next((each for each in (folder, *folder.parents) if each.is_dir()), folder)
 
 
 def _create(out: Path, created: list[Path]) -> None:
