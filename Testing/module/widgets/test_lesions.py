@@ -189,7 +189,7 @@ def test_two_results_in_turn(panel, section):
     select(panel, 0)
     click(panel.ui.acceptButton)
     second = show_result(panel, harness.make_ct())
-    assert texts(panel, 7) == ["proposed"]
+    wait_until(lambda: texts(panel, 7) == ["proposed"])
     select(panel, 0)
     click(panel.ui.rejectButton)
     first.SetName("another name")
