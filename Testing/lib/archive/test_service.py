@@ -248,7 +248,7 @@ def test_nothing_is_lost_when_it_is_killed(case: Path, tmp_path: Path) -> None:
             process.send_signal(signal.SIGKILL)
             process.wait()
         assert kills >= 2
-        subprocess.run(command, check=True, timeout=60, capture_output=True)
+        subprocess.run(command, check=True, timeout=180, capture_output=True)
     finally:
         server.shutdown()
     assert len(arrived) >= len(names)
