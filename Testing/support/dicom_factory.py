@@ -139,3 +139,10 @@ def _item(**values: object) -> Dataset:
     for name, value in values.items():
         setattr(item, name, value)
     return item
+
+
+def write_report(folder: Path) -> None:
+    """Write a structured report without content."""
+    data = blank(folder / "sr", "1.2.840.10008.5.1.4.1.1.88.67")
+    data.Modality, data.SeriesInstanceUID = "SR", generate_uid()
+    save(data, folder / "sr")
