@@ -1,7 +1,7 @@
-"""Where there cannot be lung: outside the body, at its surface, and far from the lungs that were found before.
+"""Remove predicted lung where there is none: outside the body, at its surface, and far from the lungs found before.
 
-Networks take foam, blankets and air between the patient and the table for lung, above all around the head. The second
-network sees only a crop around the lungs and makes such mistakes where the first one, which sees the whole slice, does
+Networks mistake foam, blankets and the air between patient and table for lung, above all around the head. The second
+network sees only a crop around the lungs. It makes such mistakes where the first one, which sees the whole slice, does
 not.
 """
 
@@ -16,9 +16,9 @@ from .volume import AIR_HU, AxialScan, AxialSpacing
 
 #: Resolution of the limits.
 COARSE_MM = 4.0
-#: The skin, muscle and ribs over a lung are thicker.
+#: Skin, muscle and ribs over a lung are thicker than this.
 SURFACE_MM = 8.0
-#: A piece of lung with a larger share of its voxels at the surface is none.
+#: A component with a larger share of its voxels at the surface is not lung.
 LARGEST_SHARE_AT_SURFACE = 0.5
 #: Lungs of slices within this distance count, as consolidation may hide the lung of a slice from the first network.
 REACH_MM = 30.0
@@ -51,9 +51,9 @@ def limit_to_body(probability: np.ndarray, scan: AxialScan, outside: np.ndarray)
 
 
 def limit_to_chest(probability: np.ndarray, lungs: np.ndarray, spacing: AxialSpacing) -> float:
-    """Set the probability of lung to zero where there cannot be lung, given lungs that were found before.
+    """Set the probability of lung to zero far from the lungs that were found before.
 
-    There may be lung within 20 mm of the convex hull of the known lungs in the slices within 30 mm. The hull contains
+    Lung is possible within 20 mm of the convex hull of the known lungs in the slices within 30 mm. The hull contains
     the mediastinum and the consolidation between and beside the known parts.
 
     Args:
@@ -62,7 +62,7 @@ def limit_to_chest(probability: np.ndarray, lungs: np.ndarray, spacing: AxialSpa
         spacing: Spacing of the slices.
 
     Returns:
-        The volume in ml that was lung before.
+        The volume in ml that was removed from the lungs.
     """
     slab, rows, columns = coarse_steps(spacing, COARSE_MM)
     coarse = lungs[:, ::rows, ::columns]

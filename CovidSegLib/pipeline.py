@@ -27,11 +27,11 @@ UNTRAINED = (
     "how fast."
 )
 
-#: More than the second network usually adds at the surface of the chest (under 1 ml in eleven scans).
+#: More than is usually left out at the surface of the chest: under 1 ml in ten of eleven scans.
 DISAGREEMENT_ML = 20.0
 DISAGREEMENT = (
-    "The second network took {:.0f} ml far from the lungs that the first one found for lung. They were left out. Check "
-    "the lungs."
+    "{:.0f} ml outside the chest looked like lung and were left out. Check that the lungs are complete, and that "
+    "nothing else is marked as lung."
 )
 
 

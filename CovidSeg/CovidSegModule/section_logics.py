@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from .logic.agreement import AgreementLogic
 from .logic.comparison import ComparisonLogic
 from .logic.correction import CorrectionLogic
@@ -20,7 +22,7 @@ from .parameters import Parameters
 from .scene.review import Reviews
 
 
-class SectionLogics:
+class SectionLogics(ABC):
     """One attribute for each section.
 
     Args:
@@ -45,6 +47,6 @@ class SectionLogics:
         self.worklist = WorklistLogic(self.reviews, self.input, self.numbers, self.lesions)
         self.agreement = AgreementLogic(self.worklist)
 
+    @abstractmethod
     def parameters(self) -> Parameters:
-        """Return the parameters of the current scene. The logic of the module knows them."""
-        raise NotImplementedError
+        """Return the parameters of the current scene."""

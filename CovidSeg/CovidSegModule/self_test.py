@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 
 import numpy as np
 import slicer
@@ -17,12 +18,12 @@ from .scene.nodes import node_ids
 from .scene.segmentations import INFECTION, LUNGS
 
 
-class SelfTest(ScriptedLoadableModuleTest):
+class SelfTest(ScriptedLoadableModuleTest, ABC):
     """Base of CovidSegTest. Slicer and CTest look for tests in CovidSeg.py only, so they run this class once."""
 
+    @abstractmethod
     def create_logic(self) -> InputLogic:
         """Return the logic to test."""
-        raise NotImplementedError
 
     def setUp(self) -> None:
         """Clear the scene."""

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 SUMMARY = "segment the scans of a cohort"
 DESCRIPTION = (
-    "Segment many chest CTs, each once, and write a table of all of them. A run that was ended resumes where it "
+    "Segment many chest CTs, each once, and write a table of all of them. An interrupted run resumes where it "
     f"stopped. {NOT_FOR_DIAGNOSIS}"
 )
-KEPT = "Cancelled. What is done is kept: run the same command again to resume."
+KEPT = "Cancelled. Finished scans are kept. Run the same command again to resume."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

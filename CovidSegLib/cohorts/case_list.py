@@ -103,7 +103,7 @@ _OPTIONAL = {
 
 
 def with_unique_names(entries: Iterable[Entry]) -> list[Entry]:
-    """Return the cases with names that differ, also for those who do not tell small from capital letters."""
+    """Return the cases with unique names, regardless of case."""
     taken: set[str] = set()
     unique = []
     for entry in entries:

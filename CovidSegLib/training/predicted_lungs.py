@@ -12,7 +12,7 @@ from ..progress import Progress, subprogress
 
 
 def with_predicted_lungs(cases: Sequence[Case], loaded: LoadedStage, progress: Progress) -> list[Case]:
-    """Replace the lung masks of cases by those that a lung stage predicts, after the post-processing of the pipeline.
+    """Replace the lung masks of cases by those that a lung stage predicts, post-processed but without `lung_limits`.
 
     Args:
         cases: The cases. Their other masks stay as they are.

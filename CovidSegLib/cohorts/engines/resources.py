@@ -10,7 +10,7 @@ from ...inference.engines.choice import torch_may_find_gpu
 
 #: Memory that a worker needs for a scan of several hundred slices, see docs/cohorts.md.
 WORKER_MB = 2500
-#: Processors for a worker. More are idle for half of the time, because reading, surfaces and pictures use one.
+#: Processors for a worker. Reading, surfaces and pictures use only one, so that more would be idle half of the time.
 WORKER_PROCESSORS = 2
 
 
@@ -20,7 +20,7 @@ class Share:
 
     Attributes:
         device: Name of its device.
-        threads: Threads of its numerical libraries; None for as many as they want.
+        threads: Threads of its numerical libraries; None for their default.
         processors: Its processors, or empty for all.
     """
 
@@ -34,7 +34,7 @@ def shares(workers: int | None, device: str) -> list[Share]:
 
     Args:
         workers: Their number. If None: one for each GPU, or without GPUs as many as processors and memory allow.
-        device: "auto", "cpu" or "cuda". A certain GPU, such as "cuda:1", is shared by all workers.
+        device: "auto", "cpu" or "cuda". A single GPU, such as "cuda:1", is shared by all workers.
 
     Raises:
         InputError: The number is not positive.
@@ -75,7 +75,7 @@ def _default_workers(processors: int) -> int:
 
 
 def _memory_mb() -> int:
-    """Return the memory of this computer in MB, or a cautious guess where the system does not tell."""
+    """Return the memory of this computer in MB, or a cautious guess if the system does not report it."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1024**2
     except (AttributeError, ValueError, OSError):
