@@ -182,6 +182,9 @@ class Training:
         sampling: Weights of the slices when they are drawn: "slices" (equal), "millimetres" (the distance to the next
             slice, so that a slice of 5 mm is drawn five times as often as one of 1 mm with its very similar
             neighbours) or "data-sets" (as many of each data set).
+        shares: By stage, relative shares of the slices that are drawn from kinds of cases: "scans", "single-slices",
+            and "clean-scans", which show no infection. A kind that is not named has the share 1. Within a kind, slices
+            are drawn by `sampling`. A stage that is not named draws all slices by `sampling` alone.
         skip_dark: Leave out slices that show hardly anything: see `training.slice_dataset.is_dark`.
         lungs: Lungs within which the infection stage is trained: those of the data set ("target"), or those that the
             lung stage of the same run predicts ("predicted"), as in use.
@@ -208,6 +211,7 @@ class Training:
     augmentation: tuple[Augmentation, ...] = ()
     steps_per_epoch: int | None = None
     sampling: str = "slices"
+    shares: dict[str, dict[str, float]] = field(default_factory=dict)
     skip_dark: bool = False
     lungs: str = "target"
     early_stopping: int | None = None

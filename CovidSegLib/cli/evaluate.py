@@ -165,9 +165,7 @@ def _measure(
     results = evaluate_patients(
         cases, model, protocol=protocol, device=device, progress=subprogress(progress, 0.0, share)
     )
-    scans: Scans = {}
-    for folder, names in chosen.scan_folders().items():
-        scans |= evaluate_whole_scans(folder, model, names, device=device, progress=subprogress(progress, share, 1.0))
+    scans = evaluate_whole_scans(chosen.whole_scans(), model, device=device, progress=subprogress(progress, share, 1.0))
     return results, scans
 
 
@@ -226,7 +224,7 @@ def _cross_validate(
         options.recipe,
         chosen.patients,
         options.output / FOLDS,
-        make_fold_trainer(cases, card_facts(chosen.data.layout), options.device),
+        make_fold_trainer(cases, card_facts(chosen.data.layouts()), options.device),
         folds=5 if options.folds is None else options.folds,
         seed=options.seed or 0,
         epochs=options.epochs,
@@ -250,7 +248,7 @@ def _measure_folds(
     half = 0.5 if chosen.scans else 1.0
     results = evaluate_folds(cases, folds, protocol=protocol, device=device, progress=subprogress(progress, 0.0, half))
     scans = evaluate_folds_on_scans(
-        chosen.scan_folders(), folds, device=device, progress=subprogress(progress, half, 1.0)
+        chosen.whole_scans(), folds, device=device, progress=subprogress(progress, half, 1.0)
     )
     return results, scans
 

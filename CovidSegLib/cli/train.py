@@ -92,7 +92,7 @@ def run(session: Session) -> None:
             training.prepare_run(folder, config, resume=options.resume)
     session.on_cancel = "Cancelled; run the same command with --resume to continue after the last complete epoch."
     clean_slices = [data.clean_slices(name) for name in options.whole_scans]
-    terms = card_facts(data.layout, whole_scans=bool(options.whole_scans))
+    terms = card_facts(data.layouts(options.whole_scans))
     with session.defer_interrupts():  # stops between two optimizer steps, not inside torch or its worker processes
         split: Split | None = None
         for number, (folder, config) in enumerate(configs.items()):

@@ -9,8 +9,9 @@ import numpy as np
 from ..volume import AxialScan
 
 #: Structures that masks may show. Infection and tumour lie within the lungs. The sides are those of data sets that
-#: label them; for others, `training.targets.lung_sides` tells them apart by position.
-STRUCTURES = ("lungs", "right_lung", "left_lung", "infection", "tumour")
+#: label them; for others, `training.targets.lung_sides` tells them apart by position. Ground glass and
+#: consolidation are parts of the infection.
+STRUCTURES = ("lungs", "right_lung", "left_lung", "infection", "ground_glass", "consolidation", "tumour")
 
 
 @dataclass(frozen=True)

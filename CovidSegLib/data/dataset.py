@@ -11,9 +11,10 @@ from pathlib import Path
 from ..errors import InputError
 from ..printable import printable
 from .case import Case
+from .clean_slices import clean_slices
 from .entry import Entry
 from .entry_reader import read_entry
-from .layouts import LAYOUTS, covid_ct_md
+from .layouts import LAYOUTS
 
 #: End of the name of a slice range in the layout `covid19_ct_seg_hu`.
 _RANGE = re.compile(r"_run\d+$")
@@ -26,7 +27,7 @@ class DataSet:
     Attributes:
         folder: The folder.
         layout: Name of its layout, or several names joined by " + ".
-        entries: All scans, with and without masks.
+        entries: All scans.
     """
 
     folder: Path
@@ -35,8 +36,8 @@ class DataSet:
 
     @property
     def masked(self) -> tuple[Entry, ...]:
-        """The entries with masks."""
-        return tuple(entry for entry in self.entries if entry.labels)
+        """The entries with masks, without whole scans of which only slices are labelled."""
+        return tuple(entry for entry in self.entries if entry.labels and entry.slice_labels is None)
 
     @property
     def patients(self) -> list[str]:
@@ -51,8 +52,14 @@ class DataSet:
 
     @property
     def whole_scans(self) -> tuple[str, ...]:
-        """Names of the scans without masks."""
-        return tuple(entry.name for entry in self.entries if "dicom" in entry.files)
+        """Names of the whole scans of which only slices are labelled."""
+        return tuple(entry.name for entry in self.entries if entry.slice_labels is not None)
+
+    def layouts(self, whole_scans: Collection[str] = ()) -> list[str]:
+        """Return the layouts of the entries with masks and of some whole scans, each once, in the order of the data."""
+        named = {*whole_scans}
+        used = [entry.layout for entry in self.entries if entry.slice_labels is None or entry.name in named]
+        return list(dict.fromkeys(used))
 
     def cases(self, patients: Collection[str] | None = None) -> list[Case]:
         """Read the entries with masks.
@@ -69,25 +76,25 @@ class DataSet:
             )
         return [read_entry(entry) for entry in self.masked if patients is None or entry.patient in patients]
 
-    def scan_folder(self, name: str) -> Path:
-        """Return the DICOM folder of a scan without masks.
+    def whole_scan(self, name: str) -> Entry:
+        """Return a whole scan of which only slices are labelled.
 
         Raises:
             InputError: There is no such scan.
         """
         for entry in self.entries:
-            if entry.name == name and "dicom" in entry.files:
-                return entry.files["dicom"]
+            if entry.name == name and entry.slice_labels is not None:
+                return entry
         names = ", ".join(self.whole_scans) or "none"
         raise InputError(f'There is no whole scan "{name}" in "{self.folder}". Whole scans: {names}.')
 
     def clean_slices(self, name: str) -> Case:
-        """Read a scan without masks as a case whose slices without infection are known.
+        """Read a whole scan as a case whose slices without infection are known; see `data.clean_slices`.
 
         Raises:
             InputError: There is no such scan, or it cannot be read.
         """
-        return covid_ct_md.clean_slices(self.scan_folder(name))
+        return clean_slices(self.whole_scan(name))
 
 
 def open_data(folder: Path) -> DataSet:
@@ -121,10 +128,10 @@ def _find_entries(folder: Path) -> list[tuple[str, list[Entry]]]:
     """Return the name and the entries of the first layout that fits, or an empty list."""
     for layout in LAYOUTS:
         if (entries := layout.find(folder)) is not None:
-            return [(layout.name, [_with_printable_names(entry) for entry in entries])]
+            return [(layout.name, [_completed(entry, layout.name) for entry in entries])]
     return []
 
 
-def _with_printable_names(entry: Entry) -> Entry:
-    """Make the names, which come from files, fit for tables and files."""
-    return replace(entry, name=printable(entry.name), patient=printable(entry.patient))
+def _completed(entry: Entry, layout: str) -> Entry:
+    """Add the layout, and make the names, which come from files, fit for tables and files."""
+    return replace(entry, name=printable(entry.name), patient=printable(entry.patient), layout=layout)

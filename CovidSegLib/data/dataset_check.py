@@ -15,9 +15,8 @@ from ..progress import Progress, silent
 from ..reading import read_volume
 from ..volume import Volume
 from .dataset import DataSet
-from .entry import Entry, Labels
+from .entry import Entry, Labels, SliceLabels
 from .entry_reader import check_grid, check_labels, read_image, to_hounsfield
-from .layouts import covid_ct_md
 
 
 @dataclass
@@ -55,8 +54,8 @@ def check_data(data: DataSet, progress: Progress = silent) -> dict[str, Findings
     for number, entry in enumerate(data.entries):
         progress(f"Checking {entry.name}", number / len(data.entries))
         findings = all_findings[entry.name] = Findings()
-        if "dicom" in entry.files:
-            _check_whole_scan(entry, findings)
+        if entry.slice_labels is not None:
+            _check_whole_scan(entry, entry.slice_labels, findings)
         else:
             _check_masked(entry, findings)
         if findings.errors:
@@ -111,18 +110,19 @@ def _check_mask(file: Path, labels: Labels, ct: Volume | None, findings: Finding
     return None if ct is None else infected
 
 
-def _check_whole_scan(entry: Entry, findings: Findings) -> None:
-    scan = entry.files["dicom"]
+def _check_whole_scan(entry: Entry, slice_labels: SliceLabels, findings: Findings) -> None:
+    scan, infected = entry.files["ct"], slice_labels.infected
     try:
         volume = read_volume(scan)
-        infected = covid_ct_md.infected_slices(scan)
     except InputError as error:
         findings.errors.append(f'"{scan}": {error}')
         return
+    for role, labels in entry.labels.items():
+        _check_mask(entry.files[role], labels, volume, findings)
     findings.slices = AxialView.of(volume.grid).apply(volume.array).shape[0]
     findings.infected_slices = len(infected)
     if not all(0 <= number < findings.slices for number in infected):
         findings.errors.append(
-            f'"{scan.parent / covid_ct_md.LABELS}" lists infected slices up to {max(infected)} of "{entry.name}", '
+            f'"{slice_labels.source}" lists infected slices up to {max(infected)} of "{entry.name}", '
             f"which has {findings.slices} slices, counted from 0. Copy the scan again, or correct the list."
         )

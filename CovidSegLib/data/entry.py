@@ -23,18 +23,35 @@ GREY_WINDOW = (-1250.0, 250.0)
 
 
 @dataclass(frozen=True)
+class SliceLabels:
+    """What is known of a whole scan without masks of infection.
+
+    Attributes:
+        content: The diagnosis, or what the scan shows.
+        infected: Slices with infection, counted from 0 at the head; none if the scan shows no infection.
+        source: The file that states it.
+    """
+
+    content: str
+    infected: tuple[int, ...]
+    source: Path
+
+
+@dataclass(frozen=True)
 class Entry:
     """One scan of a data set.
 
     Attributes:
         name: Name of the scan.
         patient: Name of the patient. Splits are made by patient.
-        files: Paths of "ct" and of masks, each by a name of its own; or of "dicom", the folder of a whole scan without
-            masks. Files may be missing: reading the entry reports it.
+        files: Paths of "ct", a file or a folder of DICOM files, and of masks, each by a name of its own. Files may be
+            missing: reading the entry reports it.
         labels: What the labels of each mask mean; 0 is always background.
         slices: Number of slices, if a list of the data set states it.
         eight_bit: The HU in the file were restored from eight-bit images.
         grey_window: HU of the grey values 0 and 255 if the CT may be an eight-bit image; None if that is an error.
+        slice_labels: Makes the entry a whole scan without masks of infection: see `clean_slices`.
+        layout: Name of the layout of its data set; set by `open_data`.
     """
 
     name: str
@@ -44,6 +61,8 @@ class Entry:
     slices: int | None = None
     eight_bit: bool = False
     grey_window: tuple[float, float] | None = None
+    slice_labels: SliceLabels | None = None
+    layout: str = ""
 
     @property
     def structures(self) -> frozenset[str]:

@@ -10,6 +10,9 @@ from ..errors import InputError
 from ..reading.image_file import FILE_KINDS
 from ..storage.limited import read_limited_json
 
+#: The list of a data set in the layouts that we have made.
+INDEX = "index.json"
+
 
 def image_stem(name: str) -> str | None:
     """Return a file's name without its image extension; None for other files and for macOS's `._` companions.
@@ -65,6 +68,20 @@ def read_json(path: Path, purpose: str) -> Any:
         return read_limited_json(path)
     except (OSError, ValueError) as error:
         raise unreadable(path, purpose) from error
+
+
+def index_with(folder: Path, key: str) -> list[dict[str, Any]] | None:
+    """Return the entries of a folder's index.json, which several layouts have, if each of them has a key.
+
+    Returns:
+        None for another index, an empty one, a damaged one, and a folder without one: another layout reports these.
+    """
+    try:
+        listed = read_limited_json(folder / INDEX)
+    except (OSError, ValueError):
+        return None
+    fits = isinstance(listed, list) and listed and all(isinstance(each, dict) and key in each for each in listed)
+    return listed if fits else None
 
 
 def plain_name(name: object) -> str:

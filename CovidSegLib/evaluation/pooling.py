@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..data.case import Case
+from ..data.entry import Entry
 from ..errors import InputError
 from ..models import Model
 from ..models.loading import recipe_of
@@ -97,7 +98,7 @@ def evaluate_folds(
 
 
 def evaluate_folds_on_scans(
-    folders: Mapping[Path, Sequence[str]],
+    scans: Sequence[Entry],
     folds: Sequence[TrainedFold],
     *,
     device: str = "auto",
@@ -106,7 +107,7 @@ def evaluate_folds_on_scans(
     """Evaluate whole scans, each with the first run that was not trained on its slices. Others are left out.
 
     Args:
-        folders: Names of scans by the folder that contains them.
+        scans: Entries with `slice_labels`.
         folds: The runs.
         device: Device for the networks; see `pipeline.segment`.
         progress: Receives the stage and the fraction of the scans done. May raise `Cancelled`.
@@ -119,14 +120,13 @@ def evaluate_folds_on_scans(
         Cancelled: Raised by `progress`.
     """
     runs = [fold.model for fold in folds]
-    names = [(folder, name) for folder, names_in_folder in folders.items() for name in names_in_folder]
-    first_unseen = [(folder, name, next((run for run in runs if name not in run.seen), None)) for folder, name in names]
-    assigned = [(folder, name, run) for folder, name, run in first_unseen if run is not None]
+    first_unseen = [(scan, next((run for run in runs if scan.name not in run.seen), None)) for scan in scans]
+    assigned = [(scan, run) for scan, run in first_unseen if run is not None]
     results: dict[str, dict[str, Any]] = {}
-    for number, (folder, name, run) in enumerate(assigned):
+    for number, (scan, run) in enumerate(assigned):
         scan_progress = subprogress(progress, number / len(assigned), (number + 1) / len(assigned))
-        by_scan = evaluate_whole_scans(folder, run, [name], device=device, progress=scan_progress)
-        results |= {scan: {**numbers, "run": run.name} for scan, numbers in by_scan.items()}
+        by_scan = evaluate_whole_scans([scan], run, device=device, progress=scan_progress)
+        results |= {name: {**numbers, "run": run.name} for name, numbers in by_scan.items()}
     return results
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..data.case import Case
 from ..data.dataset import DataSet, open_data
+from ..data.entry import Entry
 from ..data.patients import was_seen
 from ..errors import InputError
 from ..models import Model
@@ -21,7 +22,7 @@ class SelectedData:
     Attributes:
         data: Their data set.
         patients: Patients with masks of the finding.
-        scans: Whole scans without masks, on which infection is measured.
+        scans: Whole scans of which only slices are labelled.
         finding: What the models look for, "infection" or "tumour".
     """
 
@@ -37,12 +38,9 @@ class SelectedData:
         cases = self.data.cases(self.patients)
         return [case for case in cases if len(case.scan) > 1 and self.finding in case.masks]
 
-    def scan_folders(self) -> dict[Path, list[str]]:
-        """Return the names of the whole scans by the folder that contains them and their labels."""
-        folders: dict[Path, list[str]] = {}
-        for name in self.scans:
-            folders.setdefault(self.data.scan_folder(name).parent, []).append(name)
-        return folders
+    def whole_scans(self) -> list[Entry]:
+        """Return the whole scans."""
+        return [self.data.whole_scan(name) for name in self.scans]
 
 
 def select_data(

@@ -199,12 +199,13 @@ def _paper_table(by_model: ByModel, structure: str) -> str:
 
 def _scan_table(models: Sequence[Model], scans: Mapping[str, Mapping[str, Any]]) -> str:
     """Return a row for each whole scan."""
-    head = ["model", "scan", "diagnosis", "slices: sensitivity", "specificity", "infection, % of lungs", "lungs, ml"]
+    head = ["model", "scan", "diagnosis", "slices: sensitivity", "specificity", "infection, % of lungs"]
+    head += ["infection, ml", "lungs, ml", "lungs, Dice"]
     rows = []
     for model in models:
         for name, numbers in scans[model.name].items():
-            keys = ("sensitivity", "specificity", "involvement_percent", "lungs_ml")
-            cells = ["-" if numbers[key] is None else str(numbers[key]) for key in keys]
+            keys = ("sensitivity", "specificity", "involvement_percent", "infection_ml", "lungs_ml", "lungs_dice")
+            cells = ["-" if numbers.get(key) is None else str(numbers[key]) for key in keys]
             seen = "its clean slices" if name in model.card.get("trained_on", ()) else "no"
             rows.append([numbers.get("run", model.name), name, numbers["diagnosis"], *cells, seen])
     return table([*head, "seen in training"], rows)

@@ -1,15 +1,14 @@
-"""Evaluation of a model on whole scans with slice-level labels: COVID-CT-MD."""
+"""Evaluation of a model on whole scans of which only slices are labelled."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..data.layouts.covid_ct_md import infected_slices
+from ..data.entry import Entry
+from ..data.entry_reader import read_entry
 from ..metrics.overlap import ConfusionMatrix
 from ..models import Model
 from ..pipeline import segment
@@ -19,9 +18,8 @@ from ..reading import read_volume
 
 
 def evaluate_whole_scans(
-    folder: Path,
+    scans: Sequence[Entry],
     model: Model,
-    scans: Collection[str] | None = None,
     *,
     device: str = "auto",
     progress: Progress = silent,
@@ -29,47 +27,49 @@ def evaluate_whole_scans(
     """Measure slice-level sensitivity and specificity, and the involvement, of whole scans.
 
     Args:
-        folder: COVID-CT-MD: one folder for each scan, and labels.json, in which radiologists list the infected slices,
-            numbered from the head.
+        scans: Entries with `slice_labels`.
         model: Model to evaluate.
-        scans: Names of the scans; None for all.
         device: Device for the networks; see `pipeline.segment`.
         progress: Receives the stage and the fraction of the scans done. May raise `Cancelled`.
 
     Returns:
         By scan: "diagnosis", "sensitivity", "specificity" (None if undefined), "involvement_percent" (None without
-        lungs) and "lungs_ml", rounded.
+        lungs), "infection_ml" and "lungs_ml", rounded; and "lungs_dice" if the scan has a mask of the lungs.
 
     Raises:
         InputError: A scan cannot be read or segmented.
         Cancelled: Raised by `progress`.
     """
-    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["cases"]
-    names = [name for name in labels if scans is None or name in scans]
     results = {}
-    for number, name in enumerate(names):
-        scan_progress = subprogress(progress, number / len(names), (number + 1) / len(names))
-        results[name] = _evaluate(folder / name, labels[name]["diagnosis"], model, device, scan_progress)
+    for number, scan in enumerate(scans):
+        scan_progress = subprogress(progress, number / len(scans), (number + 1) / len(scans))
+        results[scan.name] = _evaluate(scan, model, device, scan_progress)
     return results
 
 
-def _evaluate(scan: Path, diagnosis: str, model: Model, device: str, progress: Progress) -> dict[str, Any]:
-    volume = read_volume(scan)
+def _evaluate(scan: Entry, model: Model, device: str, progress: Progress) -> dict[str, Any]:
+    assert scan.slice_labels is not None
+    volume = read_volume(scan.files["ct"])
 
     def report(stage: str, fraction: float) -> None:
         progress(f"Segmenting {scan.name}", fraction)
 
     segmentation = segment(volume, model, device=device, progress=report)
-    prediction = np.flip(AxialView.of(volume.grid).apply(segmentation.infection).any(axis=(1, 2)))
+    view = AxialView.of(volume.grid)
+    prediction = np.flip(view.apply(segmentation.infection).any(axis=(1, 2)))
     target = np.zeros(len(prediction), dtype=bool)
-    target[infected_slices(scan)] = True
+    target[list(scan.slice_labels.infected)] = True
     slices = ConfusionMatrix.of(prediction, target)
     lung_voxels = float((segmentation.lungs > 0).sum())
     infection_voxels = float(segmentation.infection.sum())
+    given = read_entry(scan).lungs if scan.labels else None
+    dice = None if given is None else ConfusionMatrix.of(view.apply(segmentation.lungs) > 0, given).dice
     return {
-        "diagnosis": diagnosis,
+        "diagnosis": scan.slice_labels.content,
         "sensitivity": None if np.isnan(slices.sensitivity) else round(slices.sensitivity, 3),
         "specificity": None if np.isnan(slices.specificity) else round(slices.specificity, 3),
         "involvement_percent": round(100 * infection_voxels / lung_voxels, 3) if lung_voxels else None,
+        "infection_ml": round(infection_voxels * volume.grid.voxel_ml, 1),
         "lungs_ml": round(lung_voxels * volume.grid.voxel_ml),
+        **({} if dice is None else {"lungs_dice": round(dice, 4)}),
     }

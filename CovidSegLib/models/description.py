@@ -29,7 +29,9 @@ SCAN_COLUMNS = {
     "sensitivity": "sensitivity for infected slices",
     "specificity": "specificity for clean slices",
     "involvement_percent": "infection, % of lungs",
+    "infection_ml": "infection, ml",
     "lungs_ml": "lungs, ml",
+    "lungs_dice": "lungs, Dice",
 }
 INTERVAL = "In brackets: 95 % confidence interval of the mean, by bootstrap over patients."
 
@@ -78,8 +80,10 @@ def _metric(metrics: Any, key: str) -> float:
 
 
 def _scan_table(scans: Mapping[str, Mapping[str, Any]]) -> str:
-    rows = [[name, *(_scan_cell(of.get(key), key) for key in SCAN_COLUMNS)] for name, of in scans.items()]
-    return table(["scan", *SCAN_COLUMNS.values()], rows)
+    """Return a row for each scan, without columns that are empty."""
+    columns = {key: title for key, title in SCAN_COLUMNS.items() if any(key in of for of in scans.values())}
+    rows = [[name, *(_scan_cell(of.get(key), key) for key in columns)] for name, of in scans.items()]
+    return table(["scan", *columns.values()], rows)
 
 
 def _scan_cell(value: Any, key: str) -> str:

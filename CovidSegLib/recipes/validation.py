@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError
@@ -17,6 +17,7 @@ BLENDS = ("constant", "gaussian")
 MONITORED, KEPT = ("validation-dice", "loss"), ("last", "best")
 SAMPLINGS = ("slices", "millimetres", "data-sets")
 TRAINING_LUNGS = ("target", "predicted")
+CASE_KINDS = ("scans", "single-slices", "clean-scans")
 
 
 def check(recipe: Recipe, file: str) -> None:
@@ -102,6 +103,9 @@ def _check_training(recipe: Recipe, where: str) -> None:
     only_slices = all(stage.slices for stage in recipe.stages.values())
     allowed = '"slices" if a stage has patches, which are drawn in proportion to their voxels'
     require(training.sampling == "slices" or only_slices, where, "sampling", allowed)
+    _check_shares(training, stages, where)
+    require(training.sampling != "data-sets" or not training.shares, where, "shares", 'left out with "data-sets"')
+    require(not training.shares or only_slices, where, "shares", "left out if a stage has patches")
     require(not training.skip_dark or only_slices, where, "skip_dark", "false if a stage has patches")
     own_stage = recipe.lungs is not None and "lungs" not in recipe.infection.finds
     choices = TRAINING_LUNGS if own_stage else TRAINING_LUNGS[:1]
@@ -117,6 +121,13 @@ def _check_training(recipe: Recipe, where: str) -> None:
     _check_component(training.schedule, SCHEDULES, f"{where} [schedule]", given=2)
     for number, entry in enumerate(training.augmentation, 1):
         _check_augmentation(recipe, entry, f"{where} [augmentation {number}]")
+
+
+def _check_shares(training: Training, stages: Sequence[str], where: str) -> None:
+    for stage, by_kind in training.shares.items():
+        require(stage in stages, where, "shares", f"tables for {' or '.join(stages)}")
+        require(set(by_kind) <= set(CASE_KINDS), where, f"shares.{stage}", f"numbers for {', '.join(CASE_KINDS)}")
+        require(all(share > 0 for share in by_kind.values()), where, f"shares.{stage}", "numbers above 0")
 
 
 def _check_loss(recipe: Recipe, where: str) -> None:

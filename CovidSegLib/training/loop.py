@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from monai.utils import set_determinism
 from torch import nn
 
@@ -212,9 +213,7 @@ def build_dataset(task: StageTask, cases: Sequence[Case]) -> SliceDataset | Patc
 
 def _build_sampler(task: StageTask, dataset: SliceDataset | PatchDataset, execution: Execution) -> EpochSampler:
     training = task.training
-    weights = None
-    if isinstance(dataset, SliceDataset) and training.sampling != "slices":
-        weights = dataset.millimetres if training.sampling == "millimetres" else dataset.data_set_shares
+    weights = _weights(task, dataset) if isinstance(dataset, SliceDataset) else None
     return EpochSampler(
         len(dataset),
         training.batch,
@@ -223,6 +222,17 @@ def _build_sampler(task: StageTask, dataset: SliceDataset | PatchDataset, execut
         execution.process_group,
         weights,
     )
+
+
+def _weights(task: StageTask, dataset: SliceDataset) -> torch.Tensor | None:
+    """Return the sampling weights of slices; None if all are equal."""
+    training = task.training
+    if training.sampling == "data-sets":
+        return dataset.data_set_shares
+    weights = dataset.millimetres if training.sampling == "millimetres" else None
+    if shares := training.shares.get(task.name):
+        return dataset.shared(torch.ones(len(dataset)) if weights is None else weights, shares)
+    return weights
 
 
 def _build_step(task: StageTask, network: nn.Module, execution: Execution, log: TrainingLog) -> BatchStep:

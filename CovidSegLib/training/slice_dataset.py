@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -78,6 +78,7 @@ class SliceDataset(Dataset):
         self.vary_input = train and len(self.augment_hu.transforms) > 0
         self.eight_bit = [case.eight_bit for case in cases]
         self.data_sets = [data_set_of(case.patient) for case in cases]
+        self.kinds = [kind_of(case) for case in cases]
         for index, case in enumerate(cases):
             frame = slice_frame(stage, case.scan, case.lungs)
             nearest = partial(frame.extract, fill=0, interpolation="nearest")
@@ -105,6 +106,15 @@ class SliceDataset(Dataset):
     def millimetres(self) -> torch.Tensor:
         """The distance in mm from each slice to the next one, as a sampling weight."""
         return torch.tensor([self.scans[scan].between_mm for scan, _ in self.index])
+
+    def shared(self, weights: torch.Tensor, shares: Mapping[str, float]) -> torch.Tensor:
+        """Scale sampling weights so that each kind of case has its share; see `recipe.Training.shares`."""
+        kinds = [self.kinds[scan] for scan, _ in self.index]
+        totals: Counter[str] = Counter()
+        for kind, weight in zip(kinds, weights.tolist(), strict=True):
+            totals[kind] += weight
+        factors = torch.tensor([shares.get(kind, 1.0) / totals[kind] for kind in kinds])
+        return weights * factors
 
     @property
     def data_set_shares(self) -> torch.Tensor:
@@ -137,6 +147,13 @@ class SliceDataset(Dataset):
             grey, mask = augment(augment_space, grey, mask)
             return augment(augment_intensity, standardise(grey, intensity, scan.statistics), mask)
         return standardise(grey, intensity, scan.statistics), mask
+
+
+def kind_of(case: Case) -> str:
+    """Return the kind of a case in `recipe.Training.shares`."""
+    if case.infection_known.any() and not case.infection.any():
+        return "clean-scans"
+    return "single-slices" if len(case.scan) == 1 else "scans"
 
 
 def is_dark(pixels: np.ndarray, intensity: Intensity) -> np.ndarray:

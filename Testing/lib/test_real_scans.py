@@ -7,6 +7,7 @@ import pytest
 
 import CovidSegLib
 from CovidSegLib import models
+from CovidSegLib.data import open_data
 from CovidSegLib.evaluation.whole_scans import evaluate_whole_scans
 from CovidSegLib.pipeline import segment
 from CovidSegLib.preprocessing import AxialView
@@ -22,7 +23,8 @@ CONSOLIDATION = np.s_[98:103, 400:420, 150:170]
 
 @pytest.fixture(scope="module")
 def by_scan(shared_data: Path) -> dict[str, dict]:
-    return evaluate_whole_scans(shared_data / "covid_ct_md", models.find_model(), ["P001", "normal001"])
+    data = open_data(shared_data / "covid_ct_md")
+    return evaluate_whole_scans([data.whole_scan(name) for name in ("P001", "normal001")], models.find_model())
 
 
 def test_infected_slices_are_detected_and_others_are_not(by_scan: dict[str, dict]) -> None:

@@ -45,6 +45,26 @@ def covid19_ct_seg_hu(folder: Path) -> None:
     (folder / "index.json").write_text(json.dumps(index))
 
 
+def medseg_slices(folder: Path) -> None:
+    classes = INFECTION * np.where(np.arange(48) < 13, 1, 2).astype(np.uint8)
+    for kind, array in (("ct", CHEST.scan.hu), ("lung", LUNGS), ("infection", INFECTION), ("classes", classes)):
+        write(folder / f"medseg_003_{kind}.nii.gz", array)
+    index = [{"name": "medseg_003", "patient": "medseg_group00", "slices": 12, "ground_glass_voxels": 1}]
+    (folder / "index.json").write_text(json.dumps(index))
+
+
+def whole_scans(folder: Path) -> None:
+    """Two scans; one has a mask with the labels of TotalSegmentator."""
+    for name in ("a", "b"):
+        write(folder / f"{name}_ct.nii.gz", CHEST.scan.hu)
+    write(folder / "b_lungs.nii.gz", np.where(SIDES == 1, 10, np.where(SIDES == 2, 14, 51)).astype(np.uint8))
+    index = [
+        {"name": "a", "content": "normal lungs", "lungs": None},
+        {"name": "b", "content": "a nodule", "lungs": "mask.nii.gz"},
+    ]
+    (folder / "index.json").write_text(json.dumps(index))
+
+
 def zenodo(folder: Path) -> None:
     for name in ("coronacases_001", "radiopaedia_10_85902_1", "radiopaedia_10_85902_3"):
         write(folder / "COVID-19-CT-Seg_20cases" / f"{name}.nii.gz", CHEST.scan.hu if name[0] == "c" else GREY)
@@ -138,6 +158,11 @@ WRITERS: dict[Callable[[Path], None], tuple[str, set[str], dict[str, str]]] = {
             "radiopaedia_29_86490_1_run0": "radiopaedia_29_86490_1",
             "coronacases_001_run0": "coronacases_001",
         },
+    ),
+    medseg_slices: (
+        "medseg_slices",
+        {"lungs", "infection", "ground_glass", "consolidation"},
+        {"medseg_003": "medseg_group00"},
     ),
     zenodo: (
         "zenodo",

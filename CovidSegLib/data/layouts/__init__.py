@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from ..entry import Layout
-from . import covid19_ct_seg_hu, covid_19_20, covid_ct_md, kaggle, medseg, mosmed, msd_lung, nnunet, pairs, zenodo
+from . import (
+    covid19_ct_seg_hu,
+    covid_19_20,
+    covid_ct_md,
+    kaggle,
+    medseg,
+    medseg_slices,
+    mosmed,
+    msd_lung,
+    nnunet,
+    pairs,
+    whole_scans,
+    zenodo,
+)
 
 LAYOUTS: tuple[Layout, ...] = (
+    medseg_slices.LAYOUT,  # before the last one whose list is index.json, which reports damaged ones
+    whole_scans.LAYOUT,
     covid19_ct_seg_hu.LAYOUT,
     covid_ct_md.LAYOUT,
     zenodo.LAYOUT,

@@ -8,20 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..entry import ONE_INFECTION, ONE_LUNGS, Entry, Layout
-from ..files import plain_name, read_json, unreadable
+from ..files import INDEX, plain_name, read_json, unreadable
 
-NAME, INDEX, PURPOSE = "covid19_ct_seg_hu", "index.json", "lists the runs of slices"
+NAME, PURPOSE = "covid19_ct_seg_hu", "lists the runs of slices"
 
 
 def find(folder: Path) -> list[Entry] | None:
-    """Return the runs of slices, in the order of the index; None if it lists no patients."""
+    """Return the runs of slices, in the order of the index."""
     index = folder / INDEX
     if folder.name != NAME and not index.is_file():
         return None
     try:
-        listed = read_json(index, PURPOSE)
-        if folder.name != NAME and listed and all("name" in entry and "patient" not in entry for entry in listed):
-            return None  # an index of scans without masks
         return [
             Entry(
                 name=plain_name(entry["name"]),
@@ -31,7 +28,7 @@ def find(folder: Path) -> list[Entry] | None:
                 slices=int(entry["slices"]),
                 eight_bit=True,
             )
-            for entry in listed
+            for entry in read_json(index, PURPOSE)
         ]
     except (TypeError, KeyError, ValueError) as error:
         raise unreadable(index, PURPOSE) from error

@@ -41,13 +41,15 @@ def test_a_layout_is_read_back_exactly(tmp_path: Path, writer: Callable[[Path], 
         grey = case.name.startswith("radiopaedia") and layout in ("zenodo", "kaggle")
         np.testing.assert_array_equal(case.scan.hu, written.RESTORED if grey else written.CHEST.scan.hu)
         assert case.scan.hu.dtype == np.int16
-        assert case.eight_bit == (grey or layout == "covid19_ct_seg_hu")
+        assert case.eight_bit == (grey or layout in ("covid19_ct_seg_hu", "medseg_slices"))
         assert case.scan.spacing == pytest.approx((3.0, 7.0, 7.0))
         assert {*case.masks} == structures
         for structure, mask in case.masks.items():
             assert mask.dtype == bool
             sides = {name: label == written.SIDES for label, name in ((1, "left_lung"), (2, "right_lung"))}
-            expected = {"lungs": written.CHEST.lungs, **sides}.get(structure, written.CHEST.infection)
+            kinds = {"ground_glass": np.arange(48) < 13, "consolidation": np.arange(48) >= 13}
+            infection = written.CHEST.infection & kinds.get(structure, True)
+            expected = {"lungs": written.CHEST.lungs, **sides}.get(structure, infection)
             if structure in sides and writer in (written.zenodo_in_one, written.nnunet):  # one label for each voxel
                 expected = expected & ~written.CHEST.infection
             np.testing.assert_array_equal(mask, expected, structure)
@@ -70,13 +72,18 @@ def test_opening_reads_no_image_and_cases_reads_only_the_requested_ones(
         data.cases(["p9"])
 
 
-def test_a_folder_with_an_index_of_scans_without_masks_is_passed_over(tmp_path: Path) -> None:
+def test_whole_scans_are_recognised_by_their_contents(tmp_path: Path) -> None:
     write_data_set(tmp_path, written.mosmed)
-    (tmp_path / "scans").mkdir()
-    (tmp_path / "scans" / "index.json").write_text(json.dumps([{"name": "a", "content": "normal lungs"}]))
-    assert open_data(tmp_path).layout == "mosmed"
-    with pytest.raises(InputError, match="known layout"):
-        open_data(tmp_path / "scans")
+    folder = write_data_set(tmp_path, written.whole_scans)
+    data = open_data(tmp_path)
+    assert (data.layout, data.whole_scans, data.patients) == ("mosmed + whole_scans", ("a", "b"), ["study_0255"])
+    assert data.layouts() == ["mosmed"] and data.layouts(["b"]) == ["mosmed", "whole_scans"]
+    for name, text in (("a", "normal lungs"), ("b", "a nodule")):
+        labels = data.whole_scan(name).slice_labels
+        assert labels and (labels.content, labels.infected) == (text, ())
+    (folder / "index.json").write_text(json.dumps([{"name": "a", "content": "", "lungs": "unknown.nii.gz"}]))
+    with pytest.raises(InputError, match="which states what the scans show, is missing or cannot be read"):
+        open_data(folder)
 
 
 def test_a_folder_of_data_sets_contains_the_scans_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +97,7 @@ def test_a_folder_of_data_sets_contains_the_scans_of_all(tmp_path: Path, monkeyp
     assert data.layout == "covid19_ct_seg_hu + covid_ct_md + mosmed"
     assert data.whole_scans == ("P001",)
     assert data.patients == ["coronacases_001", "radiopaedia_29_86490_1", "study_0255"]
-    monkeypatch.setattr(dataset.covid_ct_md, "clean_slices", lambda scan: scan)
+    monkeypatch.setattr(dataset, "clean_slices", lambda entry: entry.files["ct"])
     assert data.clean_slices("P001") == scans / "P001"
     with pytest.raises(InputError, match=r'no whole scan "P002" in ".*"\. Whole scans: P001'):
         data.clean_slices("P002")

@@ -248,5 +248,5 @@ def test_a_data_set_of_whole_scans_only(
     assert cli.main(["evaluate", str(folder.parent), "-o", str(tmp_path / "out")]) == cli.DONE
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"evaluation.md", "scans.csv", "results.json"}
     text = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
-    assert "| first | n1 | COVID-19 | 1.0 | 0.75 | 5.0 | 240 | no |" in text
-    assert "| first | p1 | COVID-19 | 1.0 | 0.75 | 5.0 | 240 | its clean slices |" in text
+    assert "| first | n1 | COVID-19 | 1.0 | 0.75 | 5.0 | 12.0 | 240 | - | no |" in text
+    assert "| first | p1 | COVID-19 | 1.0 | 0.75 | 5.0 | 12.0 | 240 | - | its clean slices |" in text

@@ -56,7 +56,7 @@ def test_the_text_has_all_of_a_card_and_tables_with_intervals() -> None:
         "By looking.",
         "| p1 | 0.500 | 0.700 | - | - | - | 0.980 | 0.900 |",
         "| p3 | 0.600 | - | - | 0.250 | - | - | - |",
-        "| s1 | normal | - | 97.5 % | 0.02 | - |",
+        "| s1 | normal | - | 97.5 % | 0.02 |",
         "- It fails at night.",
         "- SHA-256 of the weights: `0123`",
     ):

@@ -146,6 +146,18 @@ WRONG = [
     ("batch = 4", "batch = 4\nkeep = 'all'", '"keep". It must be one of last, best'),
     ("batch = 4", "batch = 4\nsampling = 'voxels'", '"sampling". It must be one of slices, millimetres'),
     ("batch = 4", "batch = 4\nsampling = 'millimetres'", '"sampling". It must be "slices" if a stage has patches'),
+    (
+        "batch = 4",
+        "batch = 4\nshares.infection = { scans = 1 }",
+        '"shares". It must be left out if a stage has patches',
+    ),
+    ("batch = 4", "batch = 4\nshares.heart = { scans = 1 }", '"shares". It must be tables for lungs or infection'),
+    (
+        "batch = 4",
+        "batch = 4\nshares.infection = { mice = 1 }",
+        '"shares.infection". It must be numbers for scans',
+    ),
+    ("batch = 4", "batch = 4\nshares.infection = { scans = 0 }", '"shares.infection". It must be numbers above 0'),
     ("batch = 4", "batch = 4\nclip = -1", '"clip". It must be 0 or more'),
     ("batch = 4", 'batch = 4\nlungs = "predicted"', '"lungs". It must be one of target, as the lungs are not found'),
     ("batch = 4", "batch = 4\nskip_dark = true", '"skip_dark". It must be false if a stage has patches'),

@@ -17,6 +17,7 @@ from support.tiny_run import RECIPE, make_run
 from CovidSegLib import models, recipes
 from CovidSegLib.cli import main as cli
 from CovidSegLib.data.case import Case
+from CovidSegLib.data.entry import Entry
 from CovidSegLib.errors import Cancelled, InputError
 from CovidSegLib.evaluation import patients, pooling
 from CovidSegLib.models import Model, store
@@ -219,17 +220,16 @@ def test_whole_scans_are_evaluated_by_the_first_run_that_has_not_seen_them(
 ) -> None:
     asked: list[tuple[str, str]] = []
 
-    def evaluate_whole_scans(folder: Path, model: Model, names: list[str], **options: object) -> dict[str, object]:
-        asked.extend((name, model.name) for name in names)
-        return {name: {"specificity": 1.0} for name in names}
+    def evaluate_whole_scans(scans: list[Entry], model: Model, **options: object) -> dict[str, object]:
+        asked.extend((scan.name, model.name) for scan in scans)
+        return {scan.name: {"specificity": 1.0} for scan in scans}
 
     monkeypatch.setattr(pooling, "evaluate_whole_scans", evaluate_whole_scans)
     seen = {"a": ["p2", "s2", "s3"], "b": ["p1", "s1", "s3"], "c": ["s1", "s2", "s3"]}
     folds = [TrainedFold(Model(Path(name), {"trained_on": scans}), ()) for name, scans in seen.items()]
     fractions: list[float] = []
-    evaluated = pooling.evaluate_folds_on_scans(
-        {Path("scans"): ["s1", "s2", "s3"]}, folds, progress=lambda _, f: fractions.append(f)
-    )
+    scans = [Entry(name, name, {}) for name in ("s1", "s2", "s3")]
+    evaluated = pooling.evaluate_folds_on_scans(scans, folds, progress=lambda _, f: fractions.append(f))
     assert asked == [("s1", "a"), ("s2", "b")]  # all runs have seen s3
     assert evaluated == {"s1": {"specificity": 1.0, "run": "a"}, "s2": {"specificity": 1.0, "run": "b"}}
 

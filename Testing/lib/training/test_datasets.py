@@ -15,7 +15,6 @@ from support.tiny_case import chest_case
 from support.tiny_data import write_case
 
 from CovidSegLib.data import open_data
-from CovidSegLib.data.layouts import covid_ct_md
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference import LoadedStage, Probabilities
 from CovidSegLib.preprocessing import SliceFrame
@@ -28,7 +27,7 @@ from CovidSegLib.training.predicted_lungs import with_predicted_lungs
 from CovidSegLib.training.sampler import EpochSampler
 from CovidSegLib.training.slice_dataset import SliceDataset
 from CovidSegLib.training.targets import known_slices, lung_sides, side_without_findings, target_mask
-from CovidSegLib.volume import AIR_HU, AxialScan, AxialSpacing, Grid, Volume
+from CovidSegLib.volume import AIR_HU, AxialScan, AxialSpacing
 
 STAGE = slice_stage(window=(-1000.0, 200.0))
 #: Augmentation of the default recipe.
@@ -54,23 +53,6 @@ def test_cases_are_read_as_axial_slices_from_feet_to_head(tmp_path: Path) -> Non
     assert first.eight_bit
     assert first.lungs_known.all()
     assert len(first.infection_known) == 5
-
-
-def test_only_clean_slices_of_whole_scans_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The labels count from the head, and the scan is stored from head to feet."""
-    chest = chest_case(slices=20)
-    grid = Grid(chest.scan.hu.shape, chest.scan.spacing[::-1], direction=(1, 0, 0, 0, 1, 0, 0, 0, -1))
-    volume = Volume(np.ascontiguousarray(chest.scan.hu[::-1]), grid)
-    (tmp_path / "labels.json").write_text(json.dumps({"cases": {"p9": {"infected_slices": [3, 4]}}}))
-    monkeypatch.setattr(covid_ct_md, "read_volume", {tmp_path / "p9": volume}.__getitem__)
-    case = covid_ct_md.clean_slices(tmp_path / "p9", margin=2)
-    np.testing.assert_array_equal(case.scan.hu, chest.scan.hu)
-    # Slices 1 to 6 from the head are 13 to 18 from the feet.
-    assert np.flatnonzero(~case.lungs_known).tolist() == list(range(13, 19))
-    assert not case.infection.any()
-    assert (case.infection_known == case.lungs_known).all()
-    assert (case.lungs & chest.lungs).sum() > 0.9 * (chest.lungs & ~chest.infection).sum()
-    assert not case.eight_bit
 
 
 # Slices

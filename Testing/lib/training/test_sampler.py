@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from support.stages import patch_stage, slice_stage
@@ -94,6 +95,25 @@ def test_slices_are_weighted_by_their_distance() -> None:
     data = SliceDataset([thin, thick], slice_stage(), "infection", True)
     each = len(data) // 2
     assert data.millimetres.tolist() == [1.0] * each + [5.0] * each
+
+
+def test_kinds_of_cases_have_their_shares() -> None:
+    """Within a kind, slices keep the ratio of their weights; a kind that is not named has the share 1."""
+    case = chest_case()
+    clean = replace(case, masks={**case.masks, "infection": np.zeros_like(case.infection)})
+    scan = AxialScan(case.scan.hu[5:6], case.scan.spacing)
+    single = replace(
+        case,
+        scan=scan,
+        masks={name: mask[5:6] for name, mask in case.masks.items()},
+        known={name: known[5:6] for name, known in case.known.items()},
+    )
+    data = SliceDataset([case, clean, single], slice_stage(), "infection", True)
+    each = (len(data) - 1) // 2
+    weights = torch.tensor([1.0] * (each - 1) + [5.0] + [1.0] * each + [7.0])
+    shared = data.shared(weights, {"scans": 6.0, "clean-scans": 3.0})
+    assert [float(part.sum()) for part in shared.split([each, each, 1])] == pytest.approx([6.0, 3.0, 1.0])
+    assert float(shared[each - 1] / shared[0]) == pytest.approx(5.0)
 
 
 def test_processes_share_the_batches_of_a_single_process() -> None:
