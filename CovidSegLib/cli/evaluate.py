@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import models
 from ..errors import InputError
@@ -28,9 +29,19 @@ DESCRIPTION = f"Measure how well models segment lungs and infection: tables and 
 FOLDS = "folds"
 #: Slices of a typical whole scan, to estimate the progress before the scans are read.
 SLICES_PER_SCAN = 150
+#: Slices that are segmented for a patient of whom there are single slices.
+SLICES_PER_PATIENT = 40
 
 #: Measurements of whole scans, by scan.
 Scans = dict[str, Any]
+
+
+class _Found(NamedTuple):
+    """Results of one model, or of the runs of a cross-validation."""
+
+    patients: list[PatientResult]
+    scans: Scans
+    slices: list[PatientResult]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -136,14 +147,16 @@ def _evaluate_models(session: Session) -> None:
     cases = chosen.cases()
     results: list[PatientResult] = []
     scans: dict[str, Scans] = {}
+    single: list[PatientResult] = []
     for number, model in enumerate(measured):
         start, end = (0.05 + 0.9 * done / len(measured) for done in (number, number + 1))
-        here = subprogress(progress, start, end)
-        of_model, scans[model.name] = _measure(session, model, chosen, cases, protocol, here)
-        results += of_model
-    files = _write(session, measured, results, scans, protocol)
+        found = _measure(session, model, chosen, cases, protocol, subprogress(progress, start, end))
+        results += found.patients
+        scans[model.name] = found.scans
+        single += found.slices
+    files = _write(session, measured, results, scans, single, protocol)
     if options.card:
-        update_card(measured[0], {"results": card_results(results, scans[measured[0].name], protocol)})
+        update_card(measured[0], {"results": card_results(results, scans[measured[0].name], single, protocol)})
     session.reporter.done(options.output, files)
 
 
@@ -154,19 +167,27 @@ def _measure(
     cases: Sequence[Case],
     protocol: Protocol,
     progress: Progress,
-) -> tuple[list[PatientResult], Scans]:
-    """Measure a model on all cases and whole scans."""
+) -> _Found:
+    """Measure a model on all cases, whole scans and single slices."""
     from ..evaluation.patients import evaluate_patients
+    from ..evaluation.single_slices import evaluate_single_slices
     from ..evaluation.whole_scans import evaluate_whole_scans
 
-    device = session.options.device
-    slices = sum(len(case.scan) for case in cases)
-    share = slices / (slices + SLICES_PER_SCAN * len(chosen.scans))
-    results = evaluate_patients(
-        cases, model, protocol=protocol, device=device, progress=subprogress(progress, 0.0, share)
+    device, single = session.options.device, chosen.single_slices()
+    of_cases, of_scans, of_single = _shares(cases, chosen, progress)
+    return _Found(
+        evaluate_patients(cases, model, protocol=protocol, device=device, progress=of_cases),
+        evaluate_whole_scans(chosen.whole_scans(), model, device=device, progress=of_scans),
+        evaluate_single_slices(single, model, protocol=protocol, device=device, progress=of_single),
     )
-    scans = evaluate_whole_scans(chosen.whole_scans(), model, device=device, progress=subprogress(progress, share, 1.0))
-    return results, scans
+
+
+def _shares(cases: Sequence[Case], chosen: SelectedData, progress: Progress) -> list[Progress]:
+    """Divide the progress between cases, whole scans and single slices, in proportion to the slices to segment."""
+    slices = [sum(len(case.scan) for case in cases), SLICES_PER_SCAN * len(chosen.scans)]
+    slices.append(SLICES_PER_PATIENT * len(chosen.slices))
+    total, ends = max(1, sum(slices)), [sum(slices[:number]) for number in range(4)]
+    return [subprogress(progress, start / total, end / total) for start, end in itertools.pairwise(ends)]
 
 
 def _evaluate_folds(session: Session) -> None:
@@ -188,9 +209,10 @@ def _evaluate_folds(session: Session) -> None:
     finding = finding_of(systems)
     protocol = choose_protocol(systems, options.protocol, options.lungs)
     chosen = select_data(options.data, [], options.patients, finding)
-    if not chosen.patients:
+    patients = [*chosen.patients, *chosen.slices]
+    if not patients:
         raise InputError(f'"{options.data}" has no patients with masks to measure a cross-validation on.')
-    folds = pooling.assign_patients(runs, chosen.patients) if runs else None  # checked before anything large is read
+    folds = pooling.assign_patients(runs, patients) if runs else None  # checked before anything large is read
     if card_model is not None:
         pooling.check_same_recipe([*runs, card_model])
     progress("Reading the cases", 0.02)
@@ -199,12 +221,12 @@ def _evaluate_folds(session: Session) -> None:
     if folds is None:
         trained = 0.9
         folds = _cross_validate(session, chosen, cases, subprogress(progress, 0.05, trained))
-    results, scans = _measure_folds(session, folds, chosen, cases, protocol, subprogress(progress, trained, 0.95))
+    found = _measure_folds(session, folds, chosen, cases, protocol, subprogress(progress, trained, 0.95))
     pooled = pooling.pooled_model(folds)
-    files = _write(session, [pooled], results, {pooled.name: scans}, protocol)
+    files = _write(session, [pooled], found.patients, {pooled.name: found.scans}, found.slices, protocol)
     if card_model is not None:
         how = f"Cross-validation: {len(folds)} trainings, each measured on patients and scans that it had not seen."
-        stored = card_results(results, scans, protocol)
+        stored = card_results(found.patients, found.scans, found.slices, protocol)
         update_card(card_model, {"results": {**stored, "how": " ".join([how, *filter(None, [stored.get("how")])])}})
     session.reporter.done(options.output, files)
 
@@ -222,9 +244,9 @@ def _cross_validate(
 
     return cross_validate(
         options.recipe,
-        chosen.patients,
+        [*chosen.patients, *chosen.slices],
         options.output / FOLDS,
-        make_fold_trainer(cases, card_facts(chosen.data.layouts()), options.device),
+        make_fold_trainer([*cases, *chosen.single_slices()], card_facts(chosen.data.layouts()), options.device),
         folds=5 if options.folds is None else options.folds,
         seed=options.seed or 0,
         epochs=options.epochs,
@@ -240,17 +262,17 @@ def _measure_folds(
     cases: Sequence[Case],
     protocol: Protocol,
     progress: Progress,
-) -> tuple[list[PatientResult], Scans]:
+) -> _Found:
     """Measure each run on its held-out patients, and on the whole scans that it has not seen."""
-    from ..evaluation.pooling import evaluate_folds, evaluate_folds_on_scans
+    from ..evaluation.pooling import evaluate_folds, evaluate_folds_on_scans, evaluate_folds_on_slices
 
-    device = session.options.device
-    half = 0.5 if chosen.scans else 1.0
-    results = evaluate_folds(cases, folds, protocol=protocol, device=device, progress=subprogress(progress, 0.0, half))
-    scans = evaluate_folds_on_scans(
-        chosen.whole_scans(), folds, device=device, progress=subprogress(progress, half, 1.0)
+    device, single = session.options.device, chosen.single_slices()
+    of_cases, of_scans, of_single = _shares(cases, chosen, progress)
+    return _Found(
+        evaluate_folds(cases, folds, protocol=protocol, device=device, progress=of_cases),
+        evaluate_folds_on_scans(chosen.whole_scans(), folds, device=device, progress=of_scans),
+        evaluate_folds_on_slices(single, folds, protocol=protocol, device=device, progress=of_single),
     )
-    return results, scans
 
 
 def _write(
@@ -258,6 +280,7 @@ def _write(
     measured: Sequence[Model],
     results: Sequence[PatientResult],
     scans: dict[str, Scans],
+    single: Sequence[PatientResult],
     protocol: Protocol,
 ) -> list[Path]:
     from ..evaluation.report import write_evaluation
@@ -265,7 +288,14 @@ def _write(
     options = session.options
     progress = subprogress(session.progress, 0.95, 1.0)
     return write_evaluation(
-        options.output, measured, results, scans, protocol=protocol, overwrite=options.overwrite, progress=progress
+        options.output,
+        measured,
+        results,
+        scans,
+        single,
+        protocol=protocol,
+        overwrite=options.overwrite,
+        progress=progress,
     )
 
 

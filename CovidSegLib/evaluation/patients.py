@@ -25,6 +25,9 @@ from .coarse_masks import CoarseMasks
 from .paper_prediction import Masks, predict_as_published
 from .protocol import CLINICAL, Protocol
 
+#: Copies of a single slice in the scan that is segmented in its place: the pipeline needs a scan.
+COPIES = 9
+
 
 @dataclass(frozen=True)
 class PatientResult:
@@ -75,7 +78,8 @@ def evaluate_patients(
     The cases of one patient are slice ranges of one scan. Their measurements are added.
 
     Args:
-        cases: Slice ranges. The scans continue beyond them, so a mask has no surface where it is cut off.
+        cases: Slice ranges. The scans continue beyond them, so a mask has no surface where it is cut off. In the
+            clinical protocol, a single slice is segmented as the middle of a scan of `COPIES` equal slices.
         model: Model to evaluate.
         protocol: How masks are made.
         device: Device for the networks; see `pipeline.segment`.
@@ -119,15 +123,19 @@ def _clinical(model: Model, device: str) -> Predictor:
     """Return the prediction by `pipeline.segment`."""
 
     def predict(case: Case, progress: Progress) -> tuple[Masks, np.ndarray]:
-        spacing = case.scan.spacing
-        grid = Grid(case.scan.shape, GridSpacing(spacing.columns, spacing.rows, spacing.slices))
-        volume = Volume(np.ascontiguousarray(case.scan.hu), grid)
+        spacing, hu = case.scan.spacing, case.scan.hu
+        measured = slice(None)
+        if len(hu) == 1:
+            hu, measured = np.repeat(hu, COPIES, axis=0), slice(COPIES // 2, COPIES // 2 + 1)
+        grid = Grid(hu.shape, GridSpacing(spacing.columns, spacing.rows, spacing.slices))
+        volume = Volume(np.ascontiguousarray(hu), grid)
 
         def report(stage: str, fraction: float) -> None:
             progress(f"Segmenting {case.name}", fraction)
 
         result = segment(volume, model, device=device, progress=report)
-        return {"lungs": result.lungs > 0, "infection": result.infection}, result.probability
+        masks = {"lungs": result.lungs[measured] > 0, "infection": result.infection[measured]}
+        return masks, result.probability[measured]
 
     return predict
 

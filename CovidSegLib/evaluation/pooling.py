@@ -17,6 +17,7 @@ from ..runs.cross_validation import TrainedFold
 from ..storage.limited import read_limited_json
 from .patients import PatientResult, evaluate_patients
 from .protocol import Protocol
+from .single_slices import evaluate_single_slices
 from .whole_scans import evaluate_whole_scans
 
 SPLIT_FILE = "split.json"
@@ -95,6 +96,36 @@ def evaluate_folds(
             results.append(replace(result, model=name, run=fold.model.name))
         done += len(held_out)
     return sorted(results, key=lambda result: result.patient)
+
+
+def evaluate_folds_on_slices(
+    cases: Collection[Case],
+    folds: Sequence[TrainedFold],
+    *,
+    protocol: Protocol = Protocol(),  # noqa: B008 - frozen
+    device: str = "auto",
+    progress: Progress = silent,
+) -> list[PatientResult]:
+    """Evaluate each run on the single slices of its held-out patients.
+
+    Args:
+        cases: Cases of one slice.
+        folds: Runs with their held-out patients.
+        protocol: How masks are made.
+        device: Device for the networks; see `pipeline.segment`.
+        progress: Receives the stage and the fraction of the slices done. May raise `Cancelled`.
+
+    Returns:
+        One result for each slice; see `evaluate_single_slices`. All have the name of `pooled_model`.
+    """
+    name, results, done = pooled_model(folds).name, [], 0
+    for fold in folds:
+        held_out = [case for case in cases if case.patient in fold.held_out]
+        here = subprogress(progress, done / max(1, len(cases)), (done + len(held_out)) / max(1, len(cases)))
+        of_fold = evaluate_single_slices(held_out, fold.model, protocol=protocol, device=device, progress=here)
+        results += [replace(result, model=name, run=fold.model.name) for result in of_fold]
+        done += len(held_out)
+    return results
 
 
 def evaluate_folds_on_scans(

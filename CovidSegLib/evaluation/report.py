@@ -25,6 +25,7 @@ from . import calibration_file
 from .calibration_plot import draw_reliability
 from .patients import PatientResult
 from .protocol import CLINICAL, Protocol
+from .single_slices import summary
 from .tables import evaluation_markdown
 
 #: Figures of the patients with the best, median and worst Dice.
@@ -40,6 +41,7 @@ FILES = (
     "evaluation.md",
     "cases.csv",
     "scans.csv",
+    "slices.csv",
     "results.json",
     calibration_file.FILE,
     "calibration.png",
@@ -49,7 +51,16 @@ FILES = (
 SHOWN_FAILURES = 8
 #: Width and height of three-dimensional views.
 RENDERED_PIXELS = (400, 400)
-SCAN_COLUMNS = ("run", "diagnosis", "sensitivity", "specificity", "involvement_percent", "lungs_ml")
+SCAN_COLUMNS = (
+    "run",
+    "diagnosis",
+    "sensitivity",
+    "specificity",
+    "involvement_percent",
+    "infection_ml",
+    "lungs_ml",
+    "lungs_dice",
+)
 
 
 def write_evaluation(
@@ -57,6 +68,7 @@ def write_evaluation(
     models: Sequence[Model],
     results: Sequence[PatientResult],
     scans: Mapping[str, Mapping[str, Any]],
+    slices: Sequence[PatientResult] = (),
     *,
     protocol: Protocol = Protocol(),  # noqa: B008 - frozen
     overwrite: bool = False,
@@ -69,12 +81,14 @@ def write_evaluation(
         models: The evaluated models.
         results: Results on patients with masks, of all models on the same patients.
         scans: Results on whole scans by model; see `evaluate_whole_scans`.
+        slices: Results on single slices, of all models; see `evaluate_single_slices`.
         protocol: How the masks were made.
         overwrite: Replace earlier results in `out`.
         progress: Receives the stage and the fraction of the writing done. May raise `Cancelled`.
 
     Returns:
-        Paths of the written files. Without patients there are no cases.csv and no figures, without scans no scans.csv.
+        Paths of the written files. Without patients there are no cases.csv and no figures, without scans no scans.csv,
+        and without single slices no slices.csv.
 
     Raises:
         InputError: The folder cannot be written or contains earlier results; see `storage.staging.staged_files`.
@@ -82,16 +96,21 @@ def write_evaluation(
     """
     with staged_files(out, FILES, overwrite=overwrite) as folder:
         progress("Writing the tables", 0.0)
-        _write_text(folder / "evaluation.md", evaluation_markdown(models, results, scans, protocol))
+        _write_text(folder / "evaluation.md", evaluation_markdown(models, results, scans, slices, protocol))
         by_model = {
             model.name: card_results(
-                [one for one in results if one.model == model.name], scans.get(model.name, {}), protocol
+                [one for one in results if one.model == model.name],
+                scans.get(model.name, {}),
+                [one for one in slices if one.model == model.name],
+                protocol,
             )
             for model in models
         }
         _write_text(folder / "results.json", json.dumps(by_model, indent=1) + "\n")
         if scan_rows := _scan_rows(scans):
             _write_csv(folder / "scans.csv", scan_rows)
+        if slices:
+            _write_csv(folder / "slices.csv", [row for result in slices for row in _case_rows(result, protocol)])
         if results:
             _write_csv(folder / "cases.csv", [row for result in results for row in _case_rows(result, protocol)])
             _write_calibration(folder, models, results)
@@ -123,13 +142,17 @@ def rank_patients(results: Sequence[PatientResult]) -> dict[str, str]:
 def card_results(
     results: Sequence[PatientResult],
     scans: Mapping[str, Any],
+    slices: Sequence[PatientResult] = (),
     protocol: Protocol = Protocol(),  # noqa: B008 - frozen
 ) -> dict[str, Any]:
-    """Return the results that a model card stores: some metrics of each patient, and all results on whole scans.
+    """Return the results that a model card stores.
+
+    They are some metrics of each patient, all results on whole scans, and a summary of those on single slices.
 
     Args:
         results: Results of one model.
         scans: Its results on whole scans; see `evaluate_whole_scans`.
+        slices: Its results on single slices.
         protocol: How the masks were made; noted unless they were made as in clinical use.
     """
     masks = {
@@ -141,7 +164,8 @@ def card_results(
         for result in results
     }
     how = {} if protocol.name == CLINICAL else {"how": protocol.description}
-    return {**how, "masks": masks, "whole_scans": dict(scans)}
+    single = {"single_slices": summary(slices)} if slices else {}
+    return {**how, "masks": masks, "whole_scans": dict(scans), **single}
 
 
 def _card_metrics(structure: str, measurement: Measurement) -> dict[str, float]:

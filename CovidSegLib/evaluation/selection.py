@@ -23,6 +23,7 @@ class SelectedData:
         data: Their data set.
         patients: Patients with masks of the finding.
         scans: Whole scans of which only slices are labelled.
+        slices: Patients of whom there are only single slices with masks of the finding.
         finding: What the models look for, "infection" or "tumour".
     """
 
@@ -30,6 +31,7 @@ class SelectedData:
     patients: tuple[str, ...]
     scans: tuple[str, ...]
     finding: str = "infection"
+    slices: tuple[str, ...] = ()
 
     def cases(self) -> list[Case]:
         """Read all cases of the patients. Single slices are left out because they are not volumes."""
@@ -37,6 +39,10 @@ class SelectedData:
             return []
         cases = self.data.cases(self.patients)
         return [case for case in cases if len(case.scan) > 1 and self.finding in case.masks]
+
+    def single_slices(self) -> list[Case]:
+        """Read the single slices."""
+        return self.data.cases(self.slices) if self.slices else []
 
     def whole_scans(self) -> list[Entry]:
         """Return the whole scans."""
@@ -58,23 +64,25 @@ def select_data(
         InputError: The data set is missing or incomplete, does not contain a name, or there is nothing to evaluate on.
     """
     data = open_data(folder)
-    entries = [entry for entry in data.masked if entry.slices != 1 and finding in entry.structures]
-    patients = sorted({entry.patient for entry in entries})
+    entries = [entry for entry in data.masked if finding in entry.structures]
+    patients = sorted({entry.patient for entry in entries if entry.slices != 1})
+    slices = sorted({entry.patient for entry in entries} - set(patients))
     scans = data.whole_scans if finding == "infection" else ()
-    if not (patients or scans):
+    if not (patients or scans or slices):
         raise InputError(f'"{folder}" has no masks of {finding} to evaluate on. Choose another data set.')
     if names is None:
         seen = {name for model in models for name in model.seen}
-        selected = SelectedData(data, tuple(name for name in patients if not was_seen(name, seen)), scans, finding)
+        unseen = [tuple(name for name in all_ if not was_seen(name, seen)) for all_ in (patients, slices)]
+        selected = SelectedData(data, unseen[0], scans, finding, unseen[1])
     else:
-        if unknown := sorted(set(names) - {*patients, *scans}):
+        if unknown := sorted(set(names) - {*patients, *scans, *slices}):
             raise InputError(
-                f'"{folder}" has no patient "{unknown[0]}" with two or more slices. Patients and scans: '
-                f"{', '.join([*patients, *scans])}."
+                f'"{folder}" has no patient "{unknown[0]}" with masks of {finding}. Patients and scans: '
+                f"{', '.join([*patients, *scans, *slices])}."
             )
-        wanted = [tuple(name for name in all_ if name in names) for all_ in (patients, scans)]
-        selected = SelectedData(data, wanted[0], wanted[1], finding)
-    if not (selected.patients or selected.scans):
+        wanted = [tuple(name for name in all_ if name in names) for all_ in (patients, scans, slices)]
+        selected = SelectedData(data, wanted[0], wanted[1], finding, wanted[2])
+    if not (selected.patients or selected.scans or selected.slices):
         raise InputError("The models were trained on all patients of the data set. Name patients with --patients.")
     return selected
 

@@ -43,6 +43,7 @@ ALL_SEEN = (
 PAPERS = "Each paper evaluated its model on patients of its own. The values are not comparable and not a ranking."
 SIDE = "As the network labels it; infection has a label of its own and belongs to neither side here."
 CONFUSION = "Voxels of all cases together. Rows are the target, columns the prediction."
+SINGLE_SLICES = "Patients of whom there are only single slices. Each slice is a case."
 PAIRED_TEST = "Last column: two-sided Wilcoxon signed-rank test over the same cases."
 
 ByModel = Mapping[str, Sequence[PatientResult]]
@@ -52,6 +53,7 @@ def evaluation_markdown(
     models: Sequence[Model],
     results: Sequence[PatientResult],
     scans: Mapping[str, Mapping[str, Any]],
+    slices: Sequence[PatientResult] = (),
     protocol: Protocol = Protocol(),  # noqa: B008 - frozen
 ) -> str:
     """Return the whole text.
@@ -60,6 +62,7 @@ def evaluation_markdown(
         models: The evaluated models.
         results: Results of all models on patients with masks.
         scans: Results on whole scans by model; see `evaluate_whole_scans`.
+        slices: Results of all models on single slices.
         protocol: How the masks were made.
     """
     parts = [f"# Evaluation of {', '.join(model.name for model in models)}", protocol.description]
@@ -71,6 +74,8 @@ def evaluation_markdown(
         parts += _lungs_seen_notes(models, by_model)
         parts += _summary_parts(models, by_model)
         parts.append(NOTES)
+    if slices:
+        parts += ["## Single slices", SINGLE_SLICES, _slice_table(models, slices)]
     if any(scans.values()):
         parts += ["## Whole scans", _scan_table(models, scans)]
     return "\n\n".join(parts) + "\n"
@@ -195,6 +200,19 @@ def _paper_table(by_model: ByModel, structure: str) -> str:
         if reported := recipes.load(name).reported.get(structure):
             rows.append([f"{name}, its paper", *(_as_printed(reported.get(key)) for key in OVERLAP_METRICS)])
     return table([structure, *(metric.title for metric in OVERLAP_METRICS.values())], rows)
+
+
+def _slice_table(models: Sequence[Model], results: Sequence[PatientResult]) -> str:
+    """Return a row for each model and structure."""
+    rows = []
+    for model in models:
+        of_model = [result for result in results if result.model == model.name]
+        seen = "yes" if any(result.seen_in_training for result in of_model) else "no"
+        for structure in _structures({model.name: of_model}):
+            dice = summarise(_values_by_metric(of_model, structure)["dice"])
+            mean, low, high, median = (_number(value, 3) for value in (dice.mean, dice.low, dice.high, dice.median))
+            rows.append([model.name, structure, f"{mean} [{low}, {high}]", median, str(dice.count), seen])
+    return table(["model", "structure", "Dice, mean [95 % interval]", "median", "n", "seen in training"], rows)
 
 
 def _scan_table(models: Sequence[Model], scans: Mapping[str, Mapping[str, Any]]) -> str:

@@ -50,6 +50,8 @@ def describe(model: Model) -> str:
         parts.append(f"Trained on: {', '.join(patients)}.")
     if results.get("masks"):
         parts += ["## Evaluation", results.get("how", ""), _patient_table(results["masks"]), INTERVAL]
+    if results.get("single_slices"):
+        parts.append(_slices_sentence(results["single_slices"]))
     if results.get("whole_scans"):
         parts += ["Whole scans with infected slices listed by radiologists:", _scan_table(results["whole_scans"])]
     parts += ["## Threshold and calibration", _calibration(model)]
@@ -77,6 +79,16 @@ def _metric(metrics: Any, key: str) -> float:
     if isinstance(metrics, Mapping):
         return float(metrics.get(key, float("nan")))
     return float(metrics) if metrics is not None and key == "dice" else float("nan")
+
+
+def _slices_sentence(found: Mapping[str, Any]) -> str:
+    """Return a sentence on the Dice of single slices."""
+    of_structures = [
+        f"{structure} {of['dice']:.3f} (median {of['median']:.3f})"
+        for structure, of in found.items()
+        if structure != "count"
+    ]
+    return f"{found['count']} single slices, mean Dice: {', '.join(of_structures)}."
 
 
 def _scan_table(scans: Mapping[str, Mapping[str, Any]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -44,7 +45,7 @@ def test_patients_unseen_in_training_are_evaluated(
     assert (written[1]["lesions_found"], written[3]["lesions_false"], written[1]["true_ml"]) == ("1", "1", "12.0")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == set(report.FILES) - {"scans.csv", "missed.png"}  # p2 has no missed voxels, and p3 no infection
-    assert "Done: 9 files" in capsys.readouterr().out
+    assert "Done: 10 files" in capsys.readouterr().out
     for name in (*report.PICTURES, "false"):
         height, width, _ = matplotlib.image.imread(tmp_path / "out" / f"{name}.png").shape
         assert height > 200 and width > (600 if name in report.PICTURES else 400)
@@ -57,6 +58,11 @@ def test_patients_unseen_in_training_are_evaluated(
                 "p3": {"lungs": {"dice": 1.0, "nsd_3mm": 1.0}, "infection": {"dice": 0.0, "nsd_3mm": 0.0, **p3}},
             },
             "whole_scans": {},
+            "single_slices": {
+                "count": 1,
+                "lungs": {"dice": 1.0, "median": 1.0},
+                "infection": {"dice": 1.0, "median": 1.0},
+            },
         }
     }
     text = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
@@ -160,8 +166,7 @@ def test_results_are_stored_in_the_card(evaluate: Callable[..., list[dict[str, s
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--patients", "p9"], 'has no patient "p9" with two or more slices. Patients and scans: p1, p2, p3.'),
-        (["--patients", "single"], 'has no patient "single"'),
+        (["--patients", "p9"], 'has no patient "p9" with masks of infection. Patients and scans: p1, p2, p3, single.'),
         (["--model", "third"], 'There is no model "third"'),
         (["--compare", "first"], "two or more different models"),
         (["--compare", "first", "first"], "two or more different models"),
@@ -169,8 +174,8 @@ def test_results_are_stored_in_the_card(evaluate: Callable[..., list[dict[str, s
         (["--card", "--compare", "first", "second"], "use --card with --model"),
         (["--folds", "3"], "--folds is an option of the cross-validation of a recipe: give --recipe with it."),
         (["--recipe", "chs-net", "--epochs", "0"], "Give 1 or more to --epochs."),
-        (["--recipe", "chs-net", "--folds", "4"], "3 patients cannot be divided into 4 folds. Choose 2 to 3 folds."),
-        (["--recipe", "chs-net", "--folds", "1"], "3 patients cannot be divided into 1 folds"),
+        (["--recipe", "chs-net", "--folds", "5"], "4 patients cannot be divided into 5 folds. Choose 2 to 4 folds."),
+        (["--recipe", "chs-net", "--folds", "1"], "4 patients cannot be divided into 1 folds"),
         (["--recipe", "chs", "--folds", "2"], 'There is no recipe "chs"'),
         (["--recipe", "chs-net", "--folds", "2", "--ablation", "X"], 'has no row "X"'),
     ],
@@ -197,7 +202,7 @@ def test_unusable_data_is_reported(data: Path, tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "empty").mkdir()
     assert "has a known layout" in error_for(tmp_path / "empty")
     card = models.find_model("first").folder / "card.json"
-    card.write_text(json.dumps({**json.loads(card.read_text()), "trained_on": ["p1", "p2", "p3"]}))
+    card.write_text(json.dumps({**json.loads(card.read_text()), "trained_on": ["p1", "p2", "p3", "single"]}))
     assert "Name patients with --patients" in error_for(data)
     index = data / "covid19_ct_seg_hu" / "index.json"
     index.write_text("{}{")
@@ -250,3 +255,28 @@ def test_a_data_set_of_whole_scans_only(
     text = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
     assert "| first | n1 | COVID-19 | 1.0 | 0.75 | 5.0 | 12.0 | 240 | - | no |" in text
     assert "| first | p1 | COVID-19 | 1.0 | 0.75 | 5.0 | 12.0 | 240 | - | its clean slices |" in text
+
+
+@pytest.mark.usefixtures("fixed_prediction", "installed_models")
+def test_single_slices_are_cases_of_their_own(
+    evaluate: Callable[..., list[dict[str, str]]], data: Path, tmp_path: Path
+) -> None:
+    """A patient with a scan has none; the other slice is predicted as the middle of a scan of its copies."""
+    index = data / "covid19_ct_seg_hu" / "index.json"
+    listed = json.loads(index.read_text())
+    for kind in ("ct", "lung", "infection"):
+        shutil.copy(index.with_name(f"single_a_{kind}.nii.gz"), index.with_name(f"single_b_{kind}.nii.gz"))
+    shutil.copy(index.with_name("single_a_lung.nii.gz"), index.with_name("single_b_infection.nii.gz"))
+    index.write_text(json.dumps([*listed, {"name": "single_b", "patient": "single", "slices": 1}]))
+    assert {row["patient"] for row in evaluate()} == {"p2", "p3"}
+    with (tmp_path / "out" / "slices.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {(row["patient"], row["structure"]): float(row["dice"]) for row in csv.DictReader(file)}
+    # single_b: 2 of 20 infected voxels are predicted.
+    assert rows == {
+        ("single_a", "lungs"): 1.0,
+        ("single_a", "infection"): 1.0,
+        ("single_b", "lungs"): 1.0,
+        ("single_b", "infection"): pytest.approx(4 / 22, abs=1e-6),
+    }
+    text = (tmp_path / "out" / "evaluation.md").read_text(encoding="utf-8")
+    assert "## Single slices" in text and "| first | infection | 0.591 [0.182, 1.000] | 0.591 | 2 | no |" in text

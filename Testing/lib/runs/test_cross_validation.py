@@ -68,7 +68,7 @@ class FakeTraining:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Three patients with masks."""
-    return write_masked_patients(tmp_path / "data")
+    return write_masked_patients(tmp_path / "data", single=False)
 
 
 @pytest.fixture
@@ -232,6 +232,20 @@ def test_whole_scans_are_evaluated_by_the_first_run_that_has_not_seen_them(
     evaluated = pooling.evaluate_folds_on_scans(scans, folds, progress=lambda _, f: fractions.append(f))
     assert asked == [("s1", "a"), ("s2", "b")]  # all runs have seen s3
     assert evaluated == {"s1": {"specificity": 1.0, "run": "a"}, "s2": {"specificity": 1.0, "run": "b"}}
+
+
+def test_single_slices_are_evaluated_by_the_run_that_held_them_out(
+    evaluate: Callable[..., list[dict[str, str]]], tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(data)
+    write_masked_patients(data)
+    first, second = make_split_run(tmp_path / "a", ["p1", "p3"]), make_split_run(tmp_path / "b", ["p2", "single"])
+    third = make_split_run(tmp_path / "c", ["p2"])
+    assert '"single" was held out from none' in refused(data, tmp_path, capsys, first, third)
+    assert {row["patient"] for row in evaluate("--runs", first, second)} == {"p1", "p2", "p3"}
+    with (tmp_path / "out" / "slices.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [(row["patient"], row["run"], row["structure"]) for row in csv.DictReader(file)]
+    assert rows == [("single_a", "b", "lungs"), ("single_a", "b", "infection")]
 
 
 def test_without_a_split_file_the_card_names_the_held_out_patients(
