@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, NoLungsError
 from .segmentation import LEFT_LUNG, RIGHT_LUNG
 from .volume import Grid, Volume
 
@@ -174,11 +174,11 @@ def check_lungs(lungs: np.ndarray, volume: Volume) -> tuple[str, ...]:
         Warnings: the scan starts or ends within the lungs, a lung is missing, or the lungs are small.
 
     Raises:
-        InputError: There are no lungs, or they are too small to be lungs.
+        NoLungsError: There are no lungs, or they are too small to be lungs.
     """
     right, left = (np.count_nonzero(lungs == label) * volume.grid.voxel_ml for label in (RIGHT_LUNG, LEFT_LUNG))
     if right + left < MIN_LUNGS_ML:
-        raise InputError(
+        raise NoLungsError(
             f"No lungs were found in this image ({right + left:.0f} ml look like lung). "
             "Check that it is a CT of the chest."
         )

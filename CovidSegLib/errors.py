@@ -9,6 +9,10 @@ class InputError(Exception):
     """
 
 
+class NoLungsError(InputError):
+    """No lungs were found in a CT."""
+
+
 class GpuMemoryError(InputError):
     """The GPU has too little free memory. The CPU can do the same work, more slowly."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.case import Case
 from ..data.patients import was_seen
-from ..errors import InputError
+from ..errors import InputError, NoLungsError
 from ..figures.slices import FAILURES, SliceView
 from ..inference import choose_device
 from ..metrics.calibration import Calibration
@@ -26,7 +26,7 @@ from .paper_prediction import Masks, predict_as_published
 from .protocol import CLINICAL, Protocol
 
 #: Copies of a single slice in the scan that is segmented in its place: the pipeline needs a scan.
-COPIES = 9
+COPIES = 21
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def evaluate_patients(
 
     Args:
         cases: Slice ranges. The scans continue beyond them, so a mask has no surface where it is cut off. In the
-            clinical protocol, a single slice is segmented as the middle of a scan of `COPIES` equal slices.
+            clinical protocol, a single slice is segmented as the middle of a scan of `COPIES` equal slices. Where no
+            lungs are found, the masks are empty.
         model: Model to evaluate.
         protocol: How masks are made.
         device: Device for the networks; see `pipeline.segment`.
@@ -133,7 +134,11 @@ def _clinical(model: Model, device: str) -> Predictor:
         def report(stage: str, fraction: float) -> None:
             progress(f"Segmenting {case.name}", fraction)
 
-        result = segment(volume, model, device=device, progress=report)
+        try:
+            result = segment(volume, model, device=device, progress=report)
+        except NoLungsError:  # a failure of the model, which must not end the evaluation of the others
+            nothing = np.zeros(case.scan.shape, dtype=bool)
+            return {"lungs": nothing, "infection": nothing}, nothing.astype(np.uint8)
         masks = {"lungs": result.lungs[measured] > 0, "infection": result.infection[measured]}
         return masks, result.probability[measured]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.entry import Entry
 from ..data.entry_reader import read_entry
+from ..errors import NoLungsError
 from ..metrics.overlap import ConfusionMatrix
 from ..models import Model
 from ..pipeline import segment
@@ -27,7 +28,7 @@ def evaluate_whole_scans(
     """Measure slice-level sensitivity and specificity, and the involvement, of whole scans.
 
     Args:
-        scans: Entries with `slice_labels`.
+        scans: Entries with `slice_labels`. Where no lungs are found, the masks are empty.
         model: Model to evaluate.
         device: Device for the networks; see `pipeline.segment`.
         progress: Receives the stage and the fraction of the scans done. May raise `Cancelled`.
@@ -54,16 +55,20 @@ def _evaluate(scan: Entry, model: Model, device: str, progress: Progress) -> dic
     def report(stage: str, fraction: float) -> None:
         progress(f"Segmenting {scan.name}", fraction)
 
-    segmentation = segment(volume, model, device=device, progress=report)
+    try:
+        segmentation = segment(volume, model, device=device, progress=report)
+        lungs, infection = segmentation.lungs > 0, segmentation.infection
+    except NoLungsError:  # right for a scan without lungs, a failure for others, which the volume shows
+        lungs = infection = np.zeros(volume.grid.shape, dtype=bool)
     view = AxialView.of(volume.grid)
-    prediction = np.flip(view.apply(segmentation.infection).any(axis=(1, 2)))
+    prediction = np.flip(view.apply(infection).any(axis=(1, 2)))
     target = np.zeros(len(prediction), dtype=bool)
     target[list(scan.slice_labels.infected)] = True
     slices = ConfusionMatrix.of(prediction, target)
-    lung_voxels = float((segmentation.lungs > 0).sum())
-    infection_voxels = float(segmentation.infection.sum())
+    lung_voxels = float(lungs.sum())
+    infection_voxels = float(infection.sum())
     given = read_entry(scan).lungs if scan.labels else None
-    dice = None if given is None else ConfusionMatrix.of(view.apply(segmentation.lungs) > 0, given).dice
+    dice = None if given is None else ConfusionMatrix.of(view.apply(lungs), given).dice
     return {
         "diagnosis": scan.slice_labels.content,
         "sensitivity": None if np.isnan(slices.sensitivity) else round(slices.sensitivity, 3),

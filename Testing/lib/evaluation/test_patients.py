@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support.masked_patients import RUNS
 
 from CovidSegLib.data import open_data
-from CovidSegLib.errors import InputError
+from CovidSegLib.errors import InputError, NoLungsError
 from CovidSegLib.evaluation import patients
 from CovidSegLib.models import Model
 
@@ -47,10 +48,23 @@ def test_the_slice_ranges_of_a_patient_are_one_case(data: Path) -> None:
     assert results[1].view.spacing == (10.0, 10.0)
 
 
-def test_a_case_that_cannot_be_segmented_is_named(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object, **options: object) -> None:
-        raise InputError("No lungs were found.")
+def refuse(error: InputError) -> Callable[..., None]:
+    """Return a stand-in for `pipeline.segment` that refuses any CT."""
 
-    monkeypatch.setattr(patients, "segment", refuse)
-    with pytest.raises(InputError, match=r"^p1_a: No lungs were found\.$"):
+    def segment(*arguments: object, **options: object) -> None:
+        raise error
+
+    return segment
+
+
+def test_a_case_that_cannot_be_segmented_is_named(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patients, "segment", refuse(InputError("The CT is oblique.")))
+    with pytest.raises(InputError, match=r"^p1_a: The CT is oblique\.$"):
         patients.evaluate_patients(open_data(data).cases()[:1], MODEL)
+
+
+def test_where_no_lungs_are_found_nothing_is(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One failure of a model does not end the evaluation of all other cases."""
+    monkeypatch.setattr(patients, "segment", refuse(NoLungsError("No lungs were found.")))
+    (p1,) = patients.evaluate_patients(open_data(data).cases()[:1], MODEL)
+    assert (p1.measurements["lungs"].voxels.dice, p1.measurements["infection"].voxels.dice) == (0, 0)

@@ -12,6 +12,7 @@ from support.masked_patients import SHAPE, segmented
 
 from CovidSegLib.data import open_data
 from CovidSegLib.data.entry import Entry, SliceLabels
+from CovidSegLib.errors import NoLungsError
 from CovidSegLib.evaluation import whole_scans
 from CovidSegLib.models import Model
 from CovidSegLib.volume import Grid, Volume
@@ -65,3 +66,16 @@ def test_lungs_are_compared_with_the_mask_of_the_scan(tmp_path: Path, monkeypatc
     right, both = np.count_nonzero(data_layouts.SIDES == 2), np.count_nonzero(data_layouts.SIDES)
     assert results["b"]["lungs_dice"] == pytest.approx(2 * right / (right + both), abs=1e-4)
     assert results["b"]["specificity"] == 1.0 and "lungs_dice" not in results["a"]
+
+
+def test_a_scan_without_lungs_has_no_infection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise NoLungsError("No lungs were found.")
+
+    monkeypatch.setattr(whole_scans, "segment", refuse)
+    data_layouts.whole_scans(tmp_path)
+    (found,) = whole_scans.evaluate_whole_scans(
+        [open_data(tmp_path).whole_scan("a")], Model(Path("nowhere"), {})
+    ).values()
+    assert (found["lungs_ml"], found["infection_ml"], found["involvement_percent"]) == (0, 0.0, None)
+    assert found["specificity"] == 1.0
