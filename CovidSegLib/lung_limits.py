@@ -1,4 +1,4 @@
-"""Remove predicted lung where there is none: outside the body, at its surface, and far from the lungs found before.
+"""Remove predicted lung where there is none: outside the body, at its surface, and far from the lungs.
 
 Networks mistake foam, blankets and the air between patient and table for lung, above all around the head. The second
 network sees only a crop around the lungs. It makes such mistakes where the first one, which sees the whole slice, does
@@ -22,6 +22,8 @@ SURFACE_MM = 8.0
 LARGEST_SHARE_AT_SURFACE = 0.5
 #: Lungs of slices within this distance count, as consolidation may hide the lung of a slice from the first network.
 REACH_MM = 30.0
+#: Both lungs lie in one range of slices. A wider gap separates them from bowel gas and the air spaces of the head.
+GAP_MM = 30.0
 #: Distance from the convex hull of the lungs up to which there may be more lung.
 MARGIN_MM = 20.0
 
@@ -48,6 +50,29 @@ def limit_to_body(probability: np.ndarray, scan: AxialScan, outside: np.ndarray)
     wrong = (share > LARGEST_SHARE_AT_SURFACE)[labels] & (labels > 0)
     if wrong.any():
         np.copyto(probability, 0, where=repeat_to(ndimage.binary_dilation(wrong), steps, probability.shape))
+
+
+def limit_to_one_range(lungs: np.ndarray, spacing: AxialSpacing) -> float:
+    """Remove lungs in slices that are separated from the largest part of the lungs by slices without any.
+
+    Args:
+        lungs: Lungs (slices, rows, columns), boolean or labels. Changed in place.
+        spacing: Spacing of the slices.
+
+    Returns:
+        The volume in ml that was removed.
+    """
+    voxels = np.count_nonzero(lungs, axis=(1, 2))
+    shown = np.flatnonzero(voxels)
+    if not len(shown):
+        return 0.0
+    ends = np.flatnonzero(np.diff(shown) * spacing.slices > GAP_MM) + 1
+    ranges = [(int(part[0]), int(part[-1]) + 1) for part in np.split(shown, ends)]
+    first, last = max(ranges, key=lambda each: int(voxels[slice(*each)].sum()))
+    removed = int(voxels[:first].sum() + voxels[last:].sum())
+    lungs[:first] = 0
+    lungs[last:] = 0
+    return removed * spacing.voxel_ml
 
 
 def limit_to_chest(probability: np.ndarray, lungs: np.ndarray, spacing: AxialSpacing) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from . import models
 from .checks import check_lungs, check_volume
 from .inference import predict
-from .lung_limits import limit_to_body, limit_to_chest
+from .lung_limits import limit_to_body, limit_to_chest, limit_to_one_range
 from .models import Model
 from .models.exported import outline_of
 from .postprocessing import infection_in_lungs, lung_region, lungs_from_probability
@@ -93,6 +93,7 @@ def segment(
         lungs = _lungs_with(lung_region, prediction.of("lungs"), scan, outside)
     else:
         lungs = _lungs_with(lungs_from_probability, prediction.of("lungs"), scan, outside)
+    far_ml = limit_to_one_range(lungs, scan.spacing)
     if system.lung_model.trained and not lungs.any():
         check_lungs(lungs, volume)
     stopwatch.lap("lungs")
@@ -103,11 +104,12 @@ def segment(
         prediction = predict(system.infection, scan, lungs > 0, part, "Finding the infection")
     stopwatch.lap("predict infection")
     if system.lungs is not None and prediction.lungs is not None:
-        far_ml = limit_to_chest(prediction.lungs, lungs > 0, scan.spacing)
-        if far_ml > DISAGREEMENT_ML and system.model.trained:
-            warnings.append(DISAGREEMENT.format(far_ml))
+        # Both networks may see the same air, which counts once.
+        far_ml = max(far_ml, limit_to_chest(prediction.lungs, lungs > 0, scan.spacing))
         lungs = _lungs_with(lungs_from_probability, prediction.lungs, scan, outside)
         stopwatch.lap("lungs from nearby")
+    if far_ml > DISAGREEMENT_ML and system.model.trained:
+        warnings.append(DISAGREEMENT.format(far_ml))
     if not system.model.trained:
         warnings.append(UNTRAINED.format(outline_of(system.model).name))
     if system.lung_model.trained:

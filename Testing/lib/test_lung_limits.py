@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from CovidSegLib.lung_limits import MARGIN_MM, REACH_MM, SURFACE_MM, limit_to_body, limit_to_chest
+from CovidSegLib.lung_limits import (
+    GAP_MM,
+    MARGIN_MM,
+    REACH_MM,
+    SURFACE_MM,
+    limit_to_body,
+    limit_to_chest,
+    limit_to_one_range,
+)
 from CovidSegLib.volume import AIR_HU, AxialScan, AxialSpacing
 
 SPACING = AxialSpacing(5.0, 2.0, 2.0)
@@ -93,3 +101,18 @@ def test_slices_without_known_lung(distance: float, is_kept: bool) -> None:
 def test_without_known_lungs_there_are_none() -> None:
     kept, removed = limited_to_chest(mask_of(LUNG), mask_of())
     assert not kept.any() and removed > 0
+
+
+@pytest.mark.parametrize(("gap", "is_kept"), [(GAP_MM, True), (GAP_MM + SPACING.slices, False)])
+def test_lungs_lie_in_one_range_of_slices(gap: float, is_kept: bool) -> None:
+    """The larger part is kept, wherever it lies; the distance counts from slice to slice."""
+    lungs = np.zeros((40, 20, 20), np.uint8)
+    lungs[2:12, 5:15, 5:9], lungs[2:12, 5:15, 11:15] = 1, 2
+    head = 11 + round(gap / SPACING.slices)
+    lungs[head : head + 3, 8:12, 8:12] = 1
+    for given in (lungs.copy(), lungs[::-1].copy()):
+        kept = given.copy()
+        removed = limit_to_one_range(kept, SPACING)
+        assert removed == pytest.approx(0 if is_kept else 3 * 16 * SPACING.voxel_ml)
+        assert np.count_nonzero(kept) == np.count_nonzero(lungs) - (0 if is_kept else 48)
+    assert limit_to_one_range(np.zeros((4, 5, 5), bool), SPACING) == 0
