@@ -29,6 +29,7 @@ ENGLISH = {
     "CovidSeg.py": {"Segmentations", "CovidSeg contributors"},
     "self_test.py": None,  # for developers
     "terms.py": None,  # the keys of its table
+    "sentences.py": None,  # the keys of its table
     "follow_up_texts.py": {"both lungs", "not covered"},  # keys of the report
     "logic/report.py": {"CovidSeg report %Y-%m-%d %H.%M.%S"},  # name of a folder, as that of the DICOM files
     "logic/correction.py": None,  # names of Slicer's effects
@@ -48,6 +49,11 @@ ENGLISH = {
     "widgets/case_table.py": {"to review"},
     "worklist/rows.py": {"to review", "no infection", "not assessable"},  # keys, and grades that are stored
     "scene/compare_views.py": None,  # a layout in XML
+    "scene/edit_history.py": {  # for the log
+        "the history is not complete",
+        "a change has the wrong size",
+        "a change is not in this result",
+    },
     "scene/follow_up_files.py": {"Segment"},
     "scene/follow_up_nodes.py": {
         "Days",

@@ -52,6 +52,17 @@ class ComparisonLogic:
         review = self._reviews.of(segmentation)
         return review.original_node is not None and review.ct is not None
 
+    def prepare(self, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
+        """Do a piece of the work of `compare`, some hundredths of a second. Return True if there is more to do."""
+        review = self._reviews.of(segmentation)
+        if review.original(INFECTION) is None:
+            return False
+        for name in (INFECTION, *LUNGS):
+            if not self._is_known(review, name):
+                self._count(review, name)
+                break
+        return not all(self._is_known(review, name) for name in (INFECTION, *LUNGS))
+
     def compare(self, segmentation: slicer.vtkMRMLSegmentationNode) -> Comparison | None:
         """Compare a result with the model's masks. None if the scene does not have them."""
         review = self._reviews.of(segmentation)
@@ -65,18 +76,21 @@ class ComparisonLogic:
 
     def _count(self, review: Review, name: str) -> tuple[int, int, int]:
         """Return the number of voxels that were added, removed and kept."""
-        mask, original = review.mask(name), _of_model(review, name)
-        known = self._counts.get(name)
-        # The masks are the same objects as long as they have not changed.
-        if known is None or known[0] is not mask or known[1] is not original:
+        if not self._is_known(review, name):
+            mask, original = review.mask(name), _of_model(review, name)
             box = join(original.box, mask.box if mask else None)
             assert box is not None
             before = original.crop(box)
             present = mask.crop(box) if mask else np.zeros_like(before)
             kept = int(np.count_nonzero(before & present))
             counts = int(np.count_nonzero(present)) - kept, int(np.count_nonzero(before)) - kept, kept
-            known = self._counts[name] = mask, original, counts
-        return known[2]
+            self._counts[name] = mask, original, counts
+        return self._counts[name][2]
+
+    def _is_known(self, review: Review, name: str) -> bool:
+        """Return True if a segment was counted. The masks are the same objects as long as they have not changed."""
+        known = self._counts.get(name)
+        return known is not None and known[0] is review.mask(name) and known[1] is review.original(name)
 
     def is_edited(self, segmentation: slicer.vtkMRMLSegmentationNode) -> bool:
         """Return True if a result differs from what the model has computed."""

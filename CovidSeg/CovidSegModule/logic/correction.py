@@ -7,6 +7,7 @@ Segment Editor carries them out, and the node is saved with the scene.
   already.
 - Only voxels within a range of HU can be added, so that painting does not leak into vessels and the chest wall. Slicer
   applies the range to everything that an effect changes. It is therefore switched off for effects that remove.
+- Slicer applies these two rules slowly. For effects that make strokes, `StrokeLimits` does so in its place.
 - Segments may overlap, so that painting infection never removes a lung.
 - The lungs can be corrected instead. Then every voxel can be changed.
 """
@@ -19,6 +20,7 @@ from slicer.i18n import tr as _
 
 from ..scene.review import Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
+from ..scene.strokes import StrokeLimits
 from ..scene.voxels import join
 
 #: Tag of the parameter node, and names of its attributes. They are stored in scenes.
@@ -40,6 +42,8 @@ EFFECTS = (
 )
 #: Effects that remove voxels, or that work on whole segments.
 REMOVING = ("Erase", "Scissors", "Islands", "Logical operators")
+#: Effects that change a segment where the user draws. The others compute with Slicer's mask, such as Grow from seeds.
+STROKES = ("Paint", "Erase", "Draw", "Level tracing", "Scissors")
 #: Options of the brush: a sphere that scales with the zoom.
 BRUSH = {"BrushSphere": "1", "BrushDiameterIsRelative": "1", "BrushRelativeDiameter": "3"}
 
@@ -53,6 +57,7 @@ class CorrectionLogic:
 
     def __init__(self, reviews: Reviews):
         self._reviews = reviews
+        self._strokes: StrokeLimits | None = None
 
     def review_of(self, segmentation: slicer.vtkMRMLSegmentationNode | None) -> Review | None:
         """Return the masks of a result, or None if it is no result or its CT is gone."""
@@ -80,21 +85,38 @@ class CorrectionLogic:
 
     def select(self, node: slicer.vtkMRMLSegmentEditorNode, review: Review) -> None:
         """Edit the infection of a result."""
+        self.leave()
+        self._strokes = StrokeLimits(review, INFECTION)
         with slicer.util.NodeModify(node):
             node.SetAndObserveSegmentationNode(review.segmentation)
             node.SetAndObserveSourceVolumeNode(review.ct)
             node.SetSelectedSegmentID(INFECTION)
         self.apply_rules(node)
 
+    def leave(self) -> None:
+        """Edit no result any more."""
+        if self._strokes is not None:
+            self._strokes.close()
+            self._strokes = None
+
     def apply_rules(self, node: slicer.vtkMRMLSegmentEditorNode) -> None:
         """Set the rules for what is selected and for the active effect."""
-        lungs = self.corrects_lungs(node)
-        limited = self.limits_range(node) and not lungs and node.GetActiveEffectName() not in REMOVING
+        lungs, effect = self.corrects_lungs(node), node.GetActiveEffectName()
+        limited = self.limits_range(node) and not lungs and effect not in REMOVING
+        ours = not lungs and effect in STROKES and self._strokes is not None and self._strokes.can_be_used()
         segmentation = slicer.vtkMRMLSegmentationNode
+        everywhere = lungs or ours
         with slicer.util.NodeModify(node):
-            node.SetMaskMode(segmentation.EditAllowedEverywhere if lungs else segmentation.EditAllowedInsideAllSegments)
+            node.SetMaskMode(
+                segmentation.EditAllowedEverywhere if everywhere else segmentation.EditAllowedInsideAllSegments
+            )
             node.SetOverwriteMode(node.OverwriteNone)
-            node.SetSourceVolumeIntensityMask(limited)
+            node.SetSourceVolumeIntensityMask(limited and not ours)
+        if self._strokes is not None:
+            if ours:
+                self._strokes.activate(node.GetSourceVolumeIntensityMaskRange() if limited else None)
+            else:
+                self._strokes.active = False
 
     def corrects_lungs(self, node: slicer.vtkMRMLSegmentEditorNode) -> bool:
         """Return True if the user edits a lung."""
@@ -117,6 +139,7 @@ class CorrectionLogic:
     def set_range(self, node: slicer.vtkMRMLSegmentEditorNode, low: float, high: float) -> None:
         """Set the range of HU that can be added. The limits are sorted."""
         node.SetSourceVolumeIntensityMaskRange(min(low, high), max(low, high))
+        self.apply_rules(node)
 
     def rules(self, node: slicer.vtkMRMLSegmentEditorNode) -> str:
         """Return what can be edited at present, in one sentence."""

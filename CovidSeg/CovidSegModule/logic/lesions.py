@@ -26,6 +26,7 @@ from CovidSegLib.quantification.zones import heights, zone_limits
 from CovidSegLib.segmentation import LEFT_LUNG, RIGHT_LUNG
 
 from ..scene import lesions as nodes
+from ..scene.edit_history import EditHistory
 from ..scene.lobes import lobe_labels, lobes_key
 from ..scene.review import SMALLEST_BOX, Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
@@ -46,10 +47,16 @@ class LesionReview:
 
     Args:
         review: The masks of the result.
+
+    Attributes:
+        review: The masks of the result.
+        history: Edits and decisions that can be undone.
+        tracker: Follows the lesions.
     """
 
     def __init__(self, review: Review):
         self.review = review
+        self.history = EditHistory(review)
         self.tracker = LesionTracker(review.grid)
         self._measures = LesionMeasures(self.tracker)
         self._surroundings: Surroundings | None = None
@@ -163,12 +170,14 @@ class LesionReview:
         return numbers
 
     def undo(self) -> None:
-        """Undo the last decision or edit."""
-        self.review.editor.undo()
+        """Undo the last decision or edit, also one from before the scene was saved and loaded."""
+        self._follow()
+        self.history.undo()
 
     def redo(self) -> None:
         """Undo the last undo."""
-        self.review.editor.redo()
+        self._follow()
+        self.history.redo()
 
     # --- views ---
 
@@ -233,6 +242,7 @@ class LesionReview:
             self.tracker.next_number = max(self.tracker.next_number, next_number)
             self.tracker.adopt(marks)
             self._tag, self._marks = tag, marks
+            self.history.note()
         else:
             self._store()
 
@@ -272,6 +282,7 @@ class LesionReview:
             self._marks, self._tag = marks, nodes.marks_as_tag(marks, tracker.next_number)
             nodes.write_tag(self.review.segmentation, self._tag)
         self._version = self.review.version
+        self.history.note()
 
     def _in_state(self, numbers: Collection[int], rejected: bool) -> list[int]:
         self._follow()

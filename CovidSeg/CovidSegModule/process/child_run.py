@@ -12,6 +12,7 @@ import CovidSegLib
 from CovidSegLib.errors import InputError
 
 from .. import messages
+from ..sentences import translated_sentence
 from .background import Background
 from .command import python_executable
 from .folders import create_folder, remove_folder, remove_leftovers
@@ -208,7 +209,7 @@ class ChildRun(ABC):
         if exit_code == UNUSABLE_INPUT and self._reported_error:
             # The child's message about an unusable input is meant for the user, and is not an error of the application.
             logging.info("CovidSeg: %s", self._reported_error)
-            self._finish(self._reported_error)
+            self._finish(translated_sentence(self._reported_error))
             return
         output, secrets = self._worker.error_output, self._secrets()
         logging.error("CovidSeg: the child process ended with exit code %d\n%s", exit_code, output)

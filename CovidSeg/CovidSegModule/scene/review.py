@@ -144,6 +144,7 @@ class Review:
             history for everything.
         version: Grows with each change of the masks. Compare it to find out whether to compute again.
         written: The version after the last `write`. A greater version was made by hand, or by undo or redo.
+        saves: Grows with each `save_state`.
         surfaces: Makes the surfaces of changed masks. The panel does so after a pause. Scripts call `surfaces.update`.
 
     Example:
@@ -157,13 +158,14 @@ class Review:
         self.segmentation = segmentation
         self.editor: Editor = History(segmentation)
         self.version = 0
-        self.written = 0
+        self.written = self.saves = 0
+        self._written_states: dict[str, tuple[float, ...]] = {}
         self._observed = segmentation.GetSegmentation()
         self._observers = [
             self._observed.AddObserver(getattr(self._observed, name), self._on_change) for name in MASK_EVENTS
         ]
         self._callbacks: list[Callable[[], None]] = []
-        self._originals: dict[str, BoxArray] = {}
+        self._originals: dict[str, BoxArray | None] = {}
         self._originals_key: tuple[float, ...] = ()
         self._masks: dict[str, tuple[tuple[float, ...], BoxArray | None]] = {}
         weak = weakref.proxy(self)  # a cycle of references would keep the masks of removed results in memory
@@ -224,13 +226,17 @@ class Review:
             return None
         key = (node.GetImageData().GetMTime(), *self._grid_key())
         if self._originals_key != key:
-            self._originals_key, self._originals = key, _decoded(volume_voxels(node, self.ct))
-        return self._originals.get(segment_id)
+            self._originals_key, self._originals = key, {}
+        if segment_id not in self._originals:
+            codes = volume_voxels(node, self.ct)
+            self._originals[segment_id] = None if codes is None else _decoded(codes, segment_id)
+        return self._originals[segment_id]
 
     # --- changing ---
 
     def save_state(self) -> None:
         """Save the masks for undo. Call this before a change, or before the first of a series of changes."""
+        self.saves += 1
         self.editor.saveStateForUndo()
 
     def write(self, segment_id: str, mask: BoxArray, *, undo: bool = True) -> None:
@@ -246,6 +252,11 @@ class Review:
         set_segment_voxels(self.segmentation, segment_id, mask, self.ct)
         self.surfaces.note_write()
         self.written = self.version
+        self._written_states[segment_id] = self.state_of(segment_id)
+
+    def was_written(self, segment_id: str) -> bool:
+        """Return True if the present mask was written by `write`, and not drawn by hand."""
+        return self._written_states.get(segment_id) == self.state_of(segment_id)
 
     def write_infection(self, mask: BoxArray, *, undo: bool = True) -> None:
         """Replace the infection mask. See `write`."""
@@ -314,19 +325,15 @@ class Reviews:
         self._reviews.clear()
 
 
-def _decoded(codes: BoxArray | None) -> dict[str, BoxArray]:
-    """Return the masks in a label map of `original_codes`, each in its bounding box."""
-    if codes is None:
-        return {}
-    masks = {name: codes.array % ORIGINAL_INFECTION == value for name, value in ORIGINAL_LUNGS.items()}
-    masks[INFECTION] = codes.array >= ORIGINAL_INFECTION
-    decoded = {}
-    for name, mask in masks.items():
-        part = cropped(mask)
-        start = [piece.start for piece in codes.box]
-        z, y, x = (slice(a.start + b, a.stop + b) for a, b in zip(part.box, start, strict=True))
-        decoded[name] = BoxArray(part.array, (z, y, x))
-    return decoded
+def _decoded(codes: BoxArray, segment_id: str) -> BoxArray:
+    """Return a mask in a label map of `original_codes`, in its bounding box."""
+    if segment_id == INFECTION:
+        mask = codes.array >= ORIGINAL_INFECTION
+    else:
+        mask = (codes.array & np.uint8(ORIGINAL_INFECTION - 1)) == ORIGINAL_LUNGS[segment_id]
+    part = cropped(mask)
+    z, y, x = (slice(a.start + b.start, a.stop + b.start) for a, b in zip(part.box, codes.box, strict=True))
+    return BoxArray(part.array, (z, y, x))
 
 
 def _add(

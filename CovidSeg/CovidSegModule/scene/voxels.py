@@ -102,20 +102,32 @@ def segment_voxels(
     labelmap = segment.GetRepresentation(BINARY_LABELMAP) if segment else None
     if labelmap is None or labelmap.IsEmpty() or labelmap.GetPointData().GetScalars() is None:
         return None
-    matrix = vtk.vtkMatrix4x4()
-    labelmap.GetImageToWorldMatrix(matrix)
-    origin = _position(matrix, ct) if segmentation.GetTransformNodeID() == ct.GetTransformNodeID() else None
-    if origin is None:
+    start = labelmap_start(labelmap, segmentation, ct)
+    if start is None:
         return _tight(slicer.util.arrayFromSegmentBinaryLabelmap(segmentation, segment_id, ct) != 0, np.zeros(3, int))
     extent = np.reshape(labelmap.GetExtent(), (3, 2))[::-1]
     values = vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(extent[:, 1] - extent[:, 0] + 1)
-    found = _tight(values == segment.GetLabelValue(), origin + extent[:, 0])
+    found = _tight(values == segment.GetLabelValue(), start)
     shape = slicer.util.arrayFromVolume(ct).shape
     if found is None or all(part.start >= 0 and part.stop <= n for part, n in zip(found.box, shape, strict=True)):
         return found
     z, y, x = (slice(max(part.start, 0), min(part.stop, n)) for part, n in zip(found.box, shape, strict=True))
     inside = (z, y, x)
     return _tight(found.crop(inside), np.array([part.start for part in inside]))
+
+
+def labelmap_start(
+    labelmap: slicer.vtkOrientedImageData,
+    segmentation: slicer.vtkMRMLSegmentationNode,
+    ct: slicer.vtkMRMLScalarVolumeNode,
+) -> np.ndarray | None:
+    """Return the voxel (z, y, x) of the CT at the first voxel of a labelmap, or None if it is not on the CT's grid."""
+    if segmentation.GetTransformNodeID() != ct.GetTransformNodeID():
+        return None
+    matrix = vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(matrix)
+    origin = _position(matrix, ct)
+    return None if origin is None else origin + np.array(labelmap.GetExtent()[4::-2])
 
 
 def set_segment_voxels(

@@ -8,6 +8,7 @@ from typing import Any
 from slicer.i18n import tr as _
 
 from ..logic.worklist import WorklistLogic
+from ..sentences import translated_sentence
 from ..worklist.rows import GRADES, CaseRow, grade_text
 from .fonts import enlarge
 
@@ -86,7 +87,7 @@ class CaseForm:
         elif selected is not None and selected.failure:
             text = selected.failure
         else:
-            text = "\n".join(case.notes) if case else ""
+            text = "\n".join(map(translated_sentence, case.notes)) if case else ""
         self._ui.caseProblemLabel.text = text
         self._ui.caseProblemLabel.visible = bool(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -28,12 +29,16 @@ class ComparisonSection(Section):
     def __init__(self, panel: SectionHost, logic: ComparisonLogic):
         super().__init__(panel)
         self.logic = logic
+        self._work_timer = qt.QTimer()
         self.shortcuts = Shortcuts(
             [Shortcut("A", _("Show or hide the outline of the model's infection"), self.on_outline_key)]
         )
 
     def setup(self) -> None:
         """Connect all signals."""
+        self._work_timer.setSingleShot(True)
+        self._work_timer.setInterval(0)
+        self._work_timer.timeout.connect(self.update)
         self.ui.outlineButton.toolTip = self.shortcuts.shortcuts[0].tool_tip
         self.ui.outlineButton.connect("clicked(bool)", self.on_outline_button)
         self.ui.restoreRightButton.connect("clicked(bool)", self.on_restore_right)
@@ -48,8 +53,13 @@ class ComparisonSection(Section):
         """Remove the key."""
         self.shortcuts.remove()
 
+    def scene_closing(self) -> None:
+        """Stop comparing."""
+        self._work_timer.stop()
+
     def cleanup(self) -> None:
-        """Remove the key."""
+        """Stop comparing, and remove the key."""
+        self._work_timer.stop()
         self.shortcuts.remove()
 
     def masks_changed(self) -> None:
@@ -90,9 +100,13 @@ class ComparisonSection(Section):
         return result if result and self.logic.is_available(result) else None
 
     def update(self) -> None:
-        """Show how the current result differs from the model's."""
+        """Show how the current result differs from the model's, after they were compared in steps."""
         result = self._result
         self.ui.comparisonPanel.visible = result is not None
+        self._work_timer.stop()
+        if result is not None and self.logic.prepare(result):
+            self._work_timer.start()
+            return
         comparison = self.logic.compare(result) if result else None
         if result is None or comparison is None:
             return

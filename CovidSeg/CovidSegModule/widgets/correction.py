@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import qt
 import slicer
 import vtk
 from slicer.i18n import tr as _
@@ -12,7 +13,7 @@ from ..logic.correction import EFFECTS, CorrectionLogic
 from ..scene.observers import NodeObservers
 from ..scene.review import History, Review
 from .section import Section, SectionHost
-from .shortcuts import Shortcut, Shortcuts
+from .shortcuts import REDO_KEYS, UNDO_KEYS, Shortcut, Shortcuts
 
 #: Number of edits that can be undone.
 UNDO_STATES = 20
@@ -192,6 +193,7 @@ class CorrectionSection(Section):
         if self._review is not None and self._review.editor is self.editor:
             self._review.editor = History(self._review.segmentation)
         self._review = None
+        self.logic.leave()
 
     def _take_surfaces_off(self, off: bool, *, force: bool = False) -> None:
         """Take the surfaces off the segments, so that tools are fast, or give them back."""
@@ -207,7 +209,12 @@ class CorrectionSection(Section):
     def _install_editor_shortcuts(self, install: bool) -> None:
         """Install or remove the shortcuts of the editor. Without a result, they would edit another segmentation."""
         if install and not self._installed:
-            self.editor.installKeyboardShortcuts(slicer.util.mainWindow() or self.widget.window())
+            parent = slicer.util.mainWindow() or self.widget.window()
+            known = set(parent.findChildren(qt.QShortcut))
+            self.editor.installKeyboardShortcuts(parent)
+            for shortcut in set(parent.findChildren(qt.QShortcut)) - known:
+                # Two shortcuts with the same key would do nothing.
+                shortcut.enabled = _key_of(shortcut) not in (*UNDO_KEYS, *REDO_KEYS)
         elif self._installed and not install:
             self.editor.uninstallKeyboardShortcuts()
         self._installed = install
@@ -249,3 +256,9 @@ class CorrectionSection(Section):
         self.ui.outsideLabel.visible = ml > 0
         text = _("{ml:.1f} ml of infection lie outside the lungs. They are kept, but do not count.")
         self.ui.outsideLabel.text = text.format(ml=ml)
+
+
+def _key_of(shortcut: Any) -> str:
+    """Return the key of a QShortcut as Qt writes it."""
+    key = shortcut.key
+    return str((key() if callable(key) else key).toString())

@@ -13,6 +13,7 @@ from .. import messages
 from ..logic.followup import FollowupLogic
 from ..parameters import Parameters
 from ..process.follow_up_task import FollowUpTask
+from ..sentences import translated_sentence
 from ..terms import translated
 from .followup_tables import fill_lesions, fill_regions, set_up_lesions, set_up_regions
 from .fonts import enlarge
@@ -238,7 +239,7 @@ class FollowupSection(Section):
             return
         if task.comparison is not None:
             self.logic.finish(task.comparison)
-            self._report("\n".join("⚠ " + warning for warning in task.warnings))
+            self._report("\n".join("⚠ " + translated_sentence(warning) for warning in task.warnings))
             self.panel.update()
             self.on_side_by_side(True)
             return

@@ -19,6 +19,7 @@ from ..parameters import Parameters
 from ..process.background import Background
 from ..process.run import Run
 from ..sample_data import add_sample, make_sample
+from ..sentences import translated_sentence
 from ..terms import translated
 from .fonts import enlarge
 from .model_card import show_model_card
@@ -236,7 +237,7 @@ class InputSection(Section):
             self._remember_time()
         lines = [error or message]
         if run.result:  # the warnings are about the result
-            lines += ["⚠ " + warning for warning in run.warnings]
+            lines += ["⚠ " + translated_sentence(warning) for warning in run.warnings]
             if run.result.hidden:
                 lines.append(messages.hidden_results(run.result.hidden))
         status = "\n".join(lines)
@@ -352,4 +353,4 @@ class InputSection(Section):
         if self.ui.modelSelector.count == 0:
             return _("No model is installed. Reinstall the CovidSeg extension.")
         check = self.logic.readiness.check(ct)
-        return check.refusal if check else ""
+        return translated_sentence(check.refusal) if check else ""

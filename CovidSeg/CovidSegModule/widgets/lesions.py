@@ -14,7 +14,7 @@ from CovidSegLib.quantification.lesion_tracking import ACCEPTED, EDITED, PROPOSE
 from ..logic.lesions import COLUMNS, DecisionError, LesionReview, LesionsLogic, cells, sort
 from .fonts import enlarge
 from .section import Section, SectionHost
-from .shortcuts import Shortcut, Shortcuts
+from .shortcuts import REDO_KEYS, UNDO_KEYS, Shortcut, Shortcuts
 
 #: Colours of the states, readable on light and dark backgrounds.
 _COLOURS = {ACCEPTED: "#2f9e44", REJECTED: "#868e96", EDITED: "#1c7ed6"}
@@ -54,6 +54,8 @@ class LesionsSection(Section):
                 Shortcut("M", _("Merge the selected lesions"), self.on_merge),
                 Shortcut("S", _("Split the selected lesion"), self.on_split),
                 Shortcut("Shift+S", _("Split off the part in which the slice views meet"), self.on_split_at_views),
+                Shortcut(UNDO_KEYS[0], _("Undo the last decision or edit"), self.on_undo, UNDO_KEYS[1:]),
+                Shortcut(REDO_KEYS[0], _("Redo what was undone"), self.on_redo, REDO_KEYS[1:]),
             ]
         )
 

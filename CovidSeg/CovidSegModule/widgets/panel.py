@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,6 +37,8 @@ from .worklist import WorklistSection
 
 #: Shortest time between two calls of `Section.masks_changed`, in milliseconds.
 MASKS_MILLISECONDS = 50
+#: After this time in seconds, the next section follows a change of the masks in another turn of the event loop.
+TURN_SECONDS = 0.03
 
 
 def create_sections(panel: Panel, logic: SectionLogics) -> list[Section]:
@@ -86,6 +89,9 @@ class Panel(VTKObservationMixin):
         self._states: dict[Any, tuple[Any, ...]] = {}
         self._is_held = self._missed_nodes = False
         self._masks_timer = qt.QTimer()
+        #: Sections that have not followed the last change of the masks yet, and whether there was another change.
+        self._following: list[Section] = []
+        self._changed_again = False
         self.widget: Any = slicer.util.loadUI(resource_path("UI/CovidSeg.ui"))
         self.sections = {section.name: section for section in create_sections(self, logic)}
         layout = slicer.util.childWidgetVariables(self.widget).sectionsPanel.layout()
@@ -99,7 +105,6 @@ class Panel(VTKObservationMixin):
         for section in self.sections.values():
             section.setup()
         self._masks_timer.setSingleShot(True)
-        self._masks_timer.setInterval(MASKS_MILLISECONDS)
         self._masks_timer.timeout.connect(self._on_masks_timer)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_scene_start_close)
@@ -115,7 +120,7 @@ class Panel(VTKObservationMixin):
         for section in self.sections.values():
             section.cleanup()
         self.parameters = None
-        self._masks_timer.stop()
+        self._stop_following()
         self._logic.reviews.clear()
 
     def enter(self) -> None:
@@ -168,7 +173,7 @@ class Panel(VTKObservationMixin):
     def _on_scene_start_close(self, _caller: Any, _event: Any) -> None:
         for section in self.sections.values():
             section.scene_closing()
-        self._masks_timer.stop()
+        self._stop_following()
         self._logic.reviews.clear()
         self._review = None
         if self.parameters is not None:
@@ -221,13 +226,31 @@ class Panel(VTKObservationMixin):
 
     def _on_masks_event(self, review: Review) -> None:
         # One change sends several events, and a slider makes many changes.
-        if review is self._review and not self._masks_timer.active:
-            self._masks_timer.start()
+        if review is not self._review:
+            return
+        if self._following:
+            self._changed_again = True
+        elif not self._masks_timer.active:
+            self._masks_timer.start(MASKS_MILLISECONDS)
 
     def _on_masks_timer(self) -> None:
-        if self.parameters and self.parameters.result:
-            for section in self.sections.values():
-                section.masks_changed()
+        """Let sections follow a change of the masks, in several turns of the event loop."""
+        if not self.parameters or not self.parameters.result:
+            self._stop_following()
+            return
+        if not self._following:
+            self._following, self._changed_again = list(self.sections.values()), False
+        end = time.perf_counter() + TURN_SECONDS
+        while self._following and time.perf_counter() < end:
+            self._following.pop(0).masks_changed()
+        if self._following:
+            self._masks_timer.start(0)
+        elif self._changed_again:
+            self._masks_timer.start(MASKS_MILLISECONDS)
+
+    def _stop_following(self) -> None:
+        self._masks_timer.stop()
+        self._following, self._changed_again = [], False
 
 
 def _state(node: Any) -> tuple[Any, ...]:

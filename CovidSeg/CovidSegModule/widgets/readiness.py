@@ -10,6 +10,7 @@ from slicer.i18n import tr as _
 
 from ..logic.readiness import ReadinessLogic, duration
 from ..scene.volumes import slices
+from ..sentences import translated_sentence
 from .section import Section, SectionHost
 
 #: Time between two looks at the threads, in milliseconds.
@@ -61,8 +62,9 @@ class ReadinessSection(Section):
                 plan = f"{plan} {time}".strip()
         self.ui.planLabel.text = plan
         self.ui.planLabel.visible = bool(plan)
-        refusal = check.refusal if check else ""
-        lines = [refusal] if refusal else ["⚠ " + line for line in (check.warnings if check else ())]
+        refusal = translated_sentence(check.refusal) if check else ""
+        warnings = check.warnings if check else ()
+        lines = [refusal] if refusal else ["⚠ " + translated_sentence(warning) for warning in warnings]
         self.ui.checkLabel.text = "\n".join(lines)
         self.ui.checkLabel.visible = bool(lines)
         self.ui.checkLabel.setStyleSheet("color: #e03131;" if refusal else "")

@@ -9,6 +9,9 @@ from typing import Any
 import qt
 import slicer
 
+#: Keys of Slicer's Segment Editor that the panel takes over, because its history is longer than that of the editor.
+UNDO_KEYS, REDO_KEYS = ("Ctrl+Z", "Z"), ("Ctrl+Y", "Y", "Ctrl+Shift+Z")
+
 
 @dataclass(frozen=True)
 class Shortcut:
@@ -21,11 +24,13 @@ class Shortcut:
         key: The key, as Qt writes it: "D", "Shift+N".
         description: What it does, for the tooltip and for the list of keys: "Show or hide the doubtful places".
         action: The function to call.
+        others: Further keys that do the same.
     """
 
     key: str
     description: str
     action: Callable[[], Any]
+    others: tuple[str, ...] = ()
 
     @property
     def tool_tip(self) -> str:
@@ -53,9 +58,10 @@ class Shortcuts:
         self.remove()
         parent = slicer.util.mainWindow() or widget.window()
         for shortcut in self.shortcuts:
-            key = qt.QShortcut(qt.QKeySequence(shortcut.key), parent)
-            key.connect("activated()", shortcut.action)
-            self.installed.append(key)
+            for name in (shortcut.key, *shortcut.others):
+                key = qt.QShortcut(qt.QKeySequence(name), parent)
+                key.connect("activated()", shortcut.action)
+                self.installed.append(key)
 
     def remove(self) -> None:
         """Remove the shortcuts."""

@@ -3,6 +3,8 @@
 import numpy as np
 from vtk.util.numpy_support import vtk_to_numpy
 
+from CovidSegLib.masks import bounding_box
+
 #: Effects of Slicer in the order in which they are registered, with the parameters that `setMRMLDefaults` sets.
 EFFECTS = {
     "Threshold": {"AutoThresholdMethod": "OTSU"},
@@ -54,8 +56,8 @@ class Effect:
         mode = logic.ModificationModeRemove if self.name in ("Erase", "Scissors") else logic.ModificationModeAdd
         segment = node.GetSelectedSegmentID()
         # Slicer's effects pass the box that they have changed, so that a stroke in a large CT is fast.
-        where = np.nonzero(mask)
-        extent = [int(bound(along)) for along in reversed(where) for bound in (np.min, np.max)] if where[0].size else []
+        box = bounding_box(np.asarray(mask))
+        extent = [bound for part in reversed(box) for bound in (part.start, part.stop - 1)] if box else []
         logic.ModifySegmentByLabelmap(
             node.GetSegmentationNode(), segment, image, mode, extent or [0, -1, 0, -1, 0, -1], True, False
         )

@@ -6,7 +6,7 @@ import pytest
 import slicer
 from harness import click, press, settle, show_result, shown
 
-from CovidSegModule.logic.correction import EFFECTS
+from CovidSegModule.logic.correction import EFFECTS, REMOVING, STROKES
 from CovidSegModule.scene.segmentations import INFECTION, LUNGS
 
 
@@ -57,9 +57,7 @@ def test_the_editor_is_set_up(panel, tools):
     assert tools.editor.sourceVolumeNode() is panel.parameters.ct
     assert tools.editor.currentSegmentID() == INFECTION
     assert tools.editor.activeEffect().name == "Paint"
-    assert node.GetMaskMode() == slicer.vtkMRMLSegmentationNode.EditAllowedInsideAllSegments
     assert node.GetOverwriteMode() == node.OverwriteNone
-    assert node.GetSourceVolumeIntensityMask()
     assert node.GetSourceVolumeIntensityMaskRange() == (-750, 50)
     assert (node.GetAttribute("BrushSphere"), node.GetAttribute("BrushDiameterIsRelative")) == ("1", "1")
     names = [tools.editor.effectByIndex(index).name for index in range(1, 11)]
@@ -67,13 +65,25 @@ def test_the_editor_is_set_up(panel, tools):
     assert tools.editor.effectByIndex(11) is None, "other effects are hidden"
 
 
-def test_painting_stays_in_the_lungs_and_in_the_range(panel, tools):
+def test_slicers_own_masking_is_off_only_for_strokes(panel, tools):
+    """It takes more than a second for each stroke in a large CT."""
+    node, inside = tools.editor.mrmlSegmentEditorNode(), slicer.vtkMRMLSegmentationNode.EditAllowedInsideAllSegments
+    for effect in EFFECTS:
+        tools.editor.setActiveEffectByName(effect)
+        assert (node.GetMaskMode() == inside) is (effect not in STROKES), effect
+        assert node.GetSourceVolumeIntensityMask() is (effect not in (*STROKES, *REMOVING)), effect
+    tools.editor.setActiveEffect(None)
+    assert node.GetMaskMode() == inside
+
+
+@pytest.mark.parametrize("effect", ["Paint", "Threshold"])
+def test_painting_stays_in_the_lungs_and_in_the_range(panel, tools, effect):
     array = hu(panel)
     array[10:12, 20:28, 12:20] = -400  # ground glass that the model missed
     array[12:13, 20:28, 12:20] = 80  # a vessel
     review = tools.logic.review_of(panel.parameters.result)
     before = {name: review.mask(name).full(array.shape) for name in (*LUNGS, INFECTION)}
-    draw(tools, "Paint", everywhere(panel))
+    draw(tools, effect, everywhere(panel))
     added = review.mask(INFECTION).full(array.shape) & ~before[INFECTION]
     in_range = (array >= -750) & (array <= 50)
     assert np.array_equal(added, in_range & (before[LUNGS[0]] | before[LUNGS[1]]) & ~before[INFECTION])
@@ -82,15 +92,68 @@ def test_painting_stays_in_the_lungs_and_in_the_range(panel, tools):
         assert np.array_equal(review.mask(name).full(array.shape), before[name]), "the lungs are as they were"
 
 
+def test_painting_into_an_empty_infection_stays_in_the_limits(panel, tools):
+    draw(tools, "Erase", everywhere(panel))
+    assert voxels(tools) == 0
+    hu(panel)[10:12, 20:28, 12:20] = -400
+    draw(tools, "Paint", everywhere(panel))
+    array = hu(panel)
+    assert voxels(tools) == np.count_nonzero((array >= -750) & (array < 40))
+
+
+def test_each_stroke_is_undone_by_itself(panel, tools):
+    """What a stroke adds outside the limits must not be part of any state of the history."""
+    counts = [voxels(tools)]
+    for column in (12, 16, 40):
+        hu(panel)[10:12, 20:28, column : column + 4] = -400
+        part = ~everywhere(panel)
+        part[8:14, :, column - 2 : column + 8] = True
+        draw(tools, "Paint", part)
+        counts.append(voxels(tools))
+    assert counts == sorted(set(counts))
+    for count in reversed(counts[:-1]):
+        tools.editor.undo()
+        assert voxels(tools) == count
+    for count in counts[1:]:
+        tools.editor.redo()
+        assert voxels(tools) == count
+
+
+def test_undo_brings_back_what_was_painted_without_the_range(panel, tools):
+    click(panel.ui.limitRangeBox)
+    draw(tools, "Paint", everywhere(panel))
+    painted = voxels(tools)
+    draw(tools, "Erase", everywhere(panel))
+    click(panel.ui.limitRangeBox)
+    tools.editor.setActiveEffectByName("Paint")
+    tools.editor.undo()
+    assert voxels(tools) == painted
+
+
+def test_a_segment_that_shares_its_labelmap_is_masked_by_slicer(panel, tools):
+    """A stroke may give such a segment another labelmap, as an undo does."""
+    contents = panel.parameters.result.GetSegmentation()
+    contents.AddEmptySegment("other")
+    contents.GetSegment("other").AddRepresentation(
+        "Binary labelmap", contents.GetSegment(INFECTION).GetRepresentation("Binary labelmap")
+    )
+    contents.GetSegment("other").SetLabelValue(2)
+    tools.editor.setActiveEffectByName("Draw")
+    node = tools.editor.mrmlSegmentEditorNode()
+    assert node.GetMaskMode() == slicer.vtkMRMLSegmentationNode.EditAllowedInsideAllSegments
+    assert node.GetSourceVolumeIntensityMask()
+
+
 def test_one_tick_lifts_the_range(panel, tools):
     draw(tools, "Paint", everywhere(panel))
     limited = voxels(tools)
     click(panel.ui.limitRangeBox)
-    assert not tools.editor.mrmlSegmentEditorNode().GetSourceVolumeIntensityMask()
     draw(tools, "Paint", everywhere(panel))
     assert voxels(tools) == voxels(tools, LUNGS[0]) + voxels(tools, LUNGS[1]) > limited
+    tools.editor.undo()
     click(panel.ui.limitRangeBox)
-    assert tools.editor.mrmlSegmentEditorNode().GetSourceVolumeIntensityMask()
+    draw(tools, "Paint", everywhere(panel))
+    assert voxels(tools) == limited, "the range is back"
 
 
 def test_the_range_can_be_changed(panel, tools):
@@ -107,8 +170,8 @@ def test_erasing_is_not_limited_to_the_range(panel, tools):
     draw(tools, "Erase", everywhere(panel))
     assert voxels(tools) == 0
     assert voxels(tools, LUNGS[0]) > 0
-    tools.editor.setActiveEffectByName("Paint")
-    assert tools.editor.mrmlSegmentEditorNode().GetSourceVolumeIntensityMask(), "the range is back"
+    draw(tools, "Paint", everywhere(panel))
+    assert voxels(tools) == 0, "the range is back"
 
 
 def test_undo_and_redo_by_key(panel, tools, module_widget):
@@ -137,6 +200,25 @@ def test_undo_works_after_loading_a_scene(panel, tools, tmp_path):
     assert voxels(tools) == 0
     tools.editor.undo()
     assert voxels(tools) == before
+
+
+def test_keys_undo_and_redo_decisions_from_before_loading(panel, tools, tmp_path, module_widget):
+    before = voxels(tools)
+    panel.ui.lesionsTable.setCurrentCell(0, 0)
+    click(panel.ui.rejectButton)
+    rejected = voxels(tools)
+    settle()
+    assert slicer.mrmlScene.WriteToMRB(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(False)
+    assert slicer.mrmlScene.ReadFromMRB(str(tmp_path / "scene.mrb"))
+    settle()
+    assert voxels(tools) == rejected < before
+    press(panel, "Ctrl+Z")
+    assert voxels(tools) == before
+    settle()
+    assert panel.ui.lesionsTable.item(0, 7).text() == "proposed"
+    press(panel, "Ctrl+Y")
+    assert voxels(tools) == rejected
 
 
 def test_decisions_and_edits_have_one_history(panel, tools, module_widget):
@@ -176,7 +258,7 @@ def test_correcting_the_lungs(panel, tools):
     click(panel.ui.correctLungsBox)
     assert node.GetSelectedSegmentID() == INFECTION
     assert not node.GetSourceVolumeIntensityMask(), "Erase is still active"
-    tools.editor.setActiveEffectByName("Draw")
+    tools.editor.setActiveEffectByName("Threshold")
     assert node.GetSourceVolumeIntensityMask()
 
 
