@@ -12,6 +12,7 @@ from CovidSegLib.quantification.numbers import Numbers, RegionNumbers
 from ..logic.numbers import DEFAULT_BOUNDS, Bounds, NumbersLogic
 from ..logic.results import format_number
 from ..terms import translated
+from .fonts import fit_table
 from .section import Section, SectionHost
 from .views import show_chart
 
@@ -183,6 +184,7 @@ class NumbersSection(Section):
                 font.setBold(row < 3)
                 item.setFont(font)
                 table.setItem(row, column, item)
+        fit_table(table)
         header = table.horizontalHeader()
         header.setSectionResizeMode(qt.QHeaderView.Stretch)
         header.setSectionResizeMode(0, qt.QHeaderView.ResizeToContents)

@@ -9,7 +9,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..logic.results import ResultsLogic, cells, headline
-from .fonts import enlarge
+from .fonts import enlarge, fit_table
 from .section import Section, SectionHost
 from .views import center_3d_views
 
@@ -130,3 +130,4 @@ class ResultsSection(Section):
                 font.setBold(row == len(texts) - 1)
                 item.setFont(font)
                 self.ui.resultsTable.setItem(row, column, item)
+        fit_table(self.ui.resultsTable)

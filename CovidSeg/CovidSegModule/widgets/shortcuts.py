@@ -18,7 +18,7 @@ class Shortcut:
     """A key and what it does.
 
     Slicer's slice views use the keys B, F, G, R, T, V, the arrows and the brackets; its Segment Editor uses the digits,
-    Space, Escape, Q, W, Y, Z, I, comma, period, slash and asterisk.
+    Space, Escape, Q, W, Y, Z, I, comma, period, slash and asterisk. The panel takes over only those of undo and redo.
 
     Attributes:
         key: The key, as Qt writes it: "D", "Shift+N".

@@ -82,12 +82,30 @@ def test_a_folded_section_stays_folded(panel, result):
     assert not settings.read("Folded/numbers")
 
 
-@pytest.mark.parametrize("points", [0, 14])
+@pytest.mark.parametrize("points", [10, 12, 15])
 def test_the_panel_is_narrow(panel, result, points):
-    """On a screen of 1280 x 800 the panel gets about 400 pixels. Large fonts may take more, but do not overlap."""
-    if points:
-        font = panel.widget.font
-        font.setPointSize(points)
-        panel.widget.setFont(font)
-        slicer.app.processEvents()
-    assert panel.widget.minimumSizeHint().width() <= (400 if not points else 640)
+    """On a screen of 1280 x 800 the panel gets about 400 pixels, also with large fonts and with every widget shown."""
+    font = panel.widget.font
+    font.setPointSize(points)
+    panel.widget.setFont(font)
+    for widget in vars(panel.ui).values():
+        if isinstance(widget, qt.QWidget):
+            widget.setVisible(True)
+    slicer.app.processEvents()
+    assert panel.widget.minimumSizeHint().width() <= 400
+
+
+def test_numbers_in_tables_are_not_cut_off(panel, result):
+    """Where large fonts need more room than the panel has, the font of a table is smaller."""
+    usual = panel.ui.resultsTable.font.pointSizeF()
+    font = panel.widget.font
+    font.setPointSizeF(2 * usual)
+    panel.widget.setFont(font)
+    panel.widget.resize(400, 800)
+    panel.update()
+    for table in (panel.ui.resultsTable, panel.ui.numbersTable):
+        metrics = qt.QFontMetrics(table.font)
+        rows = [[table.item(row, column).text() for column in range(table.columnCount)] for row in range(3)]
+        widths = [max(metrics.boundingRect(text).width() for text in column) for column in zip(*rows, strict=True)]
+        assert sum(widths) < 400
+        assert table.font.pointSizeF() < 2 * usual
