@@ -12,7 +12,7 @@ from CovidSegLib.quantification.lesion_measures import Lesion
 from CovidSegLib.quantification.lesion_tracking import ACCEPTED, EDITED, PROPOSED, REJECTED
 
 from ..logic.lesions import COLUMNS, DecisionError, LesionReview, LesionsLogic, cells, sort
-from .fonts import enlarge
+from .fonts import enlarge, fit_table
 from .section import Section, SectionHost
 from .shortcuts import REDO_KEYS, UNDO_KEYS, Shortcut, Shortcuts
 
@@ -292,6 +292,7 @@ class LesionsSection(Section):
             table.setRowCount(len(shown))
             for row, lesion in enumerate(shown):
                 self._fill_row(row, lesion)
+            fit_table(table)
             rows = [row for row, lesion in enumerate(shown) if lesion.number == current]
             table.setCurrentCell(rows[0] if rows else -1, 0)
             self._filling = False
