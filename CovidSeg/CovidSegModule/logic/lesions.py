@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
-from typing import Any
 
 import numpy as np
 import slicer
@@ -13,7 +12,6 @@ from slicer.i18n import tr as _
 from CovidSegLib.masks import Box
 from CovidSegLib.quantification.lesion_measures import Lesion, LesionMeasures, Surroundings
 from CovidSegLib.quantification.lesion_tracking import (
-    ACCEPTED,
     PROPOSED,
     REJECTED,
     LesionTracker,
@@ -25,16 +23,16 @@ from CovidSegLib.quantification.live import LOBES
 from CovidSegLib.quantification.zones import heights, zone_limits
 from CovidSegLib.segmentation import LEFT_LUNG, RIGHT_LUNG
 
+from ..process.background import Background
 from ..scene import lesions as nodes
 from ..scene.edit_history import EditHistory
 from ..scene.lobes import lobe_labels, lobes_key
 from ..scene.review import SMALLEST_BOX, Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
 from ..scene.voxels import BoxArray, join, ras_of, voxel_at
-from ..terms import translated
 
 _DONE = object()
-#: Time in seconds after which the measuring of lesions is interrupted.
+#: Time in seconds after which work on lesions is interrupted.
 _PAUSE = 0.05
 
 
@@ -62,6 +60,8 @@ class LesionReview:
         self._surroundings: Surroundings | None = None
         self._version = self._work_version = -1
         self._work: Iterator[None] | None = None
+        #: Numbers lesions again in a thread. Nothing else may use the tracker before it is done.
+        self._update: Background[bool] | None = None
         self._lobes: tuple[int, ...] = ()
         self._tag: str | None = None
         self._marks: list[Mark] = []
@@ -209,6 +209,7 @@ class LesionReview:
             pass
 
     def _steps(self) -> Iterator[None]:
+        yield from self._wait()  # the masks have changed again
         review, version, lobes = self.review, self.review.version, lobes_key()
         by_hand = self._tag is not None and version > review.written
         masks = {}
@@ -228,7 +229,9 @@ class LesionReview:
             self._measures = LesionMeasures(self.tracker)
             yield from self.tracker.begin(code, box)
         else:
-            self.tracker.update(code, by_hand, box)
+            tracker = self.tracker
+            self._update = Background(lambda: tracker.update(code, by_hand, box))
+            yield from self._wait()
         self._surround(limits, lobes, box)
         assert self._surroundings is not None
         pause = time.perf_counter() + _PAUSE
@@ -245,6 +248,19 @@ class LesionReview:
             self.history.note()
         else:
             self._store()
+
+    def wait(self) -> None:
+        """Wait for the thread that numbers lesions again."""
+        for _step in self._wait():
+            pass
+
+    def _wait(self) -> Iterator[None]:
+        """Wait in steps until the thread is done."""
+        while self._update is not None and not self._update.wait(_PAUSE):
+            yield
+        if self._update is not None:
+            update, self._update = self._update, None
+            update.result()
 
     def _surround(self, limits: np.ndarray, lobes: tuple[int, ...], box: Box) -> None:
         """Note on what lesions are measured, if it has changed."""
@@ -351,51 +367,11 @@ class LesionsLogic:
         self._kept.pop(segmentation.GetID(), None)
 
     def clear(self) -> None:
-        """Forget all results, because the scene is being closed."""
+        """Forget all results, because the scene is being closed. Wait for threads: Slicer may be about to quit."""
+        for lesions in self._kept.values():
+            lesions.wait()
         self._kept.clear()
 
     def hide_outline(self) -> None:
         """Remove the outline of a lesion from the views."""
         nodes.hide_outline()
-
-
-COLUMNS = ("number", "side", "zone", "lobe", "volume_ml", "mean_hu", "mean_probability", "state")
-
-
-def sort(lesions: list[Lesion], column: str, descending: bool = False) -> list[Lesion]:
-    """Return lesions sorted by a column, those without a value last."""
-    known = [lesion for lesion in lesions if getattr(lesion, column) is not None]
-    order = {"zone": ["upper", "middle", "lower"], "state": ["edited", "proposed", "accepted", "rejected"]}.get(column)
-
-    def key(lesion: Lesion) -> Any:
-        value = getattr(lesion, column)
-        return order.index(value) if order else value
-
-    rest = [lesion for lesion in lesions if getattr(lesion, column) is None]
-    return sorted(known, key=key, reverse=descending) + rest
-
-
-def cells(lesion: Lesion) -> list[str]:
-    """Return the texts of a row of the table, in the order of `COLUMNS`."""
-    words = {
-        "right": _("right"),
-        "left": _("left"),
-        "outside": _("outside"),
-        "upper": _("upper"),
-        "middle": _("middle"),
-        "lower": _("lower"),
-        "proposed": _("proposed"),
-        ACCEPTED: _("accepted"),
-        REJECTED: _("rejected"),
-        "edited": _("edited"),
-    }
-    return [
-        str(lesion.number),
-        words[lesion.side],
-        words.get(lesion.zone or "", "–"),
-        translated(lesion.lobe) if lesion.lobe else "–",
-        f"{lesion.volume_ml:.1f}" if lesion.volume_ml < 99.95 else f"{lesion.volume_ml:.0f}",
-        f"{lesion.mean_hu:.0f}".replace("-", "−"),
-        "–" if lesion.mean_probability is None else f"{lesion.mean_probability:.2f}",
-        words[lesion.state],
-    ]

@@ -31,6 +31,11 @@ class Background(Generic[T]):
         """Return True if the function has returned or raised an exception."""
         return not self._thread.is_alive()
 
+    def wait(self, seconds: float) -> bool:
+        """Wait for the function, but not longer than some seconds. Return whether it is done."""
+        self._thread.join(seconds)
+        return self.done
+
     def result(self) -> T:
         """Wait for the function. Return what it returned, or raise what it raised."""
         self._thread.join()

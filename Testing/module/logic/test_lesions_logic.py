@@ -1,13 +1,16 @@
 """The logic of the section "lesions", on a real MRML scene with Slicer's real history."""
 
+import time
+
 import harness
 import numpy as np
 import pytest
 import slicer
 from harness import infection_ml, make_ct, make_result, make_transform
 
-from CovidSegLib.quantification.lesion_tracking import ACCEPTED, EDITED, PROPOSED, REJECTED
-from CovidSegModule.logic.lesions import DecisionError, LesionsLogic, cells, sort
+from CovidSegLib.quantification.lesion_tracking import ACCEPTED, EDITED, PROPOSED, REJECTED, LesionTracker
+from CovidSegModule.logic.lesion_rows import cells, sort
+from CovidSegModule.logic.lesions import DecisionError, LesionsLogic
 from CovidSegModule.scene import lesions as nodes
 from CovidSegModule.scene.review import Reviews
 from CovidSegModule.scene.segmentations import INFECTION
@@ -305,3 +308,35 @@ def test_a_result_without_infection():
     lesions = LesionsLogic(Reviews()).of(result)
     assert lesions.lesions() == []
     assert lesions.reject_smaller(1) == 0
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Let numbering lesions again take a while, as after a cut through a lung of a large CT."""
+    update = LesionTracker.update
+
+    def slow_update(*arguments):
+        time.sleep(0.3)
+        return update(*arguments)
+
+    monkeypatch.setattr(LesionTracker, "update", slow_update)
+
+
+def test_a_large_edit_does_not_block_the_application(lesions, slow):
+    lesions.lesions()
+    erase(lesions, 1)
+    start, pieces = time.monotonic(), []
+    while lesions.prepare():
+        pieces.append(time.monotonic() - start)
+        start = time.monotonic()
+    assert len(pieces) > 2, "it waits in pieces"
+    assert 1 not in states(lesions)
+
+
+def test_an_edit_while_lesions_are_numbered_is_followed(lesions, slow):
+    lesions.lesions()
+    erase(lesions, 1)
+    while lesions._update is None:
+        assert lesions.prepare()
+    erase(lesions, 2)
+    assert set(states(lesions)) == {3, 4}

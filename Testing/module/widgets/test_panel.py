@@ -1,5 +1,7 @@
 """The panel as a whole: its sections, and what happens when the scene changes or the module is closed."""
 
+import time
+
 import harness
 import slicer
 from harness import click, column, current_run, segment, shown, start, started_process
@@ -165,3 +167,20 @@ def test_pictures(module_widget, panel, tmp_path):
         assert picture.save(str(tmp_path / f"panel_{name}.png"))
         colours = {picture.pixel(x, y) for x in range(0, picture.width(), 7) for y in range(0, picture.height(), 7)}
         assert len(colours) > 10
+
+
+def test_sections_follow_an_edit_in_several_turns_of_the_event_loop(panel, monkeypatch):
+    """All sections together may take half a second after an edit."""
+    result = harness.show_result(panel)
+    harness.settle()
+    calls = []
+    for name, section in panel.sections.items():
+        monkeypatch.setattr(section, "masks_changed", lambda name=name: (calls.append(name), time.sleep(0.02)))
+    contents = result.GetSegmentation()
+    contents.InvokeEvent(contents.SourceRepresentationModified)
+    harness.wait_until(lambda: calls)
+    assert len(calls) < len(panel.sections)
+    contents.InvokeEvent(contents.SourceRepresentationModified)  # another edit meanwhile
+    harness.wait_until(lambda: len(calls) == 2 * len(panel.sections))
+    harness.settle(0.1)
+    assert calls == [*panel.sections, *panel.sections]
