@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import requests
 
+from CovidSegLib.archive.tls import TlsFiles
+
 PLUGINS = [Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so"), Path("/usr/lib/orthanc/libOrthancDicomWeb.so")]
 USER, PASSWORD = "alice", "secret"
 
@@ -44,14 +46,19 @@ class Orthanc:
 
     def get(self, path: str) -> Any:
         """Return an answer of the REST interface, as JSON values."""
-        answer = requests.get(f"http://127.0.0.1:{self.http}/{path}", auth=(USER, PASSWORD), timeout=10)
-        answer.raise_for_status()
-        return answer.json()
+        return self._request("GET", path).json()
+
+    def put(self, path: str, values: Any) -> None:
+        """Change a setting by the REST interface."""
+        self._request("PUT", path, json=values)
+
+    def post(self, path: str, values: Any) -> Any:
+        """Request an action by the REST interface, and return its answer."""
+        return self._request("POST", path, json=values).json()
 
     def file(self, instance: str) -> bytes:
         """Return a stored object."""
-        url = f"http://127.0.0.1:{self.http}/instances/{instance}/file"
-        return requests.get(url, auth=(USER, PASSWORD), timeout=10).content
+        return self._request("GET", f"instances/{instance}/file").content
 
     def stored(self) -> dict[str, str]:
         """Return the identifiers of all stored objects in Orthanc by their SOP Instance UID."""
@@ -60,7 +67,13 @@ class Orthanc:
     def clear(self) -> None:
         """Remove everything."""
         for patient in self.get("patients"):
-            requests.delete(f"http://127.0.0.1:{self.http}/patients/{patient}", auth=(USER, PASSWORD), timeout=30)
+            self._request("DELETE", f"patients/{patient}")
+
+    def _request(self, method: str, path: str, **options: Any) -> requests.Response:
+        url = f"http://127.0.0.1:{self.http}/{path}"
+        answer = requests.request(method, url, auth=(USER, PASSWORD), timeout=30, **options)
+        answer.raise_for_status()
+        return answer
 
 
 def free_port() -> int:
@@ -71,11 +84,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_orthanc(folder: Path, **settings: Any) -> Iterator[Orthanc]:
+def running_orthanc(
+    folder: Path, tls: TlsFiles | None = None, trusted: Path | None = None, **settings: Any
+) -> Iterator[Orthanc]:
     """Start Orthanc, and stop it at the end of the `with` block. The test is skipped if it is not installed.
 
     Args:
         folder: Where it stores everything.
+        tls: Certificate and key with which it encrypts connections by DICOM; None if it does not. The web server is
+            never encrypted: Debian's Orthanc 1.10.1 crashes at the first request by HTTPS (civetweb 1.15, OpenSSL 3).
+        trusted: Certificates that it trusts. With `tls`, callers by DICOM need one of them.
         settings: Further settings of its configuration.
     """
     program = shutil.which("Orthanc", path="/usr/sbin:/usr/bin:/usr/local/bin") or shutil.which("Orthanc")
@@ -84,6 +102,7 @@ def running_orthanc(folder: Path, **settings: Any) -> Iterator[Orthanc]:
         pytest.skip("Orthanc with DICOMweb is not installed: apt-get install orthanc orthanc-dicomweb")
     folder.mkdir(parents=True, exist_ok=True)
     archive = Orthanc(free_port(), free_port())
+    encryption = _encryption(tls, trusted) if tls else {}
     configuration = {
         "StorageDirectory": str(folder / "db"),
         "IndexDirectory": str(folder / "db"),
@@ -96,6 +115,7 @@ def running_orthanc(folder: Path, **settings: Any) -> Iterator[Orthanc]:
         "AuthenticationEnabled": True,
         "RegisteredUsers": {USER: PASSWORD},
         "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        **encryption,
         **settings,
     }
     (folder / "orthanc.json").write_text(json.dumps(configuration))
@@ -107,6 +127,15 @@ def running_orthanc(folder: Path, **settings: Any) -> Iterator[Orthanc]:
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _encryption(tls: TlsFiles, trusted: Path | None) -> dict[str, Any]:
+    return {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": str(tls.certificate),
+        "DicomTlsPrivateKey": str(tls.key),
+        "DicomTlsTrustedCertificates": str(trusted or tls.certificate),
+    }
 
 
 def _wait(archive: Orthanc, process: subprocess.Popen[bytes], log: Path) -> None:

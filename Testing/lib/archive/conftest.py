@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.certificates import self_signed
 from support.dicom_results import source_and_result
 from support.orthanc import PASSWORD, Orthanc, running_orthanc
 
 from CovidSegLib import dicom
+from CovidSegLib.archive.tls import TlsFiles
 from CovidSegLib.archive.web import PASSWORD as PASSWORD_VARIABLE
 
 
@@ -34,6 +36,13 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "report.pdf").write_bytes(b"%PDF-1.4")
     dicom.export(folder / "out", source, result, pdf=folder / "report.pdf")
     return folder
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TlsFiles]:
+    """Two certificates that are their own authorities."""
+    folder = tmp_path_factory.mktemp("tls")
+    return {name: self_signed(folder, name) for name in ("node", "client")}
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -144,22 +143,6 @@ def test_a_port_in_use(tmp_path: Path) -> None:
 
 
 # TLS
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, TlsFiles]:
-    """Two certificates that are their own authorities, for 127.0.0.1."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs openssl to make certificates")
-    folder, made = tmp_path_factory.mktemp("tls"), {}
-    for name in ("node", "client"):
-        key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
-        command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
-        command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
-        subprocess.run(command, capture_output=True, check=True)
-        made[name] = TlsFiles(certificate, key)
-    return made
 
 
 def test_encrypted_connections(case: Path, tmp_path: Path, certificates: dict[str, TlsFiles]) -> None:
