@@ -19,7 +19,9 @@ from ..notices import NOT_FOR_DIAGNOSIS
 from . import wording
 from .content import ReportContent
 from .fonts import BOLD, EAST_ASIAN, REGULAR
+from .form_fields import FormProducer, add_field
 from .pictures import Picture, Pictures
+from .review import CO_RADS, RSNA
 from .wording import Table
 
 _FONT, _EAST_ASIAN = "DejaVu", "DroidSansFallback"
@@ -29,8 +31,8 @@ _INFECTION, _WARNING, _BANNER = (198, 58, 23), (138, 75, 0), (255, 226, 122)
 _WIDTH, _HEIGHT, _MARGIN = 210.0, 297.0, 13.0
 _INNER = _WIDTH - 2 * _MARGIN
 _GAP = 6.0
-#: Lines of an impression that is left blank.
-_BLANK_LINES = 3
+#: Height in mm of an impression that is left blank, and of the other fields.
+_IMPRESSION, _FIELD = 18.0, 5.0
 
 
 def report_pdf(content: ReportContent, pictures: Pictures) -> bytes:
@@ -49,7 +51,7 @@ def report_pdf(content: ReportContent, pictures: Pictures) -> bytes:
         document.add_page()
         document.heading("All lesions")
         document.write_table(wording.lesion_table([*content.lesions, *content.rejected]))
-    return bytes(document.output())
+    return bytes(document.output(output_producer_class=FormProducer))
 
 
 class _Document(FPDF):
@@ -222,30 +224,33 @@ def _columns(document: _Document, content: ReportContent) -> None:
 
 
 def _fields(document: _Document, content: ReportContent) -> None:
-    """Write the fields of the reader. Empty ones have a line to write on."""
+    """Write what the reader has stated. What is still blank is a form field with a line, on paper to write on."""
     reader = content.reader
-    lines = _BLANK_LINES if not reader.impression else 0
     document.heading("Impression")
     document.use(9)
     if reader.impression:
         document.paragraph(reader.impression)
         document.ln(1)
-    for _ in range(lines):
-        document.ln(6)
+    else:
+        place = (_MARGIN, document.get_y(), _INNER, _IMPRESSION)
+        add_field(document, "impression", "Impression", place, multiline=True)
+        document.ln(_IMPRESSION)
         _rule(document, _MARGIN, _INNER)
     half = (_INNER - _GAP) / 2
-    for pair in (
-        (("CO-RADS", reader.co_rads), ("RSNA class", reader.rsna)),
-        (("Reviewed by", reader.reviewed_by), ("Date", reader.date)),
-    ):
+    names = {"co_rads": "CO-RADS", "rsna": "RSNA class", "reviewed_by": "Reviewed by", "date": "Date"}
+    choices = {"co_rads": CO_RADS, "rsna": RSNA}
+    for pair in (("co_rads", "rsna"), ("reviewed_by", "date")):
         top = bottom = document.get_y() + 1.5
-        for column, (name, value) in enumerate(pair):
-            left = _MARGIN + column * (half + _GAP)
+        for column, name in enumerate(pair):
+            left, value = _MARGIN + column * (half + _GAP), getattr(reader, name)
             document.set_xy(left, top)
             document.use(8, bold=True)
-            document.cell(22, 5, name)
+            document.cell(22, _FIELD, names[name])
             document.use(8)
-            document.multi_cell(half - 22, 5, document.shown(value) or " ", align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
+            if not value:
+                add_field(document, name, names[name], (left + 22, top, half - 22, _FIELD), choices.get(name, ()))
+            text = document.shown(value) or " "
+            document.multi_cell(half - 22, _FIELD, text, align="L", new_x=XPos.LEFT, new_y=YPos.NEXT)
             _rule(document, left + 22, half - 22)
             bottom = max(bottom, document.get_y())
         document.set_xy(_MARGIN, bottom)
