@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--review", type=Path, metavar="FILE", help="JSON file with the decisions and the texts of the reader"
     )
     parser.add_argument("--viewer", action="store_true", help="write a viewer in one HTML file, too")
-    parser.add_argument("--anonymous", action="store_true", help="leave the UID of the DICOM series out of the report")
+    parser.add_argument("--anonymous", action="store_true", help="leave the DICOM series and its UID out of the report")
     add_progress(parser)
 
 
@@ -64,6 +64,8 @@ def run(session: Session) -> None:
 
     prepare(options.output, viewer=options.viewer, overwrite=options.overwrite)
     review = read_review(options.review) if options.review else None
+    if review is not None and options.anonymous:
+        review = replace(review, series=None)
     progress("Reading the CT", 0.05)
     volume = read_volume(options.ct, series=options.series)
     progress("Reading the result", 0.25)

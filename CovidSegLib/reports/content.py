@@ -22,6 +22,7 @@ from ..volume import Grid, Volume
 from .edits import edits_of
 from .review import Edits, Reader, Review
 from .rows import REJECTED, Region, ReportLesion, regions_of
+from .series import Series
 
 SYNTHETIC = "SYNTHETIC PHANTOM - not a patient"
 
@@ -94,7 +95,7 @@ def content_of(
         smallest_ml=measured["lesions"]["smallest_counted_ml"],
         edits=edits,
         threshold=_used_threshold(segmentation.provenance, review.threshold),
-        facts=(*_facts(segmentation.provenance, review.threshold), ("CT", _ct(volume))),
+        facts=(*_facts(segmentation.provenance, review.threshold), *_series(review.series), ("CT", _ct(volume))),
         accuracy=_accuracy(segmentation.provenance),
         warnings=tuple(printable(text) for text in measured["warnings"]),
         banner=_banner(volume, segmentation.provenance),
@@ -173,6 +174,13 @@ def _accuracy(provenance: Mapping[str, Any]) -> tuple[str, ...]:
         return accuracy_of({"sha256": None})
     cards = [candidate.card for candidate in installed() if candidate.card["sha256"] == model.get("sha256")]
     return tuple(printable(text) for text in accuracy_of(cards[0])) if cards else (NOT_MEASURED,)
+
+
+def _series(series: Series | None) -> tuple[tuple[str, str], ...]:
+    if series is None:
+        return ()
+    parts = [series.title, f"UID {series.uid}" if series.uid else ""]
+    return (("DICOM series", "; ".join(part for part in parts if part)),) if any(parts) else ()
 
 
 def _ct(volume: Volume) -> str:

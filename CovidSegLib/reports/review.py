@@ -15,6 +15,7 @@ from typing import Any
 from ..errors import InputError
 from ..printable import printable, printable_lines
 from ..storage.limited import read_limited_json
+from .series import Series
 
 SCHEMA = "covidseg-review/1"
 #: Classes that a reader can choose. Nothing here computes them.
@@ -86,6 +87,7 @@ class Review:
         lesions: The lesions with the reader's decisions, as `rows.ReportLesion` has them; None to find them anew.
         regions: Numbers of regions, as `rows.Region` has them; None to count them anew.
         severity: The severity score, as `quantification.severity.Severity` has it; None to compute it.
+        series: The DICOM series of the CT, for CTs whose file does not tell; None if it is not known.
     """
 
     reader: Reader = field(default_factory=Reader)
@@ -94,6 +96,7 @@ class Review:
     lesions: Sequence[Mapping[str, Any]] | None = None
     regions: Sequence[Mapping[str, Any]] | None = None
     severity: Mapping[str, Any] | None = None
+    series: Series | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the review as JSON values, for `read_review`."""
@@ -128,6 +131,7 @@ def review_of(stored: Mapping[str, Any]) -> Review:
         stored.get("lesions"),
         stored.get("regions"),
         stored.get("severity"),
+        _series(stored.get("series")),
     )
 
 
@@ -141,6 +145,12 @@ def reader_of(stored: Mapping[str, Any]) -> Reader:
     if texts["co_rads"] not in ("", *CO_RADS) or texts["rsna"] not in ("", *RSNA):
         raise ValueError("unknown class")
     return Reader(**texts)
+
+
+def _series(stored: Mapping[str, Any] | None) -> Series | None:
+    if stored is None:
+        return None
+    return Series(**{each.name: _text(stored.get(each.name), each.name) for each in dataclasses.fields(Series)})
 
 
 def _text(value: Any, name: str) -> str:

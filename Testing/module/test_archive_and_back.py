@@ -1,14 +1,13 @@
 """The whole loop with a real archive: Orthanc, the panel, a correction, DICOM objects, and Orthanc again."""
 
-import types
-
 import harness
 import numpy as np
 import pydicom
 import pytest
 import qt
 import slicer
-from harness import click, settle, wait_until
+from harness import click, settle, shown, wait_until
+from stand_ins.dicom_database import DicomDatabase
 from support.dicom_factory import write_series
 from support.dicom_readers import read_report, read_segments
 from support.dicom_results import complete
@@ -33,17 +32,16 @@ def load(folder, monkeypatch):
     headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in folder.iterdir()]
     row, column = np.reshape(headers[0].ImageOrientationPatient, (2, 3)).astype(float)
     headers.sort(key=lambda data: float(np.cross(row, column) @ np.array(data.ImagePositionPatient, float)))
-    files = {str(data.SOPInstanceUID): str(data.filename) for data in headers}
+    database = DicomDatabase([data.filename for data in headers])
     storage = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLVolumeArchetypeStorageNode")
-    storage.SetFileName(next(iter(files.values())))
-    for path in files.values():
+    storage.SetFileName(next(iter(database.files.values())))
+    for path in database.files.values():
         storage.AddFileName(path)
     storage.SetSingleFile(0)
     ct = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", "4: Thorax")
     assert storage.ReadData(ct)
     ct.CreateDefaultDisplayNodes()
-    ct.SetAttribute("DICOM.instanceUIDs", " ".join(files))
-    database = types.SimpleNamespace(fileForInstance=lambda uid: files.get(uid, ""))
+    ct.SetAttribute("DICOM.instanceUIDs", " ".join(database.files))
     monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
     return ct
 
@@ -99,6 +97,8 @@ def test_from_the_archive_to_a_corrected_mask_and_back(archive, panel, tmp_path,
     dicom("fetch", web.url, "--user", USER, "--study", "1.2.3.4", "-o", tmp_path / "ct")
     ct = load(tmp_path / "ct", monkeypatch)
     panel.ui.inputSelector.setCurrentNode(ct)
+    wait_until(lambda: shown(panel.ui.seriesLabel))
+    assert panel.ui.seriesLabel.text == "DICOM series 4: Thorax 2.0 B40f"
     harness.segment(panel)
     review = panel.sections["lesions"].logic.of(panel.parameters.result).review
     hu = slicer.util.arrayFromVolume(ct)
@@ -114,6 +114,9 @@ def test_from_the_archive_to_a_corrected_mask_and_back(archive, panel, tmp_path,
     monkeypatch.setattr(qt.QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
     monkeypatch.setattr(qt.QDesktopServices, "openUrl", lambda url: None)
     press_and_wait(panel, "report", panel.ui.reportButton)
+    (page,) = tmp_path.glob("CovidSeg report */report.html")
+    uid = pydicom.dcmread(next((tmp_path / "scanner").iterdir())).SeriesInstanceUID
+    assert f"4: Thorax 2.0 B40f; UID {uid}" in page.read_text(encoding="utf-8")
     (pdf,) = tmp_path.glob("CovidSeg report */report.pdf")
     monkeypatch.setattr(qt.QFileDialog, "getOpenFileName", lambda *_: str(pdf))
     panel.ui.exportPdfBox.checked, panel.ui.exportDatabaseBox.checked = True, False

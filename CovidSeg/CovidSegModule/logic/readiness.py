@@ -12,11 +12,13 @@ from slicer.i18n import tr as _
 
 from CovidSegLib.checks import check_volume
 from CovidSegLib.errors import InputError
+from CovidSegLib.reports.series import Series
 from CovidSegLib.volume import Volume
 
 from .. import settings
 from ..process.background import Background
 from ..process.devices import Device, list_devices
+from ..scene.dicom_source import instance_uids, series_of_ct
 from ..scene.volumes import checked_voxels, grid_of
 
 
@@ -45,6 +47,8 @@ class ReadinessLogic:
         self._devices: Background[list[Device]] | None = None
         self._check: Background[Check] | None = None
         self._checked: tuple[object, ...] | None = None
+        self._series: Series | None = None
+        self._series_key: tuple[object, ...] | None = None
 
     # --- the CT ---
 
@@ -69,6 +73,14 @@ class ReadinessLogic:
             refusal = str(error)
             return Background(lambda: Check(refusal=refusal))
         return Background(lambda: check(volume))
+
+    def series(self, ct: slicer.vtkMRMLScalarVolumeNode | None) -> Series | None:
+        """Return the DICOM series of a CT, or None. The database is asked once for each CT."""
+        key = None if ct is None else (ct.GetID(), tuple(instance_uids(ct)[:1]))
+        if key != self._series_key:
+            self._series_key = key
+            self._series = None if ct is None else series_of_ct(ct)
+        return self._series
 
     # --- the device ---
 

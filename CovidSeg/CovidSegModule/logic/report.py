@@ -14,6 +14,7 @@ from CovidSegLib.reports.rows import ReportLesion, regions_of
 from CovidSegLib.volume import Grid
 
 from ..process.report_run import Reported, ReportRun
+from ..scene.dicom_source import series_of_ct
 from ..scene.provenance import ATTRIBUTES
 from ..scene.review import Reviews
 from ..scene.segmentations import INFECTION, LUNGS
@@ -77,7 +78,7 @@ class ReportLogic:
             result: The result.
             bounds: Bounds of ground glass and consolidation.
         """
-        lesions = self._lesions.of(result)
+        lesions, ct = self._lesions.of(result), self._reviews.of(result).ct
         numbers = self._numbers.numbers(result, bounds)
         edits = self._comparison.compare(result) if self._comparison.is_available(result) else None
         rows = self._rows(lesions) if lesions else []
@@ -88,6 +89,7 @@ class ReportLogic:
             lesions=[dataclasses.asdict(row) for row in rows],
             regions=[dataclasses.asdict(region) for region in regions_of(numbers)] if numbers else None,
             severity=dataclasses.asdict(numbers.severity) if numbers else None,
+            series=series_of_ct(ct) if ct is not None else None,
         )
 
     def _rows(self, lesions: LesionReview) -> list[ReportLesion]:

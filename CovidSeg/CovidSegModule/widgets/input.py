@@ -195,6 +195,7 @@ class InputSection(Section):
     def _show_ct(self) -> None:
         if self.parameters and self.parameters.ct:
             self.logic.show_ct(self.parameters.ct)
+            self.panel.update()  # a CT that was being loaded when it was selected is complete now
 
     # --- the run ---
 

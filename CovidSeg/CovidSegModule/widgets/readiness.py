@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import qt
 import slicer
@@ -60,6 +61,7 @@ class ReadinessSection(Section):
             if seconds is not None:
                 time = _("It will take {time}.").format(time=duration(seconds))
                 plan = f"{plan} {time}".strip()
+        series = self._show_series(ct)
         self.ui.planLabel.text = plan
         self.ui.planLabel.visible = bool(plan)
         refusal = translated_sentence(check.refusal) if check else ""
@@ -68,9 +70,18 @@ class ReadinessSection(Section):
         self.ui.checkLabel.text = "\n".join(lines)
         self.ui.checkLabel.visible = bool(lines)
         self.ui.checkLabel.setStyleSheet("color: #e03131;" if refusal else "")
-        self.ui.readinessPanel.visible = bool(plan or lines)
+        self.ui.readinessPanel.visible = bool(series or plan or lines)
         if self.logic.waiting:
             self._timer.start()
+
+    def _show_series(self, ct: Any) -> str:
+        """Show which DICOM series the CT is. Return the text, empty if it is not from the database."""
+        series = self.logic.series(ct)
+        text = _("DICOM series {title}").format(title=series.title) if series and series.title else ""
+        self.ui.seriesLabel.text = text
+        self.ui.seriesLabel.visible = bool(text)
+        self.ui.seriesLabel.toolTip = _("Series Instance UID: {uid}").format(uid=series.uid) if series else ""
+        return text
 
     def _on_timer(self) -> None:
         if not self.logic.waiting:

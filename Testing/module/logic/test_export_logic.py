@@ -1,12 +1,11 @@
 """Exports over a follow-up: what was compared with an earlier CT keeps the identifiers that it has there."""
 
-from types import SimpleNamespace
-
 import harness
 import pydicom
 import pytest
 import slicer
 from harness import finish
+from stand_ins.dicom_database import DicomDatabase
 from support.dicom_factory import write_series
 from support.dicom_results import complete
 
@@ -17,9 +16,9 @@ from CovidSegModule.scene.volumes import grid_of
 @pytest.fixture
 def database(monkeypatch):
     """Files of Slicer's DICOM database by SOP Instance UID."""
-    files = {}
-    monkeypatch.setattr(slicer, "dicomDatabase", SimpleNamespace(fileForInstance=files.get), raising=False)
-    return files
+    database = DicomDatabase()
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
+    return database.files
 
 
 def ct_of_database(name, array, date, folder, database):

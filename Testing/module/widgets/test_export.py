@@ -10,22 +10,13 @@ import pytest
 import qt
 import slicer
 from harness import click, show_result, shown, wait_until
+from stand_ins.dicom_database import DicomDatabase
 from support.dicom_factory import write_series
 from support.dicom_readers import read_report, read_segments
 from support.dicom_results import complete
 
 from CovidSegLib.dicom import read_source
 from CovidSegModule.scene.volumes import grid_of
-
-
-class Database:
-    """Slicer's DICOM database: the file of each instance."""
-
-    def __init__(self, files):
-        self.files = files
-
-    def fileForInstance(self, uid):
-        return self.files.get(uid, "")
 
 
 @pytest.fixture
@@ -43,9 +34,9 @@ def ct(tmp_path, monkeypatch):
     """A CT that was loaded from the DICOM database."""
     ct = harness.make_ct("Doe^Jane", array=harness.several_lesions())
     files = write_series(tmp_path / "database", slicer.util.arrayFromVolume(ct), grid_of(ct), edit=complete)
-    known = {str(pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID): str(path) for path in files}
-    ct.SetAttribute("DICOM.instanceUIDs", " ".join(known))
-    monkeypatch.setattr(slicer, "dicomDatabase", Database(known), raising=False)
+    database = DicomDatabase(files)
+    ct.SetAttribute("DICOM.instanceUIDs", " ".join(database.files))
+    monkeypatch.setattr(slicer, "dicomDatabase", database, raising=False)
     return ct
 
 
@@ -157,7 +148,7 @@ def test_no_section_without_a_result(panel):
 
 def test_files_that_are_no_longer_there(panel, section, ct, tmp_path, monkeypatch):
     show_result(panel, ct)
-    monkeypatch.setattr(slicer, "dicomDatabase", Database({}))
+    monkeypatch.setattr(slicer, "dicomDatabase", DicomDatabase())
     export(panel)
     assert panel.ui.exportStatusLabel.text.startswith("The DICOM files of this CT are not in Slicer's DICOM database")
     assert written(tmp_path) == []
