@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import highdicom
 import pytest
 import SimpleITK as sitk
+from pydicom.dataset import Dataset
 
 from CovidSegLib.volume import Grid
 
@@ -61,6 +63,38 @@ def dciodvfy_errors(file: Path) -> list[str]:
     done = subprocess.run([program, str(file)], capture_output=True, text=True, timeout=120)
     lines = (done.stdout + done.stderr).splitlines()
     return [line for line in lines if line.startswith("Error")]
+
+
+def missing_attributes(data: Dataset) -> list[str]:
+    """Return required attributes that a segmentation lacks, by the tables of the standard that highdicom has.
+
+    These are attributes of type 1 and 2, and values of type 1, of all mandatory modules and of those sequences which
+    the object has. Conditions are not evaluated. Functional groups are left out, because they are either shared or in
+    each frame.
+    """
+    tables = Path(highdicom.__file__).parent / "_standard"
+    iods, modules, attributes = (
+        json.loads((tables / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("sop_class_iod_map", "iod_module_map", "module_attribute_map")
+    )
+    found = []
+    for module in modules[iods[data.SOPClassUID]]:
+        required = module["usage"] == "M" and not module["key"].endswith("functional-groups")
+        for attribute in attributes[module["key"]] if required else []:
+            if attribute["type"] in ("1", "2"):
+                keyword, needs_value = attribute["keyword"], attribute["type"] == "1"
+                for item in _items(data, attribute["path"]):
+                    if keyword not in item or (needs_value and item[keyword].is_empty):
+                        found.append("/".join([module["key"], *attribute["path"], keyword]))
+    return found
+
+
+def _items(data: Dataset, path: list[str]) -> list[Dataset]:
+    """Return the items of nested sequences, none if one of them is missing."""
+    items = [data]
+    for keyword in path:
+        items = [inner for item in items for inner in item.get(keyword) or []]
+    return items
 
 
 def validator_errors(files: list[Path]) -> str:

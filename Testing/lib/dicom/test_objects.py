@@ -277,22 +277,6 @@ def test_the_pdf_comes_back_as_it_was(exported: tuple[dicom.Source, dicom.Result
     assert data.EncapsulatedDocument[: len(content)] == content
 
 
-def test_a_label_map_holds_the_three_structures(
-    exported: tuple[dicom.Source, dicom.Result, Path], tmp_path: Path
-) -> None:
-    source, result, _ = exported
-    dicom.export(tmp_path / "out", source, result, labelmap=True)
-    data = pydicom.dcmread(tmp_path / "out" / "segmentation.dcm")
-    assert data.SegmentationType == "LABELMAP"
-    found = np.zeros_like(result.segmentation.labels)
-    to_index = np.linalg.inv(source.volume.grid.affine_lps)
-    for frame, item in zip(data.pixel_array, data.PerFrameFunctionalGroupsSequence, strict=True):
-        position = item.PlanePositionSequence[0].ImagePositionPatient
-        found[round((to_index @ [*map(float, position), 1])[2])] = frame
-    np.testing.assert_array_equal(found, result.segmentation.labels)
-    assert read_report(tmp_path / "out" / "measurements.dcm", tmp_path / "read.json")["Measurements"]
-
-
 def test_without_infection_there_are_lungs_only(tmp_path: Path) -> None:
     source, result = source_and_result(tmp_path / "ct")
     clean = result.segmentation
