@@ -42,6 +42,10 @@ def renderings(node):
     return ["".join(parts) for parts in product(*map(renderings, node.values))]
 
 
+#: Errors of checks.py.
+REFUSALS = ("InputError", "NoLungsError")
+
+
 def is_text(node):
     return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
@@ -52,7 +56,7 @@ def expressions(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Call):
             source = ast.unparse(node.func)
-            if source in ("warnings.append", "session.reporter.warning") or (checks and source == "InputError"):
+            if source in ("warnings.append", "session.reporter.warning") or (checks and source in REFUSALS):
                 yield node.args[0]
         if isinstance(node, ast.Yield):
             yield node.value

@@ -28,6 +28,8 @@ ATTRIBUTE = "CovidSeg.History"
 VERSION = 1
 #: Number of edits, and size of the attribute in characters, beyond which the oldest edits are forgotten.
 MOST_EDITS, MOST_CHARACTERS = 20, 400_000
+#: Size of the unpacked attribute, far more than a history needs. A scene from elsewhere may hold anything.
+MOST_BYTES = 20_000_000
 SEGMENTS = (*LUNGS, INFECTION, nodes.REJECTED_SEGMENT)
 
 #: Voxels that have changed: the box (z, y, x), as starts and stops, and the compressed bits of the mask in it.
@@ -201,7 +203,8 @@ class EditHistory:
         if not text:
             return
         try:
-            content = json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
+            unpacked = zlib.decompressobj()
+            content = json.loads(unpacked.decompress(base64.b64decode(text, validate=True), MOST_BYTES))
             if content["version"] != VERSION:
                 logging.info("CovidSeg: edits were stored by another version of CovidSeg and cannot be undone.")
                 return

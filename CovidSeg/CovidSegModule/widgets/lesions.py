@@ -11,7 +11,7 @@ from slicer.i18n import tr as _
 from CovidSegLib.quantification.lesion_measures import Lesion
 from CovidSegLib.quantification.lesion_tracking import ACCEPTED, EDITED, PROPOSED, REJECTED
 
-from ..logic.lesion_rows import COLUMNS, cells, sort
+from ..lesion_rows import COLUMNS, cells, sort
 from ..logic.lesions import DecisionError, LesionReview, LesionsLogic
 from .fonts import enlarge, fit_table
 from .section import Section, SectionHost

@@ -80,7 +80,8 @@ class ReadinessSection(Section):
         text = _("DICOM series {title}").format(title=series.title) if series and series.title else ""
         self.ui.seriesLabel.text = text
         self.ui.seriesLabel.visible = bool(text)
-        self.ui.seriesLabel.toolTip = _("Series Instance UID: {uid}").format(uid=series.uid) if series else ""
+        if series:
+            self.ui.seriesLabel.toolTip = _("Series Instance UID: {uid}").format(uid=series.uid)
         return text
 
     def _on_timer(self) -> None:

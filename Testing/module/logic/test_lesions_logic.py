@@ -9,7 +9,7 @@ import slicer
 from harness import infection_ml, make_ct, make_result, make_transform
 
 from CovidSegLib.quantification.lesion_tracking import ACCEPTED, EDITED, PROPOSED, REJECTED, LesionTracker
-from CovidSegModule.logic.lesion_rows import cells, sort
+from CovidSegModule.lesion_rows import cells, sort
 from CovidSegModule.logic.lesions import DecisionError, LesionsLogic
 from CovidSegModule.scene import lesions as nodes
 from CovidSegModule.scene.review import Reviews

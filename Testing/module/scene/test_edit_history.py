@@ -14,7 +14,7 @@ from CovidSegModule.logic.comparison import ComparisonLogic
 from CovidSegModule.logic.lesions import LesionsLogic
 from CovidSegModule.logic.threshold import ThresholdLogic
 from CovidSegModule.scene import edit_history
-from CovidSegModule.scene.edit_history import ATTRIBUTE, MOST_EDITS, VERSION
+from CovidSegModule.scene.edit_history import ATTRIBUTE, MOST_BYTES, MOST_EDITS, VERSION
 from CovidSegModule.scene.review import Reviews
 from CovidSegModule.scene.segmentations import INFECTION
 
@@ -185,6 +185,11 @@ def _huge(text):
     return _as_text(content)
 
 
+def _padded(text):
+    """Return a history that is right, but unpacks to more than is read."""
+    return base64.b64encode(zlib.compress(b" " * MOST_BYTES + zlib.decompress(base64.b64decode(text)))).decode()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -197,6 +202,7 @@ def _huge(text):
         _with(edits=[{"stomach": [[0, 1, 0, 1, 0, 1], ""]}]),
         _outside,
         _huge,
+        _padded,
     ],
 )
 def test_a_damaged_or_foreign_history_is_not_used(damage, caplog):

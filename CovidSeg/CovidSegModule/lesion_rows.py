@@ -9,7 +9,7 @@ from slicer.i18n import tr as _
 from CovidSegLib.quantification.lesion_measures import Lesion
 from CovidSegLib.quantification.lesion_tracking import ACCEPTED, REJECTED
 
-from ..terms import translated
+from .terms import translated
 
 COLUMNS = ("number", "side", "zone", "lobe", "volume_ml", "mean_hu", "mean_probability", "state")
 
