@@ -15,6 +15,30 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+#: Files that take long, though they have few tests.
+LONG = (
+    "test_archive_and_back.py",
+    "test_claim.py",
+    "test_distributed.py",
+    "test_exported.py",
+    "test_faults.py",
+    "test_fuzz.py",
+    "test_notebooks.py",
+    "test_reading.py",
+    "test_real_scans.py",
+    "test_resume.py",
+    "test_segment.py",
+    "test_self_test.py",
+    "test_soak.py",
+    "test_states.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run long files first, so that no worker begins one when the others have finished."""
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-seconds", type=float, default=20, help="time for the fuzzer (Testing/fuzz)")
     parser.addoption("--fuzz-seed", type=int, default=0, help="which mutants the fuzzer tries")
