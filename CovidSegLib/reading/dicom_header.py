@@ -202,13 +202,18 @@ def read_header(path: Path) -> tuple[SeriesHeader, tuple[SliceHeader, ...]] | No
 
 
 def _stop_at_pixels() -> Callable[[BaseTag, str | None, int], bool]:
-    """Return a condition for `read_partial`. It also detects duplicate elements: readers differ in which counts."""
+    """Return a condition for `read_partial`.
+
+    It also detects duplicate elements, as readers differ in which counts, and pixels of an unknown representation.
+    """
     seen: set[int] = set()
 
     def stop(tag: BaseTag, vr: str | None, length: int) -> bool:
         if tag in seen and (tag.group == 0x0028 or keyword_for_tag(tag) in _TAGS):
             raise ValueError(f"{tag} is there twice")
         seen.add(tag)
+        if tag == PIXEL_DATA and vr not in (None, "OB", "OW", "UN"):
+            raise ValueError(f"the value representation of the pixels is {vr}")
         return tag == PIXEL_DATA
 
     return stop

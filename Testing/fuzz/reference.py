@@ -103,6 +103,7 @@ def difference(volume: Volume, reference: Reference) -> str:
 def _dicom(path: Path, volume: Volume) -> Reference:
     files = [item for item in path.rglob("*") if item.is_file()] if path.is_dir() else list(path.parent.iterdir())
     groups: dict[tuple, list[tuple[np.ndarray, np.ndarray, pydicom.Dataset]]] = {}
+    modalities: dict[tuple, set[str]] = {}
     for file in files:
         if (
             not file.is_file()
@@ -118,9 +119,10 @@ def _dicom(path: Path, volume: Volume) -> Reference:
             continue
         key = (str(data.get("SOPClassUID") or ""), "LOCALIZER" in str(data.get("ImageType") or "").upper())
         groups.setdefault(key, []).extend(_dicom_slices(data))
+        modalities.setdefault(key, set()).add(str(data.get("Modality") or ""))
     fitting = [slices for slices in groups.values() if len(slices) == len(volume.array)]
-    if len(fitting) > 1:  # screenshots and scout views may be in the same series
-        fitting = [groups[key] for key in groups if key[0] in CT_CLASSES and not key[1]]
+    if len(fitting) > 1:  # screenshots, scout views and other modalities may be in the same series
+        fitting = [groups[key] for key in groups if key[0] in CT_CLASSES and not key[1] and modalities[key] == {"CT"}]
     if len(fitting) != 1:
         raise CannotRead(f"groups of {sorted(map(len, groups.values()))} slices, not {len(volume.array)}")
     (slices,) = fitting

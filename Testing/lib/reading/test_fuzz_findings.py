@@ -298,6 +298,16 @@ def test_streams_are_checked_behind_a_file_without_any(originals: dict[str, Orig
         read_volume(tmp_path)
 
 
+def test_pixels_of_an_unknown_representation_are_refused(originals: dict[str, Original], tmp_path: Path) -> None:
+    path = originals["dicom"].write(tmp_path)
+    damaged = next(tmp_path.rglob("04.dcm"))
+    content = damaged.read_bytes()
+    assert content.count(b"\xe0\x7f\x10\0OW") == 1
+    damaged.write_bytes(content.replace(b"\xe0\x7f\x10\0OW", b"\xe0\x7f\x10\0Ow"))
+    with pytest.raises(InputError, match=r'"04\.dcm" is damaged'):
+        read_volume(path)
+
+
 def test_one_lossy_slice_is_reported(originals: dict[str, Original], tmp_path: Path) -> None:
     path = with_value("LossyImageCompression", b"01", b"CS")(originals["dicom"]).write(tmp_path)
     assert any("lossy" in warning for warning in read_volume(path).warnings)
