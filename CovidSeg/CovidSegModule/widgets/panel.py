@@ -241,12 +241,14 @@ class Panel(VTKObservationMixin):
         if not self._following:
             self._following, self._changed_again = list(self.sections.values()), False
         end = time.perf_counter() + TURN_SECONDS
-        while self._following and time.perf_counter() < end:
-            self._following.pop(0).masks_changed()
-        if self._following:
-            self._masks_timer.start(0)
-        elif self._changed_again:
-            self._masks_timer.start(MASKS_MILLISECONDS)
+        try:
+            while self._following and time.perf_counter() < end:
+                self._following.pop(0).masks_changed()
+        finally:  # if a section fails, the others must follow nevertheless: old numbers would look like new ones
+            if self._following:
+                self._masks_timer.start(0)
+            elif self._changed_again:
+                self._masks_timer.start(MASKS_MILLISECONDS)
 
     def _stop_following(self) -> None:
         self._masks_timer.stop()

@@ -3,6 +3,7 @@
 import time
 
 import harness
+import pytest
 import slicer
 from harness import click, column, current_run, segment, shown, start, started_process
 
@@ -184,3 +185,22 @@ def test_sections_follow_an_edit_in_several_turns_of_the_event_loop(panel, monke
     harness.wait_until(lambda: len(calls) == 2 * len(panel.sections))
     harness.settle(0.1)
     assert calls == [*panel.sections, *panel.sections]
+
+
+def test_a_section_that_fails_does_not_keep_others_from_following(panel, monkeypatch):
+    """Old numbers would look like those of the edited masks."""
+    harness.show_result(panel)
+    harness.settle()
+
+    def fail():
+        raise RuntimeError("a defect")
+
+    first, *others = panel.sections.values()
+    calls = []
+    monkeypatch.setattr(first, "masks_changed", fail)
+    for section in others:
+        monkeypatch.setattr(section, "masks_changed", lambda name=section.name: calls.append(name))
+    with pytest.raises(RuntimeError, match="a defect"):
+        panel._on_masks_timer()
+    harness.wait_until(lambda: len(calls) == len(others))
+    assert calls == [section.name for section in others]
