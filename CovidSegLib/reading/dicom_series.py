@@ -13,7 +13,8 @@ import numpy as np
 from pydicom.uid import UID_dictionary
 
 from ..errors import InputError
-from .dicom_header import CT_SOP_CLASSES, SeriesHeader, SliceHeader, read_header
+from .dicom_file import read_header
+from .dicom_header import CT_SOP_CLASSES, SeriesHeader, SliceHeader
 
 #: A chest CT has at least this many slices over this length. Bolus tracking and planning slices have fewer.
 CHEST_SLICES, CHEST_MM = 10, 100.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..volume import Volume
-from .dicom_header import read_header
+from .dicom_file import read_header
 from .dicom_reader import read_series
 from .dicom_series import choose_series, list_series
 from .hounsfield import as_hounsfield, from_grey_values

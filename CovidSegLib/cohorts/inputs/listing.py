@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...progress import Progress, silent
-from ...reading.dicom_header import read_header
+from ...reading.dicom_file import read_header
 from ...reading.dicom_series import choose_series, list_series
 from ...reading.image_file import image_extension
 from .scan import Scan, file_scan, path_identity, series_identity
