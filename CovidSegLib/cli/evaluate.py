@@ -18,6 +18,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..data.case import Case
+    from ..data.entry import Entry
     from ..evaluation.patients import PatientResult
     from ..evaluation.protocol import Protocol
     from ..evaluation.selection import SelectedData
@@ -29,11 +30,17 @@ DESCRIPTION = f"Measure how well models segment lungs and infection: tables and 
 FOLDS = "folds"
 #: Slices of a typical whole scan, to estimate the progress before the scans are read.
 SLICES_PER_SCAN = 150
-#: Slices that are segmented for a patient of whom there are single slices.
-SLICES_PER_PATIENT = 40
 
 #: Measurements of whole scans, by scan.
 Scans = dict[str, Any]
+
+
+class _Data(NamedTuple):
+    """What is measured."""
+
+    cases: list[Case]
+    scans: list[Entry]
+    slices: list[Case]
 
 
 class _Found(NamedTuple):
@@ -144,13 +151,13 @@ def _evaluate_models(session: Session) -> None:
     protocol = choose_protocol(measured, options.protocol, options.lungs)
     chosen = select_data(options.data, measured, options.patients, finding)
     progress("Reading the cases", 0.02)
-    cases = chosen.cases()
+    data = _read(chosen)
     results: list[PatientResult] = []
     scans: dict[str, Scans] = {}
     single: list[PatientResult] = []
     for number, model in enumerate(measured):
         start, end = (0.05 + 0.9 * done / len(measured) for done in (number, number + 1))
-        found = _measure(session, model, chosen, cases, protocol, subprogress(progress, start, end))
+        found = _measure(session, model, data, protocol, subprogress(progress, start, end))
         results += found.patients
         scans[model.name] = found.scans
         single += found.slices
@@ -160,33 +167,31 @@ def _evaluate_models(session: Session) -> None:
     session.reporter.done(options.output, files)
 
 
-def _measure(
-    session: Session,
-    model: Model,
-    chosen: SelectedData,
-    cases: Sequence[Case],
-    protocol: Protocol,
-    progress: Progress,
-) -> _Found:
+def _read(chosen: SelectedData) -> _Data:
+    return _Data(chosen.cases(), chosen.whole_scans(), chosen.single_slices())
+
+
+def _measure(session: Session, model: Model, data: _Data, protocol: Protocol, progress: Progress) -> _Found:
     """Measure a model on all cases, whole scans and single slices."""
     from ..evaluation.patients import evaluate_patients
     from ..evaluation.single_slices import evaluate_single_slices
     from ..evaluation.whole_scans import evaluate_whole_scans
 
-    device, single = session.options.device, chosen.single_slices()
-    of_cases, of_scans, of_single = _shares(cases, chosen, progress)
+    device = session.options.device
+    of_cases, of_scans, of_slices = _shares(data, progress)
     return _Found(
-        evaluate_patients(cases, model, protocol=protocol, device=device, progress=of_cases),
-        evaluate_whole_scans(chosen.whole_scans(), model, device=device, progress=of_scans),
-        evaluate_single_slices(single, model, protocol=protocol, device=device, progress=of_single),
+        evaluate_patients(data.cases, model, protocol=protocol, device=device, progress=of_cases),
+        evaluate_whole_scans(data.scans, model, device=device, progress=of_scans),
+        evaluate_single_slices(data.slices, model, protocol=protocol, device=device, progress=of_slices),
     )
 
 
-def _shares(cases: Sequence[Case], chosen: SelectedData, progress: Progress) -> list[Progress]:
+def _shares(data: _Data, progress: Progress) -> list[Progress]:
     """Divide the progress between cases, whole scans and single slices, in proportion to the slices to segment."""
-    slices = [sum(len(case.scan) for case in cases), SLICES_PER_SCAN * len(chosen.scans)]
-    slices.append(SLICES_PER_PATIENT * len(chosen.slices))
-    total, ends = max(1, sum(slices)), [sum(slices[:number]) for number in range(4)]
+    from ..evaluation.patients import COPIES
+
+    slices = [sum(len(case.scan) for case in data.cases), SLICES_PER_SCAN * len(data.scans), COPIES * len(data.slices)]
+    total, ends = max(1, sum(slices)), itertools.accumulate(slices, initial=0)
     return [subprogress(progress, start / total, end / total) for start, end in itertools.pairwise(ends)]
 
 
@@ -216,12 +221,12 @@ def _evaluate_folds(session: Session) -> None:
     if card_model is not None:
         pooling.check_same_recipe([*runs, card_model])
     progress("Reading the cases", 0.02)
-    cases = chosen.cases()
+    data = _read(chosen)
     trained = 0.05
     if folds is None:
         trained = 0.9
-        folds = _cross_validate(session, chosen, cases, subprogress(progress, 0.05, trained))
-    found = _measure_folds(session, folds, chosen, cases, protocol, subprogress(progress, trained, 0.95))
+        folds = _cross_validate(session, chosen, data, subprogress(progress, 0.05, trained))
+    found = _measure_folds(session, folds, data, protocol, subprogress(progress, trained, 0.95))
     pooled = pooling.pooled_model(folds)
     files = _write(session, [pooled], found.patients, {pooled.name: found.scans}, found.slices, protocol)
     if card_model is not None:
@@ -231,9 +236,7 @@ def _evaluate_folds(session: Session) -> None:
     session.reporter.done(options.output, files)
 
 
-def _cross_validate(
-    session: Session, chosen: SelectedData, cases: Sequence[Case], progress: Progress
-) -> list[TrainedFold]:
+def _cross_validate(session: Session, chosen: SelectedData, data: _Data, progress: Progress) -> list[TrainedFold]:
     """Train the folds of a recipe; those that earlier runs of the command have finished are not trained again."""
     options = session.options
     session.on_cancel = "Cancelled; the trained folds are kept in OUT. Run the same command again to continue."
@@ -246,7 +249,7 @@ def _cross_validate(
         options.recipe,
         [*chosen.patients, *chosen.slices],
         options.output / FOLDS,
-        make_fold_trainer([*cases, *chosen.single_slices()], card_facts(chosen.data.layouts()), options.device),
+        make_fold_trainer([*data.cases, *data.slices], card_facts(chosen.data.layouts()), options.device),
         folds=5 if options.folds is None else options.folds,
         seed=options.seed or 0,
         epochs=options.epochs,
@@ -256,22 +259,20 @@ def _cross_validate(
 
 
 def _measure_folds(
-    session: Session,
-    folds: Sequence[TrainedFold],
-    chosen: SelectedData,
-    cases: Sequence[Case],
-    protocol: Protocol,
-    progress: Progress,
+    session: Session, folds: Sequence[TrainedFold], data: _Data, protocol: Protocol, progress: Progress
 ) -> _Found:
     """Measure each run on its held-out patients, and on the whole scans that it has not seen."""
-    from ..evaluation.pooling import evaluate_folds, evaluate_folds_on_scans, evaluate_folds_on_slices
+    from ..evaluation.pooling import evaluate_folds, evaluate_folds_on_scans
+    from ..evaluation.single_slices import evaluate_single_slices
 
-    device, single = session.options.device, chosen.single_slices()
-    of_cases, of_scans, of_single = _shares(cases, chosen, progress)
+    device = session.options.device
+    of_cases, of_scans, of_slices = _shares(data, progress)
     return _Found(
-        evaluate_folds(cases, folds, protocol=protocol, device=device, progress=of_cases),
-        evaluate_folds_on_scans(chosen.whole_scans(), folds, device=device, progress=of_scans),
-        evaluate_folds_on_slices(single, folds, protocol=protocol, device=device, progress=of_single),
+        evaluate_folds(data.cases, folds, protocol=protocol, device=device, progress=of_cases),
+        evaluate_folds_on_scans(data.scans, folds, device=device, progress=of_scans),
+        evaluate_folds(
+            data.slices, folds, evaluate=evaluate_single_slices, protocol=protocol, device=device, progress=of_slices
+        ),
     )
 
 

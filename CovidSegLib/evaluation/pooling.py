@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,18 @@ from ..runs.cross_validation import TrainedFold
 from ..storage.limited import read_limited_json
 from .patients import PatientResult, evaluate_patients
 from .protocol import Protocol
-from .single_slices import evaluate_single_slices
 from .whole_scans import evaluate_whole_scans
 
 SPLIT_FILE = "split.json"
+
+
+class Evaluate(typing.Protocol):
+    """Evaluates a model on cases: `evaluate_patients` or `evaluate_single_slices`."""
+
+    def __call__(
+        self, cases: Collection[Case], model: Model, *, protocol: Protocol, device: str, progress: Progress
+    ) -> list[PatientResult]:
+        """Return the results."""
 
 
 def assign_patients(runs: Sequence[Model], patients: Collection[str]) -> list[TrainedFold]:
@@ -68,6 +77,7 @@ def evaluate_folds(
     cases: Collection[Case],
     folds: Sequence[TrainedFold],
     *,
+    evaluate: Evaluate = evaluate_patients,
     protocol: Protocol = Protocol(),  # noqa: B008 - frozen
     device: str = "auto",
     progress: Progress = silent,
@@ -75,57 +85,31 @@ def evaluate_folds(
     """Evaluate each run on its held-out patients.
 
     Args:
-        cases: Cases of all patients; see `evaluate_patients`.
+        cases: Cases of all patients, of which `evaluate` takes some.
         folds: Runs with their held-out patients.
+        evaluate: Evaluates one run: `evaluate_patients` or `evaluate_single_slices`.
         protocol: How masks are made.
         device: Device for the networks; see `pipeline.segment`.
         progress: Receives the stage and the fraction of the cases done. May raise `Cancelled`.
 
     Returns:
-        One result for each patient, sorted by name. All have the name of `pooled_model`, and name their run.
+        The results of `evaluate`, one for each patient or single slice, sorted by name. All have the name of
+        `pooled_model`, and name their run.
 
     Raises:
         InputError: A case cannot be segmented. The message names it.
         Cancelled: Raised by `progress`.
     """
-    name, results, done = pooled_model(folds).name, [], 0
+    name, done = pooled_model(folds).name, 0
+    results: list[PatientResult] = []
     for fold in folds:
         held_out = [case for case in cases if case.patient in fold.held_out]
-        fold_progress = subprogress(progress, done / len(cases), (done + len(held_out)) / len(cases))
-        for result in evaluate_patients(held_out, fold.model, protocol=protocol, device=device, progress=fold_progress):
-            results.append(replace(result, model=name, run=fold.model.name))
+        if held_out:
+            here = subprogress(progress, done / len(cases), (done + len(held_out)) / len(cases))
+            of_fold = evaluate(held_out, fold.model, protocol=protocol, device=device, progress=here)
+            results += [replace(result, model=name, run=fold.model.name) for result in of_fold]
         done += len(held_out)
     return sorted(results, key=lambda result: result.patient)
-
-
-def evaluate_folds_on_slices(
-    cases: Collection[Case],
-    folds: Sequence[TrainedFold],
-    *,
-    protocol: Protocol = Protocol(),  # noqa: B008 - frozen
-    device: str = "auto",
-    progress: Progress = silent,
-) -> list[PatientResult]:
-    """Evaluate each run on the single slices of its held-out patients.
-
-    Args:
-        cases: Cases of one slice.
-        folds: Runs with their held-out patients.
-        protocol: How masks are made.
-        device: Device for the networks; see `pipeline.segment`.
-        progress: Receives the stage and the fraction of the slices done. May raise `Cancelled`.
-
-    Returns:
-        One result for each slice; see `evaluate_single_slices`. All have the name of `pooled_model`.
-    """
-    name, results, done = pooled_model(folds).name, [], 0
-    for fold in folds:
-        held_out = [case for case in cases if case.patient in fold.held_out]
-        here = subprogress(progress, done / max(1, len(cases)), (done + len(held_out)) / max(1, len(cases)))
-        of_fold = evaluate_single_slices(held_out, fold.model, protocol=protocol, device=device, progress=here)
-        results += [replace(result, model=name, run=fold.model.name) for result in of_fold]
-        done += len(held_out)
-    return results
 
 
 def evaluate_folds_on_scans(
