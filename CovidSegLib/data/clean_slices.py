@@ -16,23 +16,26 @@ from .threshold_lungs import LUNG_BELOW_HU, threshold_lungs
 
 #: Slices beside an infected one that are not used either.
 MARGIN = 4
-#: A smaller piece of lung at the edge of a slice is not missed.
+#: Area of lung at the edge of a slice from which the lung counts as cut off.
 CUT_OFF_MM2 = 1000.0
-#: What the edge cuts off is lung from this median. The foam of tables has about -890 HU, blankets -870.
+#: Lowest median of such a piece of lung. Foam of tables has about -890 HU, blankets -870.
 CUT_OFF_MEDIAN_HU = -850
-#: Slices this far above and below the lungs are used for the infection, too: the networks see them.
+#: Distance above and below the lungs up to which slices are used for the infection, because the networks see them.
 BEYOND_MM = 15.0
 
 
 def clean_slices(entry: Entry) -> Case:
     """Read a whole scan as a case in which only the slices without infection are known.
 
-    The lungs are those of the entry's mask, or else outlined by `threshold_lungs`. As that fails in consolidation, the
-    infected slices and `MARGIN` slices on either side of them are not used, nor are slices in which the edge of the
-    image cuts off a lung.
+    Infected slices and `MARGIN` slices on either side of them are not used. The lungs are those of the entry's mask, or
+    else outlined by `threshold_lungs`. That fails where the edge of the image cuts off a lung, so such slices are not
+    used either. The infection is known in slices with lungs, and up to `BEYOND_MM` above and below them.
 
     Args:
         entry: An entry with `slice_labels`.
+
+    Returns:
+        The case, with an empty mask of the infection.
 
     Raises:
         InputError: The scan cannot be read.

@@ -24,7 +24,7 @@ GREY_WINDOW = (-1250.0, 250.0)
 
 @dataclass(frozen=True)
 class SliceLabels:
-    """What is known of a whole scan without masks of infection.
+    """What is known about the slices of a whole scan without masks of infection.
 
     Attributes:
         content: The diagnosis, or what the scan shows.

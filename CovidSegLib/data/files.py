@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..reading.image_file import FILE_KINDS
 from ..storage.limited import read_limited_json
 
-#: The list of a data set in the layouts that we have made.
+#: The list of a data set, in layouts that have no list of their own.
 INDEX = "index.json"
 
 
