@@ -92,6 +92,9 @@ class CorrectionSection(Section):
         self._leave_review()
         self._node_observers.clear()
         self.editor.setSegmentationNode(None)
+        # The widget lives on until Qt deletes it, and would select segments in the node of the reloaded module.
+        self.editor.setMRMLSegmentEditorNode(None)
+        self.editor.setMRMLScene(None)
 
     def scene_closing(self) -> None:
         """Take the editor off the nodes of the scene."""

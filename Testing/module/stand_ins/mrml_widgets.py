@@ -76,8 +76,10 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
     @QtCore.Slot("vtkMRMLScene*")
     def setMRMLScene(self, scene):
         if scene is not self._scene:  # the widgets around this one all pass it on
+            self.stop_observing()
             self._scene = scene
-            self._observe(scene)
+            if scene is not None:
+                self._observe(scene)
         self._list()
 
     def _observe(self, scene):
@@ -103,11 +105,8 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         return any(node.IsA(name) if self._subclasses else node.GetClassName() == name for name in self._types)
 
     def _list(self):
-        if self._scene is None:
-            return
-        selected = self.currentNodeID
-        scene = self._scene
-        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())]
+        selected, scene = self.currentNodeID, self._scene
+        nodes = [scene.GetNthNode(index) for index in range(scene.GetNumberOfNodes())] if scene is not None else []
         nodes = [node for node in nodes if self._shows(node)]
         blocked = self.blockSignals(True)
         self.clear()
@@ -131,7 +130,7 @@ class qMRMLNodeComboBox(QtWidgets.QComboBox):
         return self._proxy
 
     def currentNode(self):
-        return self._scene.GetNodeByID(self.currentNodeID) if self.currentNodeID else None
+        return self._scene.GetNodeByID(self.currentNodeID) if self._scene and self.currentNodeID else None
 
     def setCurrentNode(self, node):
         node_id = node.GetID() if node else ""

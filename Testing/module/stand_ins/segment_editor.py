@@ -87,6 +87,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def setMRMLScene(self, scene):
         if scene is self._scene:
             return
+        if self._scene is not None:
+            self._forget(self._scene)
         self._scene = scene
         blocked = [(box, box.blockSignals(True)) for box in (self._segmentations, self._sources)]
         super().setMRMLScene(scene)
@@ -94,8 +96,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             box.blockSignals(was)
         self._logic.SetMRMLScene(scene)
         self.updateWidgetFromMRML()
-        self._observe(scene, scene.EndCloseEvent, "_on_end_close")
-        self._observe(scene, scene.EndBatchProcessEvent, "_on_end_batch")
+        if scene is not None:
+            self._observe(scene, scene.EndCloseEvent, "_on_end_close")
+            self._observe(scene, scene.EndBatchProcessEvent, "_on_end_batch")
 
     def setMRMLSegmentEditorNode(self, node):
         if node is self._node:

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import slicer
 from harness import click, press, settle, show_result, shown
+from stand_ins.mrml_widgets import retire
 
+import CovidSeg
 from CovidSegModule.logic.correction import EFFECTS, REMOVING, STROKES
 from CovidSegModule.scene.segmentations import INFECTION, LUNGS
 
@@ -200,6 +202,19 @@ def test_undo_works_after_loading_a_scene(panel, tools, tmp_path):
     assert voxels(tools) == 0
     tools.editor.undo()
     assert voxels(tools) == before
+
+
+def test_a_panel_that_was_cleaned_up_selects_nothing_any_more(panel, tools, tmp_path):
+    """Qt deletes the widgets of a reloaded module later. Until then, a scene may be loaded."""
+    old = CovidSeg.CovidSegWidget(logic=harness.make_logic())
+    old.setup()
+    old.enter()
+    old.cleanup()
+    assert slicer.mrmlScene.WriteToMRB(str(tmp_path / "scene.mrb"))
+    slicer.mrmlScene.Clear(False)
+    assert slicer.mrmlScene.ReadFromMRB(str(tmp_path / "scene.mrb"))
+    assert tools.editor.currentSegmentID() == INFECTION
+    retire(old.parent)
 
 
 def test_keys_undo_and_redo_decisions_from_before_loading(panel, tools, tmp_path, module_widget):
