@@ -1,7 +1,8 @@
 """The networks that recipes can name: the published ones, one file each, and the baselines of their papers.
 
 Every network maps images (batch, in_channels, *spatial) of any size to logits (batch, out_channels, *spatial). Networks
-with deep supervision return a list of such logits in training, the final ones first.
+with deep supervision return a list of such logits in training, the final ones first; with an edge branch (Inf-Net), the
+logits (batch, 1, *spatial) of the outline come last.
 """
 
 from __future__ import annotations

@@ -102,10 +102,9 @@ class InfNet(nn.Module):
 
     Res2Net50 gives five levels. The three deepest ones pass through receptive field blocks and the partial decoder,
     whose coarse map is refined by reverse attention from the deepest level to the third. An edge branch on the second
-    level supports each refinement. In training, the logits of all four maps are returned, the last refinement first.
-
-    Fan et al. also supervise the edge branch with the outline of the mask. Here, it is trained through the refinements
-    that it supports, because the losses of recipes take masks only. Their semi-supervised variant is not included.
+    level supports each refinement, and is trained on the outline of the mask (section III-B). In training, the logits
+    of all four maps are returned, the last refinement first, and then those of the edge. Their semi-supervised variant
+    is not included.
 
     Args:
         spatial_dims: 2, as in the paper, or 3.
@@ -113,6 +112,9 @@ class InfNet(nn.Module):
         out_channels: Number of labels.
         features: Number of channels of the first level of the encoder; 64 in Res2Net50.
     """
+
+    #: The last output in training is the outline; see `training.losses.EdgeLoss`.
+    has_edge_branch = True
 
     def __init__(self, spatial_dims: int = 2, in_channels: int = 1, out_channels: int = 1, features: int = 64) -> None:
         super().__init__()
@@ -124,6 +126,7 @@ class InfNet(nn.Module):
             conv_norm_relu(dims, features, features),
             conv_norm_relu(dims, features, features),
         )
+        self.edge_head = CONV[dims](features, 1, 1)
         self.fields = nn.ModuleList(ReceptiveField(dims, width, narrow) for width in deep)
         self.partial = PartialDecoder(dims, narrow, out_channels)
         sizes = ((features, 3), (features, 3), (4 * features, 5))
@@ -135,7 +138,8 @@ class InfNet(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor | list[torch.Tensor]:
         """Return logits (batch, out_channels, *spatial) of images (batch, in_channels, *spatial) of any size.
 
-        In training, a list of logits: of the last refinement, the two before it, and the partial decoder.
+        In training, a list of logits: of the last refinement, the two before it, the partial decoder, and the edge
+        (batch, 1, *spatial).
         """
         padded = pad_to_multiple(image, 32)
         _, low, *deep = self.encoder(padded)
@@ -143,5 +147,7 @@ class InfNet(nn.Module):
         maps = [self.partial(*(field(level) for field, level in zip(self.fields, deep, strict=True)))]
         for level, refine in zip(reversed(deep), reversed(self.reverse), strict=True):
             maps.insert(0, refine(level, maps[0], edge))
+        if self.training:
+            maps.append(self.edge_head(edge))
         full = [crop_to(resize(each, padded.shape[2:]), image.shape[2:]) for each in maps]
         return full if self.training else full[0]

@@ -239,7 +239,7 @@ def _build_step(task: StageTask, network: nn.Module, execution: Execution, log: 
     device, group = execution.device, execution.process_group
     return BatchStep(
         group.wrap_network(network, device),
-        build_loss(task.training.loss, task.training.final_weight),
+        build_loss(task.training.loss, task.training.final_weight, network),
         device,
         training_precision(task.stage, device),
         memory_layout(task.stage),

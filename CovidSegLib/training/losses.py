@@ -132,6 +132,43 @@ class DeepSupervisionLoss(monai_losses.DeepSupervisionLoss):
         return [self.final] + [(1 - self.final) / (levels - 1)] * (levels - 1)
 
 
+class EdgeLoss(nn.Module):
+    """A loss on several outputs of a network whose last one is the outline (Inf-Net, Fan et al. 2020, section III-B).
+
+    Adds the binary cross-entropy of the outline, with the weight of the final logits, so that all terms have the same
+    weight if `final` is 1 / (number of other outputs). Outside training, there is no outline.
+
+    Args:
+        loss: The loss of the other outputs.
+    """
+
+    def __init__(self, loss: DeepSupervisionLoss) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, logits: torch.Tensor | list[torch.Tensor], mask: torch.Tensor) -> torch.Tensor:
+        if not isinstance(logits, list):
+            return self.loss(logits, mask)
+        *maps, edge = logits
+        outline = outline_of(mask).to(edge.dtype)
+        return self.loss(maps, mask) + self.loss.final * functional.binary_cross_entropy_with_logits(edge, outline)
+
+
+def outline_of(mask: torch.Tensor) -> torch.Tensor:
+    """Return where the gradient of a mask is not zero: where a neighbour, also diagonally, has another value.
+
+    Args:
+        mask: (batch, channels, *spatial), class mask or binary masks.
+
+    Returns:
+        A boolean tensor (batch, 1, *spatial). Voxels on both sides of an outline are part of it.
+    """
+    pool = functional.max_pool2d if mask.ndim == 4 else functional.max_pool3d
+    values = mask.float()
+    changes = pool(values, 3, stride=1, padding=1) + pool(-values, 3, stride=1, padding=1)
+    return (changes > 0).any(dim=1, keepdim=True)
+
+
 LOSSES: dict[str, Callable[..., nn.Module]] = {
     "tversky-ce": TverskyCELoss,  # QC-HC U-Net, Eqs. 9 to 11; class mask
     "dice-ce": DiceCELoss,  # COVID-SegNet; class mask
@@ -144,6 +181,7 @@ CLASS_LOSSES = {"tversky-ce", "dice-ce"}
 """The losses that take class masks."""
 
 
-def build_loss(component: Component, final_weight: float) -> nn.Module:
+def build_loss(component: Component, final_weight: float, network: nn.Module | None = None) -> nn.Module:
     """Return the loss that a recipe names, for a network's logits or, with deep supervision, its list of logits."""
-    return DeepSupervisionLoss(LOSSES[component.name](**component.arguments), final_weight)
+    loss = DeepSupervisionLoss(LOSSES[component.name](**component.arguments), final_weight)
+    return EdgeLoss(loss) if getattr(network, "has_edge_branch", False) else loss

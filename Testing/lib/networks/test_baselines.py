@@ -14,7 +14,8 @@ from CovidSegLib import networks
 from CovidSegLib.networks import BASELINES
 from CovidSegLib.networks.encoders import Bottleneck
 from CovidSegLib.networks.infnet import ReverseAttention
-from CovidSegLib.training.losses import DeepSupervisionLoss, DiceCELoss
+from CovidSegLib.recipe import Component
+from CovidSegLib.training.losses import build_loss, outline_of
 
 NARROW: dict[str, dict[str, Any]] = {
     "UNet": {"features": [4, 4, 8, 8, 8, 4]},
@@ -50,7 +51,9 @@ def test_any_size_is_kept_and_every_parameter_has_a_gradient(name: str, dims: in
     network, sizes = build(name, dims, **deep), (17, 18, 21)[:dims]
     output = network(torch.rand(2, 1, *sizes))
     levels = output if isinstance(output, list) else [output]
-    assert {tuple(logits.shape) for logits in levels} == {(2, 3, *sizes)}
+    maps = levels[:-1] if name == "InfNet" else levels
+    assert {tuple(logits.shape) for logits in maps} == {(2, 3, *sizes)}
+    assert name != "InfNet" or levels[-1].shape == (2, 1, *sizes), "the outline"
     sum(logits.square().mean() for logits in levels).backward()
     # A normalisation removes the bias of the layer before it.
     assert not [key for key in idle_parameters(network) if not key.endswith("bias")]
@@ -69,7 +72,21 @@ def test_samples_are_independent_and_half_precision_is_finite(name: str, dims: i
 @pytest.mark.parametrize("name", NARROW)
 def test_overfits_one_patch(name: str) -> None:
     size = (96, 96) if name == "InfNet" else (32, 32)  # its finest map has an eighth of the resolution
-    assert overfit(build(name, 2), DeepSupervisionLoss(DiceCELoss()), *boxes(size, labels=3), steps=150) > 0.95
+    network = build(name, 2)
+    assert overfit(network, build_loss(Component("dice-ce"), 0.5, network), *boxes(size, labels=3), steps=150) > 0.95
+
+
+def test_the_edge_branch_of_inf_net_finds_outlines() -> None:
+    network = build("InfNet", 2)
+    image, mask = boxes((96, 96), labels=3)
+    loss, optimiser = build_loss(Component("dice-ce"), 0.25, network), torch.optim.Adam(network.parameters(), 0.01)
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss(network(image), mask).backward()
+        optimiser.step()
+    edge, outline = torch.sigmoid(network(image)[-1].detach()), outline_of(mask)
+    # Its features have a quarter of the resolution.
+    assert float(edge[outline].mean()) > 0.5 > 0.2 > float(edge[~outline].mean())
 
 
 @pytest.mark.parametrize("name", NARROW)

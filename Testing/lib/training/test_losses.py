@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from CovidSegLib.training.losses import LOSSES, BCEDiceLoss, DeepSupervisionLoss, DiceCELoss, TverskyCELoss
+from CovidSegLib.training.losses import (
+    LOSSES,
+    BCEDiceLoss,
+    DeepSupervisionLoss,
+    DiceCELoss,
+    EdgeLoss,
+    TverskyCELoss,
+    outline_of,
+)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -129,6 +137,26 @@ def test_deep_supervision_gives_the_final_logits_half_of_the_weight(binary: tupl
     assert float(loss(maps, mask)) == pytest.approx(0.5 * each[0] + 0.5 / 3 * sum(each[1:]), abs=1e-6)
     assert float(loss(maps[:2], mask)) == pytest.approx(0.5 * each[0] + 0.5 * each[1], abs=1e-6)
     assert float(loss(maps[:1], mask)) == float(loss(maps[0], mask)) == pytest.approx(each[0], abs=1e-6)
+
+
+def test_an_edge_branch_has_a_loss_of_its_own(binary: tuple[np.ndarray, ...]) -> None:
+    """Inf-Net: with 1/4 for the final of four maps, all five terms have the same weight."""
+    logits, mask = (torch.from_numpy(array).float() for array in binary)
+    maps, plain, edge = [logits, logits.flip(0), logits + 1, 2 * logits], BCEDiceLoss(), -logits[:, :1]
+    outline = outline_of(mask).numpy()
+    expected = sum(float(plain(each, mask)) for each in maps) + binary_cross_entropy(edge.numpy(), outline)
+    loss = EdgeLoss(DeepSupervisionLoss(plain, 0.25))
+    assert float(loss([*maps, edge], mask)) == pytest.approx(expected / 4, abs=1e-5)
+    assert float(loss(logits, mask)) == pytest.approx(float(plain(logits, mask)))
+
+
+def test_the_outline_is_where_a_neighbour_differs() -> None:
+    labels = torch.zeros(1, 1, 5, 7, dtype=torch.long)
+    labels[..., 3:] = 1
+    labels[..., 6] = 2
+    assert outline_of(labels)[0, 0].tolist() == [[False, False, True, True, False, True, True]] * 5
+    assert outline_of(torch.stack([labels[:, 0] == 1, labels[:, 0] == 2], dim=1)).equal(outline_of(labels))
+    assert not outline_of(torch.ones(1, 1, 4, 4, 4)).any(), "the edge of the image is no outline"
 
 
 def test_deep_supervision_takes_class_masks(classes: tuple[np.ndarray, ...]) -> None:
