@@ -20,7 +20,7 @@ from CovidSegLib.models.untrained import untrained_model
 from CovidSegLib.phantom import Phantom
 from CovidSegLib.pipeline import segment
 from CovidSegLib.postprocessing import SMALLEST_LUNG_PIECE_ML
-from CovidSegLib.preprocessing import AxialView
+from CovidSegLib.preprocessing import AxialView, outside_body
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import AxialScan, Grid, Volume
 
@@ -99,6 +99,22 @@ def test_lung_far_from_that_of_the_first_network_is_left_out_with_a_warning(
     assert np.count_nonzero(result.lungs == 2) < 0.5 * np.count_nonzero(phantom.lungs == 2)
     warning = next(text for text in result.warnings if "looked like lung" in text)
     assert float(warning.split()[0]) > pipeline.DISAGREEMENT_ML
+
+
+def test_lung_outside_the_body_is_left_out_without_a_word(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the air between the folds of a blanket."""
+    lungs = AxialView.of(COARSE).apply(phantom.lungs > 0)
+    outside = outside_body(AxialView.of(COARSE).scan(phantom.volume))
+    assert np.count_nonzero(outside) * COARSE.voxel_ml > pipeline.DISAGREEMENT_ML
+
+    def predict(stage: object, scan: AxialScan, known: np.ndarray | None, *rest: object) -> object:
+        found = lungs if known is None else lungs | outside
+        return Probabilities(found * np.uint8(255), np.zeros(scan.shape, np.uint8))
+
+    monkeypatch.setattr(pipeline, "predict", predict)
+    result = segment(phantom.volume, models.find_model())
+    assert dice(result.lungs > 0, phantom.lungs > 0) > 0.99
+    assert not [text for text in result.warnings if "looked like lung" in text]
 
 
 def test_there_is_no_lung_outside_the_field_of_view(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
