@@ -19,12 +19,10 @@ from CovidSegLib.thresholding import SMALLEST_INFECTION_ML, ThresholdStack, leve
 
 from ..scene import overlays
 from ..scene.provenance import ATTRIBUTES
-from ..scene.review import Review, Reviews
+from ..scene.review import THRESHOLD_ATTRIBUTE, Review, Reviews
 from ..scene.segmentations import INFECTION, LUNGS
 from ..scene.voxels import BoxArray, cropped, join, ras_of
 
-#: Attribute of a segmentation node: the threshold of its infection. It is stored in scenes.
-THRESHOLD_ATTRIBUTE = "CovidSeg.Threshold"
 #: Thresholds that can be chosen, in percent.
 LOWEST_PERCENT, HIGHEST_PERCENT = 5, 95
 #: Threshold of results that do not say theirs.
@@ -59,6 +57,7 @@ class _State:
         hand: These edits.
         seen: The known masks, by their checksum: after an undo, threshold and edits are those of the earlier mask.
         mask: The mask object of the review that `expected` was read from.
+        jumps: `jumps` of the review at the last look.
         places: The doubtful places, once they were found.
         search: Finds them in steps.
         lung_masks: The mask objects of the lungs that `outside` was computed from.
@@ -74,6 +73,7 @@ class _State:
     hand: _Hand
     seen: dict[int, tuple[float, _Hand]] = field(default_factory=dict)
     mask: BoxArray | None = None
+    jumps: int = 0
     places: list[Place] | None = None
     search: Generator[bool, None, list[Place]] | None = None
     lung_masks: list[BoxArray | None] = field(default_factory=list)
@@ -127,9 +127,7 @@ class ThresholdLogic:
         if state is None:
             return
         self._follow(state)
-        cut = state.stack.mask(level_of(threshold))
-        cut.ravel()[_outside_lungs(state)] = False
-        mask = BoxArray(cut, state.probability.box).crop(state.box)
+        mask = _within_lungs(state, state.stack.mask(level_of(threshold)))
         mask.ravel()[state.hand.erased] = False
         if state.hand.erased.size and threshold < state.hand.erased_at:
             _remove_rims(state, mask)
@@ -205,6 +203,10 @@ class ThresholdLogic:
             state.threshold, state.hand = known
             state.review.segmentation.SetAttribute(THRESHOLD_ATTRIBUTE, f"{state.threshold:g}")
             return
+        if state.jumps != state.review.jumps:
+            _look_anew(state)
+            self._remember(state)
+            return
         painted, erased = (changed[present.ravel()[changed] == value] for value in (True, False))
         state.hand = _Hand(
             np.union1d(np.setdiff1d(state.hand.painted, erased, assume_unique=True), painted),
@@ -252,7 +254,7 @@ def _new_state(review: Review) -> _State | None:
     levels |= {level_of(usual), level_of(threshold)}
     stack = ThresholdStack(probability.array, levels, review.grid.voxel_ml, SMALLEST_INFECTION_ML)
     original = _model_mask(review, probability, usual)
-    state = _State(review, probability, stack, usual, probability.box, original, _Hand())
+    state = _State(review, probability, stack, usual, probability.box, original, _Hand(), jumps=review.jumps)
     state.seen[_checksum(state)] = usual, _Hand()  # back to the model's mask is no edit by hand
     if threshold != usual:
         state.threshold, state.expected = threshold, _cut_at_once(review, probability, threshold)
@@ -291,6 +293,22 @@ def _extend(state: _State, mask: BoxArray | None) -> None:
         for key, (threshold, hand) in state.seen.items()
     }
     state.box = box
+
+
+def _look_anew(state: _State) -> None:
+    """Take what differs from the cut at the stored threshold for what was edited by hand."""
+    stored = state.review.segmentation.GetAttribute(THRESHOLD_ATTRIBUTE)
+    state.jumps = state.review.jumps
+    state.threshold = float(stored) if stored else model_threshold(state.review.segmentation)
+    cut = _within_lungs(state, _cut_at_once(state.review, state.probability, state.threshold))
+    painted, erased = np.flatnonzero(state.expected & ~cut), np.flatnonzero(cut & ~state.expected)
+    state.hand = _Hand(painted, erased, state.threshold if erased.size else 1.0)
+
+
+def _within_lungs(state: _State, cut: np.ndarray) -> np.ndarray:
+    """Return a cut without what lies outside the present lungs, in the box of a state. `cut` is changed in place."""
+    cut.ravel()[_outside_lungs(state)] = False
+    return BoxArray(cut, state.probability.box).crop(state.box)
 
 
 def _outside_lungs(state: _State) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The edits and decisions that can be undone after a scene was saved and loaded.
 
 Slicer keeps its history of a segmentation in memory only. This history is an attribute of the segmentation node. It
-holds what each edit has changed: the voxels, compressed, and the tag with numbers and states of the lesions. It is
-limited in length and in size, and it is used only while the masks are exactly those at its present position.
+holds what each edit has changed: the voxels, compressed, the tag with numbers and states of the lesions, and the
+threshold. It is limited in length and in size, and it is used only while the masks are exactly those at its present
+position.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import json
 import logging
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,13 @@ import numpy as np
 from CovidSegLib.masks import Box, bounding_box
 
 from . import lesions as nodes
-from .review import Review
+from .review import THRESHOLD_ATTRIBUTE, Review
 from .segmentations import INFECTION, LUNGS
 from .voxels import BoxArray, join
 
 #: Attribute of a segmentation node. It is stored in scenes.
 ATTRIBUTE = "CovidSeg.History"
-VERSION = 1
+VERSION = 2
 #: Number of edits, and size of the attribute in characters, beyond which the oldest edits are forgotten.
 MOST_EDITS, MOST_CHARACTERS = 20, 400_000
 #: Size of the unpacked attribute, far more than a history needs. A scene from elsewhere may hold anything.
@@ -39,10 +40,14 @@ _Edit = dict[str, _Change]
 
 @dataclass(frozen=True)
 class _State:
-    """Checksums of the masks, by segment, and the tag of the lesions."""
+    """Checksums of the masks, by segment, the tag of the lesions, and the threshold as it is stored.
+
+    States with other thresholds are equal: after an undo in Slicer, the threshold follows later.
+    """
 
     masks: dict[str, int]
     tag: str
+    threshold: str | None = field(default=None, compare=False)
 
 
 class EditHistory:
@@ -96,6 +101,8 @@ class EditHistory:
             else:
                 self._review.write(name, mask, undo=False)
         nodes.write_tag(self._review.segmentation, state.tag)
+        self._review.segmentation.SetAttribute(THRESHOLD_ATTRIBUTE, state.threshold)
+        self._review.jumps += 1
         self._position = position
         self._own = len(self._edits)  # writing has emptied what Slicer could redo
         self._take()
@@ -107,7 +114,8 @@ class EditHistory:
         """Note what has changed since the last call. Call this after each edit, and before the next."""
         before, sums = self._masks, self._sums
         self._take()
-        present = _State(self._sums, nodes.read_marks(self._review.segmentation)[0])
+        segmentation = self._review.segmentation
+        present = _State(self._sums, nodes.read_marks(segmentation)[0], segmentation.GetAttribute(THRESHOLD_ATTRIBUTE))
         decided, self._saves = self._review.saves != self._saves, self._review.saves
         if not self._states:
             self._states = [present]
@@ -136,7 +144,7 @@ class EditHistory:
             same = [at for at in near if abs(at - self._position) == 1 and self._states[at].masks == present.masks]
         if same:
             self._position, self._base = same[0], None
-            self._states[same[0]] = present
+            self._states[same[0]] = replace(present, threshold=self._states[same[0]].threshold)
             return True
         return False
 
@@ -193,7 +201,7 @@ class EditHistory:
         edits = [
             {name: [box, base64.b64encode(bits).decode()] for name, (box, bits) in edit.items()} for edit in self._edits
         ]
-        states = [[state.masks, state.tag] for state in self._states]
+        states = [[state.masks, state.tag, state.threshold] for state in self._states]
         content = {"version": VERSION, "position": self._position, "states": states, "edits": edits}
         return base64.b64encode(zlib.compress(json.dumps(content).encode(), 1)).decode()
 
@@ -209,7 +217,8 @@ class EditHistory:
                 logging.info("CovidSeg: edits were stored by another version of CovidSeg and cannot be undone.")
                 return
             states = [
-                _State({name: int(masks[name]) for name in SEGMENTS}, str(tag)) for masks, tag in content["states"]
+                _State({name: int(masks[name]) for name in SEGMENTS}, str(tag), _checked_threshold(threshold))
+                for masks, tag, threshold in content["states"]
             ]
             edits = [_checked_edit(edit, self._review.grid.shape) for edit in content["edits"]]
             position = int(content["position"])
@@ -253,6 +262,19 @@ def _changed(mask: BoxArray | None, change: _Change) -> BoxArray:
     assert whole is not None
     flipped = BoxArray(different, box).crop(whole)
     return BoxArray(flipped if mask is None else flipped != mask.crop(whole), whole)
+
+
+def _checked_threshold(text: object) -> str | None:
+    """Return a threshold as it was stored.
+
+    Raises:
+        ValueError: It is not a number from 0 to 1.
+    """
+    if text is None:
+        return None
+    if not isinstance(text, str) or not 0 <= float(text) <= 1:
+        raise ValueError("a threshold is not a number from 0 to 1")
+    return text
 
 
 def _checked_edit(edit: dict[str, Any], shape: tuple[int, ...]) -> _Edit:

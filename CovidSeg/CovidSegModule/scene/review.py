@@ -41,6 +41,8 @@ from .voxels import (
 
 #: Roles of the references from a segmentation node. They are stored in scenes.
 PROBABILITY_ROLE, ORIGINAL_ROLE = "CovidSeg.Probability", "CovidSeg.Original"
+#: Attribute of a segmentation node: the threshold of its infection. It is stored in scenes.
+THRESHOLD_ATTRIBUTE = "CovidSeg.Threshold"
 #: Values in the label map with the original masks: the lung, plus this value for infection.
 ORIGINAL_LUNGS, ORIGINAL_INFECTION = {"right_lung": 1, "left_lung": 2}, 4
 #: Events of a segmentation after which its masks may have changed.
@@ -145,6 +147,8 @@ class Review:
         version: Grows with each change of the masks. Compare it to find out whether to compute again.
         written: The version after the last `write`. A greater version was made by hand, or by undo or redo.
         saves: Grows with each `save_state`.
+        jumps: Grows with each undo or redo of what was done before the scene was loaded. The masks are then others than
+            any that were seen since.
         surfaces: Makes the surfaces of changed masks. The panel does so after a pause. Scripts call `surfaces.update`.
 
     Example:
@@ -158,7 +162,7 @@ class Review:
         self.segmentation = segmentation
         self.editor: Editor = History(segmentation)
         self.version = 0
-        self.written = self.saves = 0
+        self.written = self.saves = self.jumps = 0
         self._written_states: dict[str, tuple[float, ...]] = {}
         self._observed = segmentation.GetSegmentation()
         self._observers = [

@@ -147,6 +147,47 @@ def test_a_movement_of_the_slider_is_one_edit(tmp_path):
     assert loaded.present == before
 
 
+def test_a_cut_that_is_undone_after_loading_is_no_edit_by_hand(tmp_path):
+    session = start()
+    session.lesions.lesions()
+    threshold = ThresholdLogic(session.reviews)
+    for percent in (30, 90):
+        threshold.save_state(session.result)
+        threshold.cut(session.result, percent / 100)
+        session.lesions.lesions()
+    loaded = reopened(session, tmp_path / "scene.mrb")
+    threshold = ThresholdLogic(loaded.reviews)
+    assert threshold.threshold(loaded.result) == 0.9
+    last = loaded.present
+    loaded.lesions.undo()
+    assert threshold.threshold(loaded.result) == 0.3
+    before = loaded.present
+    threshold.save_state(loaded.result)
+    threshold.cut(loaded.result, 0.9)
+    assert loaded.present[0] == last[0] != before[0], "nothing of the lower cut was left as painted"
+    loaded.lesions.undo()
+    loaded.lesions.undo()
+    assert threshold.threshold(loaded.result) == 0.5
+    threshold.cut(loaded.result, 0.3)
+    assert loaded.present[0] == before[0], "nothing counts as erased"
+
+
+def test_what_was_painted_before_loading_is_not_erased_by_undo(tmp_path):
+    session = start()
+    ThresholdLogic(session.reviews).cut(session.result, 0.3)
+    low = session.present[0]
+    session.erase(slice(0, 14))
+    session.lesions.lesions()
+    loaded = reopened(session, tmp_path / "scene.mrb")
+    threshold = ThresholdLogic(loaded.reviews)
+    assert threshold.threshold(loaded.result) == 0.3
+    loaded.lesions.undo()
+    assert loaded.present[0] == low
+    for percent in (90, 30):
+        threshold.cut(loaded.result, percent / 100)
+    assert loaded.present[0] == low
+
+
 def test_a_history_of_other_masks_is_not_used(caplog):
     session = start()
     session.lesions.reject([1])
@@ -171,6 +212,15 @@ def _content(text):
 
 def _with(**changes):
     return lambda text: _as_text(_content(text) | changes)
+
+
+def _with_threshold(threshold):
+    def damage(text):
+        content = _content(text)
+        content["states"][0][2] = threshold
+        return _as_text(content)
+
+    return damage
 
 
 def _outside(text):
@@ -198,6 +248,9 @@ def _padded(text):
         lambda text: base64.b64encode(b"[]").decode(),
         _with(version=VERSION + 1),
         _with(position=7),
+        _with_threshold("nan"),
+        _with_threshold("1e9"),
+        _with_threshold(0.5),
         _with(states=[]),
         _with(edits=[{"stomach": [[0, 1, 0, 1, 0, 1], ""]}]),
         _outside,
