@@ -24,6 +24,8 @@ LARGEST_SHARE_AT_SURFACE = 0.5
 REACH_MM = 30.0
 #: Both lungs lie in one range of slices. A wider gap separates them from bowel gas and the air spaces of the head.
 GAP_MM = 30.0
+#: Skin and muscle are denser; foam, blankets and lung are not.
+TISSUE_HU = -400
 #: Distance from the convex hull of the lungs up to which there may be more lung.
 MARGIN_MM = 20.0
 
@@ -75,7 +77,7 @@ def limit_to_one_range(lungs: np.ndarray, spacing: AxialSpacing) -> float:
     return removed * spacing.voxel_ml
 
 
-def limit_to_chest(probability: np.ndarray, lungs: np.ndarray, spacing: AxialSpacing) -> float:
+def limit_to_chest(probability: np.ndarray, lungs: np.ndarray, scan: AxialScan) -> float:
     """Set the probability of lung to zero far from the lungs that were found before.
 
     Lung is possible within 20 mm of the convex hull of the known lungs in the slices within 30 mm. The hull contains
@@ -84,11 +86,13 @@ def limit_to_chest(probability: np.ndarray, lungs: np.ndarray, spacing: AxialSpa
     Args:
         probability: uint8 (slices, rows, columns): probability of lung, 0 to 255 for 0 to 1. Changed in place.
         lungs: Boolean of the same shape: the known lungs.
-        spacing: Spacing of the slices.
+        scan: The CT as axial slices.
 
     Returns:
-        The volume in ml that was removed from the lungs.
+        The volume in ml that was removed within the skin, on a coarse grid. What was removed around the patient, such
+        as the foam of a table, is certainly no lung, and nothing that a reader must check.
     """
+    spacing = scan.spacing
     slab, rows, columns = coarse_steps(spacing, COARSE_MM)
     coarse = lungs[:, ::rows, ::columns]
     reach, margin = round(REACH_MM / spacing.slices), round(MARGIN_MM / (spacing.rows * rows))
@@ -100,10 +104,20 @@ def limit_to_chest(probability: np.ndarray, lungs: np.ndarray, spacing: AxialSpa
         near = coarse[max(0, start - reach) : start + slab + reach].any(axis=0)
         allowed = _near(np.asarray(convex_hull_image(near)), margin) if near.any() else np.asarray(near)
         far = repeat_to(~allowed, (rows, columns), lungs.shape[1:])
-        for section in part:
-            removed += int(np.count_nonzero(far & (section >= 128)))
+        for section, hu in zip(part, scan.hu[start : start + slab], strict=True):
+            left_out = ~allowed & (section[::rows, ::columns] >= 128)
+            if left_out.any():
+                removed += int(np.count_nonzero(left_out & _within_skin(hu[::rows, ::columns])))
             np.copyto(section, 0, where=far)
-    return removed * spacing.voxel_ml
+    return removed * rows * columns * spacing.voxel_ml
+
+
+def _within_skin(hu: np.ndarray) -> np.ndarray:
+    """Return the largest part of a section that soft tissue encloses; a table is another part."""
+    parts, count = ndimage.label(ndimage.binary_fill_holes(hu > TISSUE_HU))
+    if not count:
+        return parts > 0
+    return np.asarray(parts == 1 + np.argmax(np.bincount(parts.ravel())[1:]))
 
 
 def _near(section: np.ndarray, pixels: int) -> np.ndarray:

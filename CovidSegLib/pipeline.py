@@ -104,10 +104,8 @@ def segment(
         prediction = predict(system.infection, scan, lungs > 0, part, "Finding the infection")
     stopwatch.lap("predict infection")
     if system.lungs is not None and prediction.lungs is not None:
-        # What lies outside the body is certainly no lung, and nothing that a reader must check.
-        np.copyto(prediction.lungs, 0, where=outside)
         # Both networks may see the same air, which counts once.
-        far_ml = max(far_ml, limit_to_chest(prediction.lungs, lungs > 0, scan.spacing))
+        far_ml = max(far_ml, limit_to_chest(prediction.lungs, lungs > 0, scan))
         lungs = _lungs_with(lungs_from_probability, prediction.lungs, scan, outside)
         stopwatch.lap("lungs from nearby")
     if far_ml > DISAGREEMENT_ML and system.model.trained:

@@ -69,7 +69,10 @@ def test_no_lung_at_all() -> None:
 
 def limited_to_chest(mask: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, float]:
     probability = mask * np.uint8(200)
-    removed = limit_to_chest(probability, known, SPACING)
+    hu = np.full(SHAPE, -1000, np.int16)
+    hu[:, 20:80, 20:120] = 40
+    hu[mask] = -850
+    removed = limit_to_chest(probability, known, AxialScan(hu, SPACING))
     return probability > 0, removed
 
 
@@ -84,10 +87,10 @@ def test_lung_between_and_beside_the_known_lungs_is_kept() -> None:
 
 def test_what_is_far_from_the_known_lungs_is_left_out() -> None:
     known = mask_of(LUNG, OTHER)
-    table = np.s_[2:10, 80:90, 40:100]
-    kept, removed = limited_to_chest(mask_of(LUNG, OTHER, table), known)
+    bowel, foam = np.s_[2:10, 72:76, 40:100], np.s_[2:10, 84:96, 40:100]
+    kept, removed = limited_to_chest(mask_of(LUNG, OTHER, bowel, foam), known)
     np.testing.assert_array_equal(kept, known)
-    assert removed == pytest.approx(8 * 10 * 60 * 0.02)
+    assert removed == pytest.approx(8 * 4 * 60 * 0.02), "foam outside the skin does not count"
 
 
 @pytest.mark.parametrize(("distance", "is_kept"), [(REACH_MM - 5, True), (REACH_MM + 10, False)])
