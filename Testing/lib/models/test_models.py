@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import subprocess
@@ -9,15 +10,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import CovidSegLib
 from CovidSegLib import models
 from CovidSegLib.errors import InputError
-from CovidSegLib.models.loading import recipe_of
 
-#: Models of the cross-validation that evaluates the default model.
-RUNS = Path(CovidSegLib.__file__).parents[1] / "Resources" / "CrossValidation"
+#: Splits and results of the cross-validation that evaluates the default model.
+CROSS_VALIDATION = Path(CovidSegLib.__file__).parents[1] / "Resources" / "CrossValidation"
 WEIGHTS = b"stand for safetensors"
 CARD: dict[str, Any] = {
     "title": "A model",
@@ -54,24 +55,41 @@ def test_released_models_are_complete() -> None:
     for model in released:
         assert hashlib.sha256(model.verified_weights()).hexdigest() == model.card["sha256"]
         assert model.card["limits"]
-    weights = [*models.WEIGHTS.rglob("*.safetensors"), *RUNS.rglob("*.safetensors")]
-    assert sum(path.stat().st_size for path in weights) < 40e6  # the history of the repository keeps every version
-    assert models.find_model().weights.stat().st_size < 20e6
+    weights = list(models.WEIGHTS.rglob("*.safetensors"))
+    assert sum(path.stat().st_size for path in weights) < 25e6  # the history of the repository keeps every version
+    assert sum(path.stat().st_size for path in models.find_model().folder.iterdir()) < 8e6
+    assert not list(CROSS_VALIDATION.rglob("*.safetensors"))
 
 
 def test_each_patient_in_the_default_s_card_is_held_out_by_one_run_of_the_cross_validation() -> None:
-    """`covidseg evaluate --runs` can reproduce the table of the card."""
+    """`covidseg train` and `covidseg evaluate --runs` can reproduce the table of the card."""
     default = models.find_model()
-    runs = [models.open_model(path.parent) for path in sorted(RUNS.glob("*/card.json"))]
-    tests = [set(json.loads((run.folder / "split.json").read_text())["test"]) for run in runs]
-    for run, test in zip(runs, tests, strict=True):
-        run.verified_weights()
-        assert recipe_of(run) == recipe_of(default)
-        assert test and not test & run.seen and not test & set(run.card["calibrated_on"])
-    measured = default.card["results"]["masks"]
-    assert [sum(patient in test for test in tests) for patient in measured] == [1] * len(measured)
-    for scan in default.card["results"]["whole_scans"]:
-        assert any(scan not in run.seen for run in runs)
+    tests, trained_on = [], []
+    for folder in sorted(CROSS_VALIDATION.glob("fold-*")):
+        split = json.loads((folder / "split.json").read_text())
+        scans = (folder / "whole_scans.txt").read_text().split()
+        tests.append(set(split["test"]))
+        trained_on.append({*split["train"], *scans})
+        assert tests[-1] and not tests[-1] & trained_on[-1] and trained_on[-1] <= default.seen
+    results = default.card["results"]
+    assert [sum(patient in test for test in tests) for patient in results["masks"]] == [1] * len(results["masks"])
+    for scan in results["whole_scans"]:
+        assert any(scan not in seen for seen in trained_on)
+
+
+def test_the_numbers_of_the_default_s_card_are_those_of_the_cross_validation() -> None:
+    results = models.find_model().card["results"]
+    with (CROSS_VALIDATION / "cases.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for patient, by_structure in results["masks"].items():
+        for structure, of in by_structure.items():
+            found = [row for row in rows if row["patient"] == patient and row["structure"] == structure]
+            assert np.mean([float(row["dice"]) for row in found]) == pytest.approx(of["dice"], abs=5e-4)
+    with (CROSS_VALIDATION / "slices.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["structure"] == "infection"]
+    assert len(rows) == results["single_slices"]["count"]
+    dice = np.mean([float(row["dice"]) for row in rows])
+    assert dice == pytest.approx(results["single_slices"]["infection"]["dice"], abs=5e-4)
 
 
 def test_models_are_listed_without_torch() -> None:
