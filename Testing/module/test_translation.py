@@ -50,6 +50,7 @@ ENGLISH = {
     "worklist/rows.py": {"to review", "no infection", "not assessable"},  # keys, and grades that are stored
     "scene/compare_views.py": None,  # a layout in XML
     "scene/edit_history.py": {  # for the log
+        "a threshold has the wrong value",
         "the history is not complete",
         "a change has the wrong size",
         "a change is not in this result",

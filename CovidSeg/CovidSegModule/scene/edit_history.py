@@ -273,7 +273,7 @@ def _checked_threshold(text: object) -> str | None:
     if text is None:
         return None
     if not isinstance(text, str) or not 0 <= float(text) <= 1:
-        raise ValueError("a threshold is not a number from 0 to 1")
+        raise ValueError("a threshold has the wrong value")
     return text
 
 
