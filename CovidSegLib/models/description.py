@@ -53,7 +53,10 @@ def describe(model: Model) -> str:
     if results.get("single_slices"):
         parts.append(_slices_sentence(results["single_slices"]))
     if results.get("whole_scans"):
-        parts += ["Whole scans with infected slices listed by radiologists:", _scan_table(results["whole_scans"])]
+        parts += [
+            "Whole scans; their data sets list the infected slices:",
+            _scan_table(results["whole_scans"]),
+        ]
     parts += ["## Threshold and calibration", _calibration(model)]
     parts += _list_section("Limitations", card.get("limits", ()))
     parts += ["## Version", _version(model)]

@@ -101,7 +101,7 @@ def test_lung_far_from_that_of_the_first_network_is_left_out_with_a_warning(
     assert float(warning.split()[0]) > pipeline.DISAGREEMENT_ML
 
 
-def test_lung_outside_the_body_is_left_out_without_a_word(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lung_outside_the_body_is_left_out_without_a_warning(phantom: Phantom, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as the air between the folds of a blanket."""
     lungs = AxialView.of(COARSE).apply(phantom.lungs > 0)
     outside = outside_body(AxialView.of(COARSE).scan(phantom.volume))

@@ -79,17 +79,20 @@ def test_each_patient_in_the_default_s_card_is_held_out_by_one_run_of_the_cross_
 
 def test_the_numbers_of_the_default_s_card_are_those_of_the_cross_validation() -> None:
     results = models.find_model().card["results"]
-    with (CROSS_VALIDATION / "cases.csv").open(newline="", encoding="utf-8") as file:
+    with (CROSS_VALIDATION / "cases.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     for patient, by_structure in results["masks"].items():
         for structure, of in by_structure.items():
             found = [row for row in rows if row["patient"] == patient and row["structure"] == structure]
             assert np.mean([float(row["dice"]) for row in found]) == pytest.approx(of["dice"], abs=5e-4)
-    with (CROSS_VALIDATION / "slices.csv").open(newline="", encoding="utf-8") as file:
+    with (CROSS_VALIDATION / "slices.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = [row for row in csv.DictReader(file) if row["structure"] == "infection"]
     assert len(rows) == results["single_slices"]["count"]
     dice = np.mean([float(row["dice"]) for row in rows])
     assert dice == pytest.approx(results["single_slices"]["infection"]["dice"], abs=5e-4)
+    with (CROSS_VALIDATION / "scans.csv").open(newline="", encoding="utf-8-sig") as file:
+        found = {row["scan"]: float(row["infection_ml"]) for row in csv.DictReader(file)}
+    assert found == {scan: of["infection_ml"] for scan, of in results["whole_scans"].items()}
 
 
 def test_models_are_listed_without_torch() -> None:

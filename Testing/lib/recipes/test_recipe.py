@@ -136,6 +136,9 @@ def test_recipes_have_the_settings_of_the_papers() -> None:
     assert fv.infection.patches and fv.infection.patches.size == (8, 128, 128)
     assert (fv.infection.region, fv.infection.mask_margin_mm) == ("whole", 0.0)
     assert (fv.training.batch, fv.training.epochs, fv.training.final_weight) == (5, {"infection": 200}, 0.5)
+    inf_net = recipes.load("inf-net")
+    assert inf_net.training.final_weight == 1 / 4, "four maps and the outline have equal weights"
+    assert inf_net.training.epochs == recipes.load("raiu-net").training.epochs
     chs = recipes.load("chs-net")
     assert chs.lungs and chs.lungs.slices == chs.infection.slices == Slices((256, 256), stretch=True)
     assert chs.training.split and chs.training.split.folds == 5

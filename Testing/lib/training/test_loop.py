@@ -19,11 +19,11 @@ from CovidSegLib.errors import InputError
 from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.networks.weights import unique_state
 from CovidSegLib.recipe import Augmentation, Component, Stage, Training
-from CovidSegLib.training import loop
+from CovidSegLib.training import loop, losses
 from CovidSegLib.training.batch_step import BatchStep
 from CovidSegLib.training.distributed import ProcessGroup
 from CovidSegLib.training.held_out import build_held_out, held_out_loss
-from CovidSegLib.training.losses import build_loss
+from CovidSegLib.training.losses import build_loss, outline_of
 from CovidSegLib.training.validation import validate
 
 EPOCHS = 3
@@ -72,6 +72,20 @@ def test_the_held_out_loss_is_that_of_slices_without_augmentation() -> None:
     patches = replace(task, stage=patch_stage(size=(4, 16, 16)))
     first, second = (build_held_out(patches, [case]) for _ in range(2))
     assert all(torch.equal(one[0], other[0]) for one, other in zip(first, second, strict=True))
+
+
+def test_the_edge_branch_of_inf_net_is_trained_on_outlines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outlines: list[torch.Tensor] = []
+
+    def spy(mask: torch.Tensor) -> torch.Tensor:
+        outlines.append(outline_of(mask))
+        return outlines[-1]
+
+    monkeypatch.setattr(losses, "outline_of", spy)
+    stage, scans = slice_stage("InfNet", {"features": 4}), [chest_case("a")]
+    training = replace(TRAINING, epochs={"infection": 1}, validate_every=1)
+    loop.train_stage(make_task(training, stage=stage), scans, scans, tmp_path)
+    assert any(outline.any() for outline in outlines)
 
 
 def test_the_recipe_sets_the_validation_interval(tmp_path: Path) -> None:
