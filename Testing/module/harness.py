@@ -19,6 +19,7 @@ from CovidSegLib.cli import main
 from CovidSegLib.cli.interrupts import Interrupts
 from CovidSegLib.cli.reporter import Reporter
 from CovidSegLib.cli.session import Session
+from CovidSegLib.outputs.terminology import SEGMENTS
 from CovidSegModule.logic.input import InputLogic
 from CovidSegModule.logic.readiness import ReadinessLogic
 from CovidSegModule.process.devices import Device
@@ -128,8 +129,11 @@ def make_result(ct):
     node.CreateDefaultDisplayNodes()
     node.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
     node.SetReferenceImageGeometryParameterFromVolumeNode(ct)
-    for name, mask in (("right_lung", right), ("left_lung", left), ("infection", infection)):
-        set_segment_voxels(node, name, BoxArray(mask, whole(mask.shape)), ct)
+    masks = {"right_lung": right, "left_lung": left, "infection": infection}
+    for segment in SEGMENTS:
+        mask = masks[segment.identifier]
+        set_segment_voxels(node, segment.identifier, BoxArray(mask, whole(mask.shape)), ct)
+        node.GetSegmentation().GetSegment(segment.identifier).SetColor(segment.color)  # Slicer's own are random
     node.CreateClosedSurfaceRepresentation()
     probability = fake_child.probability_of(infection, (right | left).astype(np.uint8))
     add_original(node, ct)
