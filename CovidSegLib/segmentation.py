@@ -1,4 +1,4 @@
-"""The result of a segmentation: right lung, left lung and infection on the grid of the CT."""
+"""The results of a segmentation on the grid of the CT: right lung, left lung and infection, or lung tumours."""
 
 from __future__ import annotations
 
@@ -54,3 +54,22 @@ class Segmentation:
             "left_lung": self.lungs == LEFT_LUNG,
             "infection": self.infection,
         }
+
+
+@dataclass(frozen=True)
+class TumourSegmentation:
+    """Lung tumours in a CT, the result of `tumours.segment_tumours`.
+
+    Attributes:
+        tumour: bool (z, y, x): True inside tumours.
+        probability: uint8 (z, y, x): probability of tumour, 0 to 255 for 0 to 1.
+        grid: The grid of the CT.
+        provenance: As in `Segmentation`.
+        warnings: Sentences for the user.
+    """
+
+    tumour: np.ndarray
+    probability: np.ndarray
+    grid: Grid
+    provenance: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()

@@ -78,6 +78,15 @@ class SegmentedScan:
     files: tuple[Path, ...]
 
 
+@dataclass(frozen=True)
+class SegmentedTumours:
+    """A CT whose lung tumours were segmented, and its files."""
+
+    volume: volume.Volume
+    segmentation: segmentation.TumourSegmentation
+    files: tuple[Path, ...]
+
+
 def segment_scan(
     scan: Path | Callable[[], volume.Volume],
     out: Path,
@@ -146,6 +155,58 @@ def segment_scan(
         if source:  # after the report, which it includes
             files += _export(source, segmentation, out, options, progress)
     return SegmentedScan(volume, segmentation, tuple(files))
+
+
+def segment_tumour_scan(
+    scan: Path | Callable[[], volume.Volume],
+    out: Path,
+    find_model: Callable[[], Model],
+    options: SegmentOptions,
+    *,
+    series: str | None = None,
+    progress: Progress = silent,
+    warn: Callable[[str], None] = lambda sentence: None,
+    importing: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> SegmentedTumours:
+    """Segment the lung tumours of one CT and write all results, or none.
+
+    Arguments and errors are those of `segment_scan`. Only `device`, `engine`, `threshold`, `window`, `anonymous` and
+    `overwrite` of the options apply; the other files describe infection.
+
+    Raises:
+        InputError: DICOM objects, a report or a viewer are asked for.
+    """
+    if options.dicom or options.labelmap or options.report or options.viewer:
+        raise InputError(
+            "DICOM objects, reports and viewers describe infection, and this model finds tumours: omit --dicom, "
+            "--labelmap, --report and --viewer."
+        )
+    with claimed_folder(out), quiet_headers():
+        with importing():
+            from .outputs.tumour_files import prepare_tumours, write_tumours
+
+        prepare_tumours(out, overwrite=options.overwrite)
+        model = find_model()
+        progress("Reading the CT", 0.02)
+        volume = _read_volume(scan, series, options)
+        volume = volume.without_identifiers() if options.anonymous else volume
+        progress("Preparing the segmentation", 0.06)
+        with importing():
+            from .tumours import segment_tumours
+
+        found = segment_tumours(
+            volume,
+            model,
+            device=options.device,
+            engine=options.engine,
+            threshold=options.threshold,
+            progress=subprogress(progress, 0.1, 0.9),
+        )
+        for warning in dict.fromkeys(found.warnings):
+            warn(warning)
+        progress("Saving the results", 0.95)
+        files = write_tumours(out, volume, found, overwrite=options.overwrite)
+    return SegmentedTumours(volume, found, tuple(files))
 
 
 @contextmanager

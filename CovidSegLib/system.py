@@ -12,6 +12,7 @@ from .inference.devices import check_device_name
 from .inference.engines.choice import ENGINES, openvino_serves
 from .models import Model
 from .models.exported import is_exported, load_exported, outline_of
+from .recipe import INFECTION_LABEL
 
 
 @dataclass(frozen=True)
@@ -37,21 +38,28 @@ class System:
 _last: dict[str, System] = {}
 
 
-def load_system(model: Model, device: str = "auto", engine: str = "auto") -> System:
+def load_system(model: Model, device: str = "auto", engine: str = "auto", *, finding: str = INFECTION_LABEL) -> System:
     """Load the networks of a model on a device, or return those of the last scan if they are the same.
 
     Args:
         model: The model.
         device: "auto" (a GPU if there is one), "cpu" or "cuda".
         engine: "auto", "openvino" or "torch"; see `inference.engines`.
+        finding: What the model must find, "infection" or "tumour".
 
     Raises:
-        InputError: The weights fail verification, or device or engine are not available for the model.
+        InputError: The model finds something else, its weights fail verification, or device or engine are not available
+            for it.
     """
     check_device_name(device)
     if engine not in ENGINES:
         raise InputError(f'There is no engine "{engine}". Choose "auto", "openvino" or "torch".')
-    lungs_from = outline_of(model).lungs_from
+    outline = outline_of(model)
+    found, lungs_from = outline.infection.finding, outline.lungs_from
+    if found != finding:
+        raise InputError(
+            f'The recipe "{outline.name}" finds {found} but no {finding}. Choose a model that finds {finding}.'
+        )
     lung_model = model if lungs_from is None else models.find_model(lungs_from)
     key = json.dumps([str(model.folder), model.card, str(lung_model.folder), lung_model.card, device, engine])
     if key not in _last:

@@ -6,10 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import models
+from .. import models, recipes
 from ..errors import InputError
 from ..notices import NOT_FOR_DIAGNOSIS
-from ..segmenting import DICOM_FOLDER, SegmentOptions, segment_scan
+from ..recipe import TUMOUR_LABEL
+from ..segmenting import DICOM_FOLDER, SegmentOptions, segment_scan, segment_tumour_scan
 from .dicom import add_labelmap
 from .options import add_device, add_engine, add_progress, probability
 from .session import Session
@@ -113,7 +114,8 @@ def run(session: Session) -> None:
     if options.dicom and options.demo:
         raise InputError("--dicom needs the DICOM series of a CT: omit --demo.")
     session.progress("Starting", 0.0)
-    segmented = segment_scan(
+    run_scan = segment_tumour_scan if _finds_tumours(options) else segment_scan
+    segmented = run_scan(
         (lambda: _phantom(session)) if options.demo else options.input,
         options.output,
         lambda: find_model(options),
@@ -139,6 +141,13 @@ def find_model(options: argparse.Namespace) -> models.Model:
     from ..models.untrained import untrained_model
 
     return untrained_model(options.recipe, options.ablation)
+
+
+def _finds_tumours(options: argparse.Namespace) -> bool:
+    """Return whether the model that the arguments name finds lung tumours in place of infection."""
+    if options.recipe is not None:
+        return recipes.outline(options.recipe, options.ablation).infection.finding == TUMOUR_LABEL
+    return options.model is not None and models.find_model(options.model).finding == TUMOUR_LABEL
 
 
 def _phantom(session: Session) -> Volume:

@@ -147,7 +147,7 @@ def _clinical(model: Model, device: str) -> Predictor:
 
 def _as_published(model: Model, device: str, protocol: Protocol) -> Predictor:
     """Return the prediction of the networks alone, which are loaded once."""
-    stages = load_stages(model, choose_device(device), finding=None)
+    stages = load_stages(model, choose_device(device))
     own_lungs = recipe_of(model).lungs is not None
 
     def predict(case: Case, progress: Progress) -> tuple[Masks, np.ndarray]:

@@ -27,9 +27,7 @@ def recipe_of(model: Model) -> Recipe:
     return recipes.load(model.recipe, model.card.get("ablation"))
 
 
-def load_stages(
-    model: Model, device: torch.device, wanted: Sequence[str] = STAGES, *, finding: str | None = "infection"
-) -> dict[str, LoadedStage]:
+def load_stages(model: Model, device: torch.device, wanted: Sequence[str] = STAGES) -> dict[str, LoadedStage]:
     """Load the stages of a model that have networks, in the order in which they run.
 
     If the recipe does not find lungs but names a model for them, the lung stage of that model comes first.
@@ -38,20 +36,14 @@ def load_stages(
         model: The model. The networks of an untrained model are initialised from a fixed seed.
         device: Where the networks run.
         wanted: Names of the stages to load.
-        finding: What the recipe must find, "infection" or "tumour"; either if None.
 
     Returns:
         Stages by name.
 
     Raises:
-        InputError: The weights are not those of the card or of other networks, or the recipe finds something else.
+        InputError: The weights are not those of the card or of other networks.
     """
     recipe = recipe_of(model)
-    if finding not in (None, recipe.infection.finding):
-        raise InputError(
-            f'The recipe "{recipe.name}" finds {recipe.infection.finding} but no {finding}. Train it, start other '
-            "recipes from it, and measure it with `covidseg evaluate`; it does not segment infection."
-        )
     loaded: dict[str, LoadedStage] = {}
     if recipe.lungs_from is not None and "lungs" in wanted:
         loaded |= load_stages(find_model(recipe.lungs_from), device, ["lungs"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..recipe import INFECTION_LABEL
 from ..storage.limited import read_limited
 from . import folders
 from .card import check_graph_sha256, check_sha256, read_card, remedy_for
@@ -18,8 +19,8 @@ class Model:
 
     Attributes:
         folder: The folder; its name is the model's.
-        card: Content of card.json: title, summary, recipe, sha256, threshold, temperature, data, licence, results,
-            limits.
+        card: Content of card.json: title, summary, recipe, finding, sha256, threshold, temperature, data, licence,
+            results, limits.
     """
 
     folder: Path
@@ -59,6 +60,11 @@ class Model:
         """
         own_recipe = self.folder / folders.RECIPE_FILE
         return str(own_recipe) if self.trained and own_recipe.is_file() else str(self.card["recipe"])
+
+    @property
+    def finding(self) -> str:
+        """What the model looks for, "infection" or "tumour", without reading its recipe."""
+        return str(self.card.get("finding", INFECTION_LABEL))
 
     @property
     def seen(self) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..recipes import recipe_title
+from ..recipes import outline, recipe_title
 from .model import Model
 
 
@@ -19,11 +19,13 @@ def untrained_model(recipe: str, ablation: str | None = None) -> Model:
         InputError: There is no such recipe, or no such ablation.
     """
     name = recipe_title(recipe, ablation)
+    finding = outline(recipe, ablation).infection.finding
     card = {
         "title": f"{name} (untrained)",
         "summary": "A recipe without trained weights: its masks are meaningless.",
         "recipe": recipe,
         "ablation": ablation,
+        "finding": finding,
         "sha256": None,
         "licence": "",
         "threshold": 0.5,

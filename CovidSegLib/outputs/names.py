@@ -13,6 +13,13 @@ FILES = {
 }
 #: Files that replace the surface of both lungs if `surfaces` is "segments".
 LUNG_SURFACES = {"right_lung_surface": "right_lung.vtp", "left_lung_surface": "left_lung.vtp"}
+#: Files of a result of lung tumours, which has no others.
+TUMOUR_FILES = {
+    "segmentation": "tumour.seg.nrrd",
+    "mask": "tumour.nii.gz",
+    "probability": "tumour_probability.nii.gz",
+    "report": "tumour.json",
+}
 #: Keys of the files that `skip` leaves out, by its names.
 GROUPS = {
     "labels": ("labels",),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,7 +33,7 @@ def write_seg_nrrd(path: Path, segmentation: Segmentation) -> None:
     layers = np.empty((*segmentation.grid.shape, 2), np.uint8)
     layers[..., 0] = segmentation.lungs
     layers[..., 1] = segmentation.infection
-    provenance = _provenance_tags(segmentation)
+    provenance = provenance_tags(segmentation.provenance)
     extents = (extent_text(segmentation.lungs), extent_text(segmentation.infection))
     segments = []
     for segment in SEGMENTS:
@@ -43,11 +45,12 @@ def write_seg_nrrd(path: Path, segmentation: Segmentation) -> None:
     write_segments(path, layers, segmentation.grid, segments)
 
 
-def _provenance_tags(segmentation: Segmentation) -> dict[str, str]:
-    model = segmentation.provenance.get("model")
+def provenance_tags(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """Return the version and the model of a provenance as tags of a segment."""
+    model = provenance.get("model")
     model = model if isinstance(model, dict) else {}
     facts = {
-        "version": segmentation.provenance.get("versions", {}).get("covidseg"),
+        "version": provenance.get("versions", {}).get("covidseg"),
         "model": model.get("name"),
         "sha256": model.get("sha256"),
     }

@@ -1,4 +1,4 @@
-"""Names, colours and SNOMED CT codes of the three segments, in files and in Slicer."""
+"""Names, colours and SNOMED CT codes of the segments, in files and in Slicer."""
 
 from __future__ import annotations
 
@@ -64,4 +64,9 @@ SEGMENTS = (
         Code("SCT", "840539006", "COVID-19"),
         LUNG,
     ),
+)
+
+#: The segment of models that find lung tumours. The codes read "Neoplasm, Lung".
+TUMOUR = Segment(
+    "tumour", "Lung tumour", (0.8, 0.475, 0.655), ALTERED, Code("SCT", "108369006", "Neoplasm"), Code(), LUNG
 )

@@ -68,7 +68,7 @@ def quantify(volume: Volume, segmentation: Segmentation) -> dict[str, Any]:
         "schema": SCHEMA,
         "notice": NOT_FOR_DIAGNOSIS,
         "input": json_values(volume.source),
-        "lungs": {name: _rounded(numbers) for name, numbers in lungs.items()},
+        "lungs": {name: rounded(numbers) for name, numbers in lungs.items()},
         "lesions": _measure_lesions(volume, segmentation),
         "warnings": list(dict.fromkeys(warnings)),
         "provenance": json_values(segmentation.provenance),
@@ -114,8 +114,8 @@ def _measure_lesions(volume: Volume, segmentation: Segmentation) -> dict[str, An
     return {
         "count": len(counted),
         "smallest_counted_ml": SMALLEST_LESION_ML,
-        "smaller": _rounded({"count": len(smaller), "volume_ml": sum(lesion["volume_ml"] for lesion in smaller)}),
-        "list": [_rounded({"number": number, **lesion}) for number, lesion in enumerate(counted, start=1)],
+        "smaller": rounded({"count": len(smaller), "volume_ml": sum(lesion["volume_ml"] for lesion in smaller)}),
+        "list": [rounded({"number": number, **lesion}) for number, lesion in enumerate(counted, start=1)],
     }
 
 
@@ -123,18 +123,18 @@ def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def _rounded(numbers: dict[str, Any]) -> dict[str, Any]:
+def rounded(numbers: dict[str, Any]) -> dict[str, Any]:
     """Round numbers according to the unit at the end of their keys. Values that are not finite become None."""
 
-    def rounded(value: Any, decimals: int | None) -> Any:
+    def to_decimals(value: Any, decimals: int | None) -> Any:
         if isinstance(value, list):
-            return [rounded(part, decimals) for part in value]
+            return [to_decimals(part, decimals) for part in value]
         if decimals is None or value is None:
             return value
         # Adding zero turns -0.0 into 0.0.
         return round(float(value), decimals) + 0.0 if math.isfinite(value) else None
 
-    return {name: rounded(value, DECIMALS.get(name.rpartition("_")[2])) for name, value in numbers.items()}
+    return {name: to_decimals(value, DECIMALS.get(name.rpartition("_")[2])) for name, value in numbers.items()}
 
 
 def json_values(value: Any) -> Any:

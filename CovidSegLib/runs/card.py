@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import models, recipes
 from ..errors import InputError
+from ..recipe import INFECTION_LABEL
 from ..storage.atomic import write_json_atomically
 from ..storage.limited import read_limited, read_limited_json
 
@@ -17,8 +18,9 @@ FACTS_FILE = "training.json"
 #: Facts that a card needs.
 REQUIRED_FACTS = frozenset({"recipe", "trained_on", "never_trained_on"})
 #: Limits of every trained model.
-LIMITS = (
-    "Not for diagnosis. A radiologist must review every mask.",
+LIMITS = ("Not for diagnosis. A radiologist must review every mask.",)
+#: Limits of every trained model of infection.
+INFECTION_LIMITS = (
     "Opacities of any cause are marked. Pneumonia of other origin, oedema and atelectasis look the same to the model.",
     "Completely consolidated lungs and effusions may be missing from the lung mask.",
 )
@@ -39,11 +41,13 @@ def write_card(run: Path) -> models.Model:
     facts, weights = _read_facts(run), _read_weights(run)
     own_recipe = run / models.RECIPE_FILE
     recipe = recipes.load(str(own_recipe) if own_recipe.is_file() else str(facts["recipe"]))
+    finding = recipe.infection.finding
     patients = len(facts["trained_on"])
     card = {
         "title": recipe.title,
         "summary": recipe.summary,
         "recipe": recipe.name,
+        "finding": finding,
         "sha256": hashlib.sha256(weights).hexdigest(),
         "created": datetime.now(UTC).date().isoformat(),
         "threshold": 0.5,
@@ -54,6 +58,7 @@ def write_card(run: Path) -> models.Model:
         "never_trained_on": facts["never_trained_on"],
         "limits": [
             *LIMITS,
+            *(INFECTION_LIMITS if finding == INFECTION_LABEL else ()),
             f"Trained on {patients} {'scan' if patients == 1 else 'scans'}.",
             *facts.get("limits", ()),
         ],

@@ -11,6 +11,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from CovidSegLib.models import Model, find_model, installed
+from CovidSegLib.recipe import INFECTION_LABEL
 
 from .. import settings
 from ..packages.installer import Installer, SlicerInstaller
@@ -24,12 +25,17 @@ from .readiness import ReadinessLogic, duration
 RESTRICTED = re.compile(r"\bNC\b|non-?commercial|no commercial|not for commercial|research", re.IGNORECASE)
 
 
+def models_of_infection() -> list[Model]:
+    """Return the installed models that find infection. Models of lung tumours are for the command line."""
+    return [model for model in installed() if model.finding == INFECTION_LABEL]
+
+
 class InputLogic:
     """List the models and segment CTs.
 
     Args:
         installer: Installs the Python packages of the child process; by default into Slicer's Python.
-        list_models: Returns the installed models; by default CovidSegLib's.
+        list_models: Returns the models to choose from; by default CovidSegLib's that find infection.
         program: The program that segments; by default CovidSegLib in Slicer's Python.
         create_worker: Creates what runs the program; by default a child process.
         readiness: Checks CTs and devices.
@@ -38,7 +44,7 @@ class InputLogic:
     def __init__(
         self,
         installer: Installer | None = None,
-        list_models: Callable[[], Sequence[Model]] = installed,
+        list_models: Callable[[], Sequence[Model]] = models_of_infection,
         program: list[str] | None = None,
         create_worker: Callable[[], Worker] = ChildProcess,
         readiness: ReadinessLogic | None = None,

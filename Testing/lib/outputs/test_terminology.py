@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from CovidSegLib.outputs.terminology import SEGMENTS, Segment
+from CovidSegLib.outputs.terminology import SEGMENTS, TUMOUR, Segment
 
 #: DICOM PS3.16, CID 7150 and 7151 (categories and types), CID 244 (laterality) and SNOMED CT's COVID-19.
 CATEGORY_OF_ANATOMY = ("SCT", "123037004", "Anatomical Structure")
@@ -14,12 +14,13 @@ RIGHT = ("SCT", "24028007", "Right")
 LEFT = ("SCT", "7771000", "Left")
 PNEUMONIA = ("SCT", "233604007", "Pneumonia")
 COVID_19 = ("SCT", "840539006", "COVID-19")
+NEOPLASM = ("SCT", "108369006", "Neoplasm")
 NONE = ("", "", "")
 
 
 def segment_of(identifier: str) -> Segment:
     """Return the segment with an identifier."""
-    (segment,) = (each for each in SEGMENTS if each.identifier == identifier)
+    (segment,) = (each for each in (*SEGMENTS, TUMOUR) if each.identifier == identifier)
     return segment
 
 
@@ -29,6 +30,7 @@ def segment_of(identifier: str) -> Segment:
         ("right_lung", "Right lung", (CATEGORY_OF_ANATOMY, LUNG, RIGHT, NONE)),
         ("left_lung", "Left lung", (CATEGORY_OF_ANATOMY, LUNG, LEFT, NONE)),
         ("infection", "COVID-19 infection", (CATEGORY_OF_DISEASE, PNEUMONIA, COVID_19, LUNG)),
+        ("tumour", "Lung tumour", (CATEGORY_OF_DISEASE, NEOPLASM, NONE, LUNG)),
     ],
 )
 def test_each_segment_has_its_codes(identifier: str, name: str, codes: tuple[tuple[str, str, str], ...]) -> None:
@@ -51,8 +53,9 @@ def test_the_entry_for_slicer_names_both_contexts_and_all_codes() -> None:
 
 
 def test_the_colours_are_those_of_okabe_and_ito() -> None:
-    assert [tuple(round(255 * part) for part in segment.color) for segment in SEGMENTS] == [
+    assert [tuple(round(255 * part) for part in segment.color) for segment in (*SEGMENTS, TUMOUR)] == [
         (86, 180, 233),  # sky blue
         (0, 114, 178),  # blue
         (213, 94, 0),  # vermilion
+        (204, 121, 167),  # reddish purple
     ]

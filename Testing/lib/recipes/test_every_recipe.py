@@ -103,7 +103,7 @@ def test_the_overview_shows_a_warning_about_untrained_networks(monkeypatch: pyte
     assert UNTRAINED in shown
 
 
-def test_a_recipe_for_pretraining_cannot_segment() -> None:
+def test_a_recipe_for_tumours_does_not_segment_infection() -> None:
     with pytest.raises(InputError, match="finds tumour but no infection"):
         segment(phantom_on(COARSE).volume, untrained_model("qc-hc-unet-msd"))
 

@@ -93,3 +93,11 @@ def test_an_unfinished_or_damaged_run_is_reported(run: Path, file: str, text: st
     assert not (run / "card.json").exists()
     with pytest.raises(InputError, match=r"does not contain a model \(card\.json is missing\)\. Give the folder of a"):
         models.find_model(run)
+
+
+def test_the_card_says_what_the_model_finds(run: Path) -> None:
+    assert write_card(run).finding == "infection"
+    text = (run / "recipe.toml").read_text().replace("[infection]", '[infection]\nlabels = ["tumour"]')
+    (run / "recipe.toml").write_text(text)
+    card = write_card(run)
+    assert card.finding == "tumour" and not any("Pneumonia" in limit for limit in card.card["limits"])

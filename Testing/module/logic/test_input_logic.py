@@ -6,6 +6,8 @@ import slicer
 
 import CovidSeg
 from CovidSegLib.errors import InputError
+from CovidSegLib.models import Model, installed
+from CovidSegModule.logic import input as input_logic
 
 
 def test_segment_waits_for_the_result():
@@ -36,3 +38,10 @@ def test_the_logic_is_that_of_slicer_by_default():
     logic = CovidSeg.CovidSegLogic()
     assert logic.input.models()
     assert logic.parameters().node is logic.getParameterNode()
+
+
+def test_models_of_lung_tumours_are_not_offered(tmp_path, monkeypatch):
+    own = installed()[0]
+    tumours = Model(tmp_path / "tumours", {**own.card, "finding": "tumour"})
+    monkeypatch.setattr(input_logic, "installed", lambda: [own, tumours])
+    assert CovidSeg.CovidSegLogic().input.models() == [own]
