@@ -18,8 +18,8 @@ from .volume import AIR_HU, AxialScan, AxialSpacing
 COARSE_MM = 4.0
 #: Skin, muscle and ribs over a lung are thicker than this.
 SURFACE_MM = 8.0
-#: A component with a larger share of its voxels at the surface is not lung.
-LARGEST_SHARE_AT_SURFACE = 0.5
+#: A component with a larger share of its voxels at the surface, or beyond it, is not lung.
+LARGEST_OUTER_SHARE = 0.5
 #: Lungs of slices within this distance count, as consolidation may hide the lung of a slice from the first network.
 REACH_MM = 30.0
 #: Both lungs lie in one range of slices. A wider gap separates them from bowel gas and the air spaces of the head.
@@ -31,7 +31,7 @@ MARGIN_MM = 20.0
 
 
 def limit_to_body(probability: np.ndarray, scan: AxialScan, outside: np.ndarray) -> None:
-    """Set the probability of lung to zero outside the body, and in pieces that lie at its surface.
+    """Set the probability of lung to zero outside the body, and in pieces that lie at its surface or beyond it.
 
     Args:
         probability: uint8 (slices, rows, columns): probability of lung, 0 to 255 for 0 to 1. Changed in place.
@@ -48,10 +48,39 @@ def limit_to_body(probability: np.ndarray, scan: AxialScan, outside: np.ndarray)
     air = outside[coarse] & (scan.hu[coarse] > AIR_HU)
     radius = round(SURFACE_MM / (scan.spacing.rows * steps[1]))
     surface = np.stack([_near(section, radius) for section in air])
-    share = ndimage.mean(surface, labels, np.arange(count + 1))
-    wrong = (share > LARGEST_SHARE_AT_SURFACE)[labels] & (labels > 0)
+    share = ndimage.mean(surface | _beyond_skin(scan.hu[coarse]), labels, np.arange(count + 1))
+    wrong = (share > LARGEST_OUTER_SHARE)[labels] & (labels > 0)
     if wrong.any():
         np.copyto(probability, 0, where=repeat_to(ndimage.binary_dilation(wrong), steps, probability.shape))
+
+
+def _beyond_skin(hu: np.ndarray) -> np.ndarray:
+    """Return what has no body in front of it, or none behind it, such as the foam of a table.
+
+    Args:
+        hu: HU of (slices, rows, columns) on a coarse grid.
+
+    Returns:
+        Boolean of the same shape. Nothing is in front of a body that the image cuts off there, or behind it.
+    """
+    beyond = np.zeros(hu.shape, dtype=bool)
+    for section, found in zip(hu, beyond, strict=True):
+        parts, count = ndimage.label(section > TISSUE_HU)
+        if not count:
+            continue
+        body = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
+        for order in (slice(None), slice(None, None, -1)):  # from the front, and from the back
+            if not _is_cut(body[order], section[order] > AIR_HU):
+                found[order] |= ~np.logical_or.accumulate(body[order])
+    return beyond
+
+
+def _is_cut(body: np.ndarray, in_view: np.ndarray) -> bool:
+    """Return whether a body reaches the first row of the field of view, in the middle half of its columns."""
+    columns = np.flatnonzero(in_view.any(axis=0))
+    quarter = len(columns) // 4
+    middle = columns[quarter : len(columns) - quarter]
+    return bool(body[in_view.argmax(axis=0)[middle], middle].any())
 
 
 def limit_to_one_range(lungs: np.ndarray, spacing: AxialSpacing) -> float:

@@ -63,6 +63,35 @@ def test_the_edge_of_a_cropped_image_is_no_surface() -> None:
     np.testing.assert_array_equal(limited_to_body(band, AIR_HU) > 0, band)
 
 
+@pytest.mark.parametrize("front", [False, True], ids=["behind the back", "in front of the chest"])
+def test_a_piece_beyond_the_skin_is_left_out(front: bool) -> None:
+    """Foam, which is as dense as lung, counts as body."""
+    hu = np.full(SHAPE, -1000, np.int16)
+    hu[:, 10:60, 20:120] = 40
+    hu[:, 62:95, 20:120] = -880
+    lungs = mask_of(np.s_[2:10, 20:50, 40:60], np.s_[2:10, 20:50, 80:100])
+    foam = mask_of(np.s_[1:11, 62:95, 30:110])
+    hu[lungs] = -860
+    if front:
+        hu, lungs, foam = hu[:, ::-1], lungs[:, ::-1], foam[:, ::-1]
+    probability = (lungs | foam) * np.uint8(200)
+    limit_to_body(probability, AxialScan(np.ascontiguousarray(hu), SPACING), hu < -950)
+    np.testing.assert_array_equal(probability > 0, lungs)
+
+
+def test_lungs_of_which_the_image_cuts_off_a_part_are_kept() -> None:
+    """The image ends within the lungs, so that no body is behind a part of them."""
+    hu = np.full(SHAPE, -1000, np.int16)
+    hu[:, 20:, 20:120] = 40
+    lungs = mask_of(np.s_[2:10, 40:, 40:60], np.s_[2:10, 40:70, 80:100])
+    hu[lungs] = -860
+    hu[:, 70:, 50:60] = 40
+    lungs[:, 70:, 50:60] = False
+    probability = lungs * np.uint8(200)
+    limit_to_body(probability, AxialScan(hu, SPACING), hu < -950)
+    np.testing.assert_array_equal(probability > 0, lungs)
+
+
 def test_no_lung_at_all() -> None:
     assert not limited_to_body(mask_of()).any()
 
