@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ class Job:
         again: Arguments of the next run, which must succeed; those of the first run if None.
         complete: Names that a complete result has.
         partly: Names that may be there without the others, because the next run goes on with them.
+        program: What Python runs, in place of `-m CovidSegLib`. It is not killed while it writes files.
     """
 
     name: str
@@ -43,6 +45,11 @@ class Job:
     complete: tuple[str, ...]
     again: Callable[[Path, Path], list[str]] | None = None
     partly: tuple[str, ...] = ()
+    program: tuple[str, ...] = ("-m", "CovidSegLib")
+
+    def command(self, arguments: list[str]) -> list[str]:
+        """Return the command that runs `covidseg` with arguments."""
+        return [sys.executable, *self.program, *arguments]
 
     def is_complete(self, out: Path) -> bool:
         """Whether all files of the result are there, and can be read."""
@@ -124,4 +131,12 @@ DATA = Job(
     lambda place, out: ["data", "split", str(place / "data"), "-o", str(out / "split.json")],
     ("split.json",),
 )
-JOBS = {job.name: job for job in (SEGMENT, TRAIN, EVALUATE, MODELS, INSTALL, DATA)}
+DOWNLOAD = Job(
+    "data download",
+    (HALFWAY,),
+    lambda place, out: [(place / ADDRESS).read_text(), "data", "download", "served", "-o", str(out / "set")],
+    ("set/downloads.json", "set/served/model.safetensors"),
+    partly=("set",),
+    program=(str(Path(__file__).with_name("served_data.py")),),
+)
+JOBS = {job.name: job for job in (SEGMENT, TRAIN, EVALUATE, MODELS, INSTALL, DATA, DOWNLOAD)}

@@ -90,10 +90,6 @@ def problem_of(job: Job, fault: str, code: int, trial: Trial, names: set[str]) -
     return ""
 
 
-def command_of(arguments: list[str]) -> list[str]:
-    return [sys.executable, "-m", "CovidSegLib", *arguments]
-
-
 def disturb(
     job: Job,
     place: Path,
@@ -110,7 +106,7 @@ def disturb(
     network = network or Network()
     with small_disk(place, mounted=mounted) as out:
         clock = place / "clock"
-        command = command_of(job.arguments(place, out))
+        command = job.command(job.arguments(place, out))
         strike: Callable[[Trial], None] | None = FAULTS[fault].strike
         if dying:
             command = [sys.executable, str(DYING), dying[0], str(dying[1]), *job.arguments(place, out)]
@@ -122,7 +118,7 @@ def disturb(
         problem = problem_of(job, fault, code, trial, names)
         if problem or job.is_complete(out) or not run_again:
             return problem
-        again = start(command_of((job.again or job.arguments)(place, out)), out, clock, network)
+        again = start(job.command((job.again or job.arguments)(place, out)), out, clock, network)
         code = run_until(again, "", None)
         if code != DONE or not job.is_complete(out):
             return f"the next run fails with exit code {code}: {b''.join(again.output)[-600:].decode()}"
@@ -145,7 +141,7 @@ def try_job(
     with small_disk(place, mounted=mounted) as out:
         begin = time.monotonic()
         network.restore()
-        trial = start(command_of(job.arguments(place, out)), out, place / "clock", network)
+        trial = start(job.command(job.arguments(place, out)), out, place / "clock", network)
         code = run_until(trial, "", None)
         seconds = time.monotonic() - begin
         if code != DONE or not job.is_complete(out):
@@ -157,7 +153,7 @@ def try_job(
         if (fault in NEED_MOUNT and not mounted) or (fault == "network lost" and HALFWAY not in job.stages):
             continue
         trials: list[tuple[str | float, tuple[str, int] | None]] = [(stage, None) for stage in stages]
-        if fault == "kill -9":
+        if fault == "kill -9" and job.program == Job.program:
             trials += [("", (moment, 1)) for moment in MOMENTS]
         problems = []
         for index, (stage, dying) in enumerate(trials):
