@@ -99,13 +99,16 @@ def segment(
     stopwatch.lap("lungs")
 
     # Find the infection within them. Its network may predict the lungs once more, at a finer resolution.
+    # What is no longer needed is released: each array of a long scan has some 80 MB.
     if system.lungs is not None:
+        del prediction
         part = subprogress(progress, 0.45, 0.93)
-        prediction = predict(system.infection, scan, lungs > 0, part, "Finding the infection")
+        prediction = predict(system.infection, scan, lungs.astype(bool, copy=False), part, "Finding the infection")
     stopwatch.lap("predict infection")
     if system.lungs is not None and prediction.lungs is not None:
         # Both networks may see the same air, which counts once.
-        far_ml = max(far_ml, limit_to_chest(prediction.lungs, lungs > 0, scan))
+        far_ml = max(far_ml, limit_to_chest(prediction.lungs, lungs.astype(bool, copy=False), scan))
+        del lungs
         lungs = _lungs_with(lungs_from_probability, prediction.lungs, scan, outside)
         stopwatch.lap("lungs from nearby")
     if far_ml > DISAGREEMENT_ML and system.model.trained:
@@ -118,6 +121,7 @@ def segment(
     progress("Finishing the masks", 0.95)
     threshold = system.model.threshold if threshold is None else threshold
     probability = prediction.of("infection")
+    del prediction, outside
     infection, lungs = infection_in_lungs(probability, lungs, threshold, scan.spacing, SMALLEST_INFECTION_ML)
     np.copyto(probability, 0, where=lungs == 0)
     stopwatch.lap("infection")

@@ -79,7 +79,7 @@ def draw_pictures(volume: Volume, segmentation: Segmentation) -> Pictures:
     rendering = Rendering(surfaces, (HEIGHT, HEIGHT)) if surfaces else None
     try:
         scan = OrientedScan.of(volume, segmentation)
-        most = "most infection" if scan.masks["infection"].any() else "no infection found"
+        most = "most infection" if scan.infection.any() else "no infection found"
         axial, coronal = scan.best_index(0), scan.best_index(1)
         planes = (
             _slice(scan, 0, axial, "RLAP", f"Axial, {scan.position(0, axial)}, {most}"),
@@ -110,7 +110,7 @@ def _slice(scan: OrientedScan, axis: int, index: int, directions: str, title: st
     picture = Image.fromarray(grey).resize((width, height), Image.Resampling.BICUBIC).convert("RGB")
     draw = ImageDraw.Draw(picture)
     for name, colour in OUTLINES.items():
-        _outline(draw, scan.masks[name][tuple(crop)], (width / columns, height / rows), colour)
+        _outline(draw, scan.mask(name, tuple(crop)), (width / columns, height / rows), colour)
     picture = picture.resize((max(1, width // OVERSAMPLING), HEIGHT), Image.Resampling.BOX)
     _letters(picture, directions)
     return _encoded(picture, title)

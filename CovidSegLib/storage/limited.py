@@ -28,7 +28,8 @@ def read_limited(path: Path, limit: int) -> bytes:
     """
     check_regular_file(path, limit)
     with path.open("rb") as file:
-        content = file.read(limit + 1)
+        # `read` reserves memory for as much as it is asked for.
+        content = file.read(min(os.fstat(file.fileno()).st_size, limit) + 1)
     if len(content) > limit:  # it has grown meanwhile
         raise _too_large(path)
     return content

@@ -26,6 +26,7 @@ import harness
 import numpy as np
 import qt
 import slicer
+from scipy.stats import theilslopes
 
 import CovidSeg
 from CovidSegLib import models
@@ -65,12 +66,12 @@ def sample():
 
 
 def growth(samples):
-    """Return by how much each quantity grows per run after the warm-up: the slope of a line through the samples."""
+    """Return by how much each quantity grows per run after the warm-up: the median slope between any two samples.
+
+    One step of the memory, when an allocator takes another block, is no growth; a leak is many steps.
+    """
     counted = samples[int(len(samples) * WARM_UP) :]
-    runs = np.arange(len(counted))
-    return {
-        name: float(np.polyfit(runs, [getattr(item, name) for item in counted], 1)[0]) for name in asdict(samples[0])
-    }
+    return {name: float(theilslopes([getattr(item, name) for item in counted])[0]) for name in asdict(samples[0])}
 
 
 def has_grown(samples):

@@ -66,7 +66,7 @@ def draw_slices(figure: Figure, scan: OrientedScan) -> None:
 def _draw_plane(figure: Figure, scan: OrientedScan, plane: Plane, levels: list[int], left: float, width: float) -> None:
     """Draw the slice of a plane with the most infection, and the levels of the small slices if it shows them."""
     index = scan.best_index(plane.axis)
-    content = "most infection" if scan.masks["infection"].any() else "no infection found"
+    content = "most infection" if scan.infection.any() else "no infection found"
     figure.text(
         (left + 8) / SIZE[0],
         1 - (HEADER + 10) / SIZE[1],
@@ -120,7 +120,7 @@ def _draw_slice(axes: Axes, scan: OrientedScan, axis: int, index: int, direction
     # Padding by one voxel closes the outline of a mask that touches the border.
     x, y = (np.arange(width + 2) - 0.5) * column_mm, (np.arange(height + 2) - 0.5) * row_mm
     for name, colour in OUTLINES.items():
-        mask = scan.masks[name][tuple(crop)]
+        mask = scan.mask(name, tuple(crop))
         if mask.any():
             axes.contour(x, y, np.pad(mask.astype(np.float32), 1), levels=[0.5], colors=[colour], linewidths=line_width)
     axes.set_xlim(0, width * column_mm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,3 +86,14 @@ def test_texts_are_read_as_text(tmp_path: Path) -> None:
         parse_json(100_000 * "[")
     (tmp_path / "b").write_text('{"a": 1}')
     assert read_limited_json(tmp_path / "b") == {"a": 1}
+
+
+def test_memory_is_reserved_for_the_file_and_not_for_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(b"x" * 1000)
+    tracemalloc.start()
+    try:
+        assert len(read_limited(path, 2_000_000_000)) == 1000
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
