@@ -36,9 +36,14 @@ pytestmark = [
 ]
 
 
-def cases(chosen: list[tuple[str, dict[str, Any], int]]) -> pytest.MarkDecorator:
+def cases(chosen: list[tuple[str, dict[str, Any], int]], *, slow: bool = False) -> pytest.MarkDecorator:
+    """Return a decorator that runs a test with each of these rows; a slow test with the last one, unless -m slow."""
     names = [f"{name} {' '.join(map(str, row.values()))} {dims}D" for name, row, dims in chosen]
-    return pytest.mark.parametrize(("name", "row", "dims"), chosen, ids=names)
+    parameters = [
+        pytest.param(name, row, dims, marks=[pytest.mark.slow] if slow and row != ROWS[name][-1] else [])
+        for name, row, dims in chosen
+    ]
+    return pytest.mark.parametrize(("name", "row", "dims"), parameters, ids=names)
 
 
 every_case = cases(CASES)
@@ -49,10 +54,12 @@ traced_cases = cases(
         case
         for case in CASES
         if case[2] == PAPERS_DIMS[case[0]] and (case[0] != "CHSNet" or case[1] == ROWS["CHSNet"][-1])
-    ]
+    ],
+    slow=True,
 )
 learning_cases = cases(
-    [case for case in CASES if case[2] == 2 or (case[1] == ROWS[case[0]][-1] and case[0] != "CHSNet")]
+    [case for case in CASES if case[2] == 2 or (case[1] == ROWS[case[0]][-1] and case[0] != "CHSNet")],
+    slow=True,
 )
 
 
