@@ -30,7 +30,7 @@ PARITY_SCANS = ("P001", "cap001", "normal001")
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure the chosen parts."""
+    """Measure the chosen parts, and write what was measured after each."""
     result: dict[str, Any] = {"machine": machine.describe()}
     parts = {
         "calibration": machine.calibrate,
@@ -43,7 +43,16 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     for name in options.only:
         print(f"{name} ...", file=sys.stderr, flush=True)
         result[name] = parts[name]()
+        if options.out:
+            write(options.out, result)
     return result
+
+
+def write(folder: Path, result: dict[str, Any]) -> None:
+    """Write speed.json and speed.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (folder / "speed.md").write_text(as_markdown(result), encoding="utf-8")
 
 
 def _grown(scan: Path, slices: int) -> dict[str, float]:
@@ -70,12 +79,7 @@ def main() -> None:
         in_process.segment(volume, device="cpu")
         print(in_process.profile(lambda: in_process.segment(volume, device="cpu")))
         return
-    result = measure(options)
-    print(as_markdown(result))
-    if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "speed.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        (options.out / "speed.md").write_text(as_markdown(result), encoding="utf-8")
+    print(as_markdown(measure(options)))
 
 
 if __name__ == "__main__":

@@ -13,12 +13,26 @@ import numpy as np
 
 from CovidSegLib import models
 from CovidSegLib.models.loading import load_stages
-from CovidSegLib.preprocessing import AxialView, scale_window
+from CovidSegLib.preprocessing import AxialView, neighbouring_slices, scale_window
 from CovidSegLib.reading import read_volume
+from CovidSegLib.recipe import Stage
+from CovidSegLib.volume import AxialScan
 
 OVERLAP = 0.5
 #: Slices that are measured; the time of all is in proportion.
 SAMPLE = 8
+
+
+def images_of(stage: Stage, axial: AxialScan) -> np.ndarray:
+    """Return `SAMPLE` whole slices with their neighbours, as the network takes them: (slices, channels, rows, columns)."""
+    assert stage.slices is not None
+    stacks = [
+        axial.hu[
+            neighbouring_slices(int(z), len(axial), stage.slices.count, axial.spacing.slices, stage.slices.step_mm)
+        ]
+        for z in np.linspace(1, len(axial) - 2, SAMPLE)
+    ]
+    return scale_window(np.stack(stacks).astype(np.float32), stage.intensity.window_hu)
 
 
 def sliding_window(scan: Path) -> dict[str, Any]:
@@ -30,9 +44,7 @@ def sliding_window(scan: Path) -> dict[str, Any]:
     assert loaded.stage.slices is not None
     volume = read_volume(scan)
     axial = AxialView.of(volume.grid).scan(volume).contiguous()
-    chosen = np.linspace(1, len(axial) - 2, SAMPLE).astype(int)
-    stacks = np.stack([axial.hu[z - 1 : z + 2] for z in chosen]).astype(np.float32)
-    images = torch.from_numpy(scale_window(stacks, loaded.stage.intensity.window_hu))
+    images = torch.from_numpy(images_of(loaded.stage, axial))
     wall, cpu = time.perf_counter(), time.process_time()
     with torch.inference_mode():
         sliding_window_inference(images, loaded.stage.slices.size, 4, loaded.network, overlap=OVERLAP)
