@@ -24,7 +24,7 @@ SAMPLE = 8
 
 
 def images_of(stage: Stage, axial: AxialScan) -> np.ndarray:
-    """Return `SAMPLE` whole slices with their neighbours, as the network takes them: (slices, channels, rows, columns)."""
+    """Return `SAMPLE` whole slices, each with its neighbours as channels: (slices, channels, rows, columns)."""
     assert stage.slices is not None
     stacks = [
         axial.hu[
