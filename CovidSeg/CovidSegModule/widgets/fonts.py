@@ -1,4 +1,7 @@
-"""Fonts relative to that of the application, so that headings stay larger than text when the user enlarges fonts."""
+"""Fonts relative to that of the application, so that headings stay larger than text when the user enlarges fonts.
+
+And columns of tables, which follow the fonts.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,31 @@ def fit_table(table: Any) -> None:
     for column in range(table.columnCount):
         if table.isColumnHidden(column):
             continue
-        cells = [table.horizontalHeaderItem(column), *(table.item(row, column) for row in range(table.rowCount))]
-        lines = [line for cell in cells if cell is not None for line in str(cell.text()).splitlines()]
-        needed += max((metrics.boundingRect(line).width() for line in lines), default=0) + _CELL_MARGIN
+        needed += _text_width(table, column, metrics) + _CELL_MARGIN
     font.setBold(False)
     font.setPointSizeF(size * min(1.0, max(room / max(needed, 1), _SMALLEST_FONT)))
     table.setFont(font)
+
+
+def fit_columns(table: Any, stretched: int, sorted_by: int) -> None:
+    """Make the columns of a filled table as wide as their texts, so that the rest is left for one of them.
+
+    Styles make columns wider than their headings need, for an arrow that only one of them shows.
+
+    Args:
+        table: The table. Its columns have the mode `Interactive`.
+        stretched: The column that takes the rest.
+        sorted_by: The column whose heading shows an arrow.
+    """
+    metrics = qt.QFontMetrics(table.font)
+    for column in range(table.columnCount):
+        if column != stretched and not table.isColumnHidden(column):
+            arrow = metrics.height() if column == sorted_by else 0
+            table.setColumnWidth(column, _text_width(table, column, metrics) + _CELL_MARGIN + arrow)
+
+
+def _text_width(table: Any, column: int, metrics: Any) -> int:
+    """Return the width of the longest line of a column, in pixels."""
+    cells = [table.horizontalHeaderItem(column), *(table.item(row, column) for row in range(table.rowCount))]
+    lines = [line for cell in cells if cell is not None for line in str(cell.text()).splitlines()]
+    return max((int(metrics.boundingRect(line).width()) for line in lines), default=0)

@@ -13,7 +13,7 @@ from CovidSegLib.quantification.lesion_tracking import ACCEPTED, EDITED, PROPOSE
 
 from ..lesion_rows import COLUMNS, cells, sort
 from ..logic.lesions import DecisionError, LesionReview, LesionsLogic
-from .fonts import enlarge, fit_table
+from .fonts import enlarge, fit_columns, fit_table
 from .section import Section, SectionHost
 from .shortcuts import REDO_KEYS, UNDO_KEYS, Shortcut, Shortcuts
 
@@ -66,7 +66,7 @@ class LesionsSection(Section):
         enlarge(self.ui.lesionsLabel, 1.15)
         table = self.ui.lesionsTable
         header = table.horizontalHeader()
-        header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
+        header.setSectionResizeMode(qt.QHeaderView.Interactive)
         header.setSectionResizeMode(_STATE, qt.QHeaderView.Stretch)
         header.setHighlightSections(False)
         header.setSortIndicatorShown(True)
@@ -294,6 +294,7 @@ class LesionsSection(Section):
             for row, lesion in enumerate(shown):
                 self._fill_row(row, lesion)
             fit_table(table)
+            fit_columns(table, _STATE, COLUMNS.index(self._sorted_by))
             rows = [row for row, lesion in enumerate(shown) if lesion.number == current]
             table.setCurrentCell(rows[0] if rows else -1, 0)
             self._filling = False

@@ -4,7 +4,7 @@ import harness
 import pytest
 import qt
 import slicer
-from harness import click, segment, shown
+from harness import click, segment, shown, wait_until
 from PySide6.QtTest import QTest
 
 from CovidSegModule import settings
@@ -93,6 +93,22 @@ def test_the_panel_is_narrow(panel, result, points):
             widget.setVisible(True)
     slicer.app.processEvents()
     assert panel.widget.minimumSizeHint().width() <= 400
+
+
+@pytest.mark.parametrize("points", [10, 12, 15])
+def test_states_of_lesions_are_not_cut_off(panel, result, points):
+    font = panel.widget.font
+    font.setPointSize(points)
+    panel.widget.setFont(font)
+    panel.widget.resize(400, 800)
+    table = panel.ui.lesionsTable
+    panel.sections["lesions"].shown = []  # so that it is filled anew
+    panel.update()
+    wait_until(lambda: panel.sections["lesions"].shown)
+    state = table.columnCount - 1
+    needed = qt.QFontMetrics(table.font).boundingRect("proposed").width()
+    assert table.item(0, state).text() == "proposed"
+    assert table.columnWidth(state) > needed + 4
 
 
 def test_numbers_in_tables_are_not_cut_off(panel, result):
