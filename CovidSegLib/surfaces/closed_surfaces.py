@@ -21,7 +21,7 @@ from ..volume import Grid
 from .meshes import corners_of, enclosed_mm3, is_closed, pieces_of, points_of, set_points, signed_mm3, triangles_of
 
 #: Voxels are averaged in blocks of at most this size before contouring, which preserves the volume.
-LUNGS_BLOCK_MM, INFECTION_BLOCK_MM = 2.0, 1.2
+LUNGS_BLOCK_MM, INFECTION_BLOCK_MM = 2.5, 1.2
 #: Larger surfaces are decimated, by half at most: beyond that thin parts break.
 MAX_TRIANGLES = 200_000
 #: Removes the steps of voxels and slices. Stronger smoothing shrinks lesions of a few voxels.
