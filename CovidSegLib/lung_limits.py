@@ -61,7 +61,8 @@ def _beyond_skin(hu: np.ndarray) -> np.ndarray:
         hu: HU of (slices, rows, columns) on a coarse grid.
 
     Returns:
-        Boolean of the same shape. Nothing is in front of a body that the image cuts off there, or behind it.
+        Boolean of the same shape. Where the image cuts off the front of the body, nothing counts as in front of it; the
+        same holds for the back.
     """
     beyond = np.zeros(hu.shape, dtype=bool)
     for section, found in zip(hu, beyond, strict=True):

@@ -1,6 +1,6 @@
 """Fonts relative to that of the application, so that headings stay larger than text when the user enlarges fonts.
 
-And columns of tables, which follow the fonts.
+Also fits the columns of tables, whose width depends on the font.
 """
 
 from __future__ import annotations
