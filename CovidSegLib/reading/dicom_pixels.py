@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import struct
 import warnings
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pydicom
 import SimpleITK as sitk
-from pydicom.encaps import generate_frames
 from pydicom.uid import (
     JPEG2000,
-    UID,
     DeflatedExplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
@@ -29,8 +27,10 @@ from pydicom.uid import (
 
 from ..checks import check_size
 from ..errors import InputError
+from ..processors import processors
 from ..volume import Grid
 from .dicom_header import SliceHeader
+from .dicom_streams import streams_are_complete
 from .hounsfield import as_hounsfield
 from .native_output import captured_native_output
 from .private_folder import is_portable, link_or_copy, private_folder
@@ -48,8 +48,8 @@ _DECODED = (
     JPEG2000Lossless,
     JPEG2000,
 )
-
-
+#: More threads would wait for each other, because some of the work on a file is done in Python.
+MOST_THREADS = 8
 #: What the JPEG decoders inside GDCM print about damaged data, before they return what they could make of it.
 _CORRUPT = re.compile(r"corrupt|premature end", re.IGNORECASE)
 
@@ -82,23 +82,61 @@ def read_pixels(grid: Grid, slices: Sequence[SliceHeader]) -> np.ndarray:
     indices_by_file: dict[Path, list[int]] = {}
     for index, item in enumerate(slices):
         indices_by_file.setdefault(item.path, []).append(index)
-    for path, indices in indices_by_file.items():
-        if len({slices[index].rescale for index in indices}) > 1:
-            raise InputError(
-                f'The frames of "{path.name}" have different rescaling to HU, which cannot be read. '
-                "Export the CT with one file per slice."
-            )
-        first = slices[indices[0]]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pydicom warns of every irregular but harmless value
-            if first.transfer_syntax.is_encapsulated:
-                _check_streams(path, first.transfer_syntax)
-            frames = _read_frames(path, inverted=first.inverted)
-        if frames.shape != (len(indices), *grid.shape[1:]):
-            raise _damaged(path)
-        for index in indices:
-            array[index] = as_hounsfield(frames[slices[index].frame])
+    files = [_File(path, [(index, slices[index]) for index in indices]) for path, indices in indices_by_file.items()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of every irregular but harmless value
+        with captured_native_output() as output:
+            _in_threads(lambda file: _read_file(file, array), files)
+        if _CORRUPT.search(output.text):
+            _raise_if_corrupt(files)
     return array
+
+
+class _File(NamedTuple):
+    """A file, and its slices with their indices in the volume."""
+
+    path: Path
+    slices: list[tuple[int, SliceHeader]]
+
+
+def _in_threads(read: Callable[[_File], None], files: Sequence[_File]) -> None:
+    """Read files in several threads: most of the time is spent decoding, outside Python. Raise the first error."""
+    pool = ThreadPoolExecutor(max(1, min(len(files), len(processors()), MOST_THREADS)))
+    try:
+        for _ in pool.map(read, files):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_file(file: _File, array: np.ndarray) -> None:
+    """Read the slices of a file into the array of the volume."""
+    path, (first, *others) = file.path, [item for _, item in file.slices]
+    if any(item.rescale != first.rescale for item in others):
+        raise InputError(
+            f'The frames of "{path.name}" have different rescaling to HU, which cannot be read. '
+            "Export the CT with one file per slice."
+        )
+    if first.transfer_syntax.is_encapsulated and not streams_are_complete(path, first.transfer_syntax):
+        raise _damaged(path)
+    frames = _read_frames(path, inverted=first.inverted)
+    if frames.shape != (len(file.slices), *array.shape[1:]):
+        raise _damaged(path)
+    for index, item in file.slices:
+        array[index] = as_hounsfield(frames[item.frame])
+
+
+def _raise_if_corrupt(files: Sequence[_File]) -> None:
+    """Decode files once more, one after the other, to find the one about which the decoder complained.
+
+    Raises:
+        InputError: Names that file.
+    """
+    for file in files:
+        with captured_native_output() as output:
+            _read_frames(file.path, inverted=file.slices[0][1].inverted)
+        if _CORRUPT.search(output.text):
+            raise _damaged(file.path)
 
 
 def _read_frames(path: Path, *, inverted: bool) -> np.ndarray:
@@ -126,82 +164,9 @@ def _decode(file: Path, original: Path) -> np.ndarray:
     reader.SetImageIO("GDCMImageIO")
     reader.SetFileName(str(file))
     try:
-        with captured_native_output() as output:
-            frames = sitk.GetArrayFromImage(reader.Execute())
+        return sitk.GetArrayFromImage(reader.Execute())
     except RuntimeError:
         raise _damaged(original) from None
-    if _CORRUPT.search(output.text):
-        raise _damaged(original)
-    return frames
-
-
-def _check_streams(path: Path, transfer_syntax: UID) -> None:
-    """Check that each compressed frame has the size that the header states. GDCM does not always notice.
-
-    Raises:
-        InputError: A frame is missing, smaller or larger, or the offsets of the frames are not where they begin.
-    """
-    data = pydicom.dcmread(
-        path, specific_tags=["Rows", "Columns", "BitsAllocated", "NumberOfFrames", "PixelData"], force=True
-    )
-    shape, count = (int(data.Rows), int(data.Columns)), int(data.get("NumberOfFrames") or 1)
-    try:
-        frames = list(generate_frames(data.PixelData, number_of_frames=count))
-        if len(frames) != count:
-            raise _damaged(path)
-        for frame in frames:
-            if transfer_syntax == RLELossless:
-                complete = _has_segments(frame, data.BitsAllocated // 8, shape[0] * shape[1])
-            else:
-                complete = _stated_shape(frame) == shape
-            if not complete:
-                raise _damaged(path)
-    except (ValueError, struct.error, IndexError):
-        raise _damaged(path) from None
-
-
-def _stated_shape(stream: bytes) -> tuple[int, int]:
-    """Rows and columns in the header of a JPEG, JPEG-LS or JPEG 2000 stream."""
-    if stream[:4] == b"\xff\x4f\xff\x51":  # JPEG 2000: extent and offset of the image on its reference grid
-        columns, rows, left, top = struct.unpack_from(">4I", stream, 8)
-        return rows - top, columns - left
-    position = 2
-    while True:
-        start, marker, length = struct.unpack_from(">BBH", stream, position)
-        if start != 0xFF:
-            raise ValueError("not a marker")
-        if marker == 0xFF:  # padding
-            position += 1
-        elif marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):  # start of frame
-            rows, columns = struct.unpack_from(">2H", stream, position + 5)
-            return rows, columns
-        else:
-            position += 2 + length
-
-
-def _has_segments(frame: bytes, count: int, pixels: int) -> bool:
-    """Whether a run-length encoded frame has a segment of the right length for each byte of a pixel (PS3.5 annex G)."""
-    stated, *offsets = struct.unpack_from("<16I", frame)
-    limits = [*offsets[:stated], len(frame)]
-    return stated == count and all(
-        _decoded_length(frame[start:end], pixels) == pixels for start, end in pairwise(limits)
-    )
-
-
-def _decoded_length(segment: bytes, wanted: int) -> int:
-    """Number of bytes that a segment decodes to; at most one byte of padding follows them."""
-    position = length = 0
-    while position < len(segment) and length < wanted:
-        code = segment[position]
-        if code < 128:
-            length += code + 1
-            position += code + 2
-        elif code > 128:
-            length += 257 - code
-            position += 2
-        else:
-            position += 1
-    return length if len(segment) - 1 <= position <= len(segment) else -1
 
 
 def _damaged(path: Path) -> InputError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ...errors import InputError
 from ...inference.engines.choice import torch_may_find_gpu
+from ...processors import processors
 
 #: Memory that a worker needs for a scan of several hundred slices, see docs/cohorts.md.
 WORKER_MB = 2500
@@ -42,14 +43,14 @@ def shares(workers: int | None, device: str) -> list[Share]:
     if workers is not None and workers < 1:
         raise InputError("At least one worker is needed.")
     gpus = count_gpus() if device in ("auto", "cuda") else 0
-    processors = _processors()
+    own = processors()
     if workers is None:
-        workers = gpus or (1 if device.startswith("cuda") else _default_workers(len(processors)))
+        workers = gpus or (1 if device.startswith("cuda") else _default_workers(len(own)))
     devices = [f"cuda:{slot % gpus}" if gpus else device for slot in range(workers)]
     if workers == 1:
         return [Share(devices[0])]
-    each = max(1, len(processors) // workers)
-    pinned = [tuple(processors[slot * each : (slot + 1) * each]) for slot in range(workers)]
+    each = max(1, len(own) // workers)
+    pinned = [tuple(own[slot * each : (slot + 1) * each]) for slot in range(workers)]
     return [Share(name, each, part) for name, part in zip(devices, pinned, strict=True)]
 
 
@@ -60,13 +61,6 @@ def count_gpus() -> int:
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
-def _processors() -> list[int]:
-    """Return the processors that this process may use: under Slurm, those of the job."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
 
 
 def _default_workers(processors: int) -> int:

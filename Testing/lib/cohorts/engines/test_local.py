@@ -87,7 +87,7 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 
 
 def test_workers_share_processors_and_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources, "_processors", lambda: [2, 3, 4, 5, 6])
+    monkeypatch.setattr(resources, "processors", lambda: [2, 3, 4, 5, 6])
     monkeypatch.setattr(resources, "_memory_mb", lambda: 100_000)
     monkeypatch.setattr(resources, "count_gpus", lambda: 0)
     assert shares(None, "auto") == [Share("auto", 2, (2, 3)), Share("auto", 2, (4, 5))]
