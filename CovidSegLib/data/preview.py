@@ -10,7 +10,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..figures import palette
-from ..figures.slices import draw_outline, show_slice
+from ..figures.outlines import draw_outline
+from ..figures.slices import show_slice
 from ..storage.staging import staged_files
 from .case import Case
 

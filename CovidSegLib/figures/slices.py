@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from ..notices import NOT_FOR_DIAGNOSIS
 from ..volume import AxialScan
 from . import palette
+from .outlines import draw_outline
 
 #: Lung window in HU.
 LOW, HIGH = -1350.0, 150.0
@@ -171,18 +172,3 @@ def show_slice(axes: Axes, hu: np.ndarray, spacing: tuple[float, float], title: 
     axes.imshow(hu, cmap="gray", vmin=LOW, vmax=HIGH, aspect=spacing[0] / spacing[1])
     axes.set_title(title, color=palette.INK, fontsize=size)
     axes.set_axis_off()
-
-
-def draw_outline(axes: Axes, mask: np.ndarray, colour: str, width: float = 1.2) -> None:
-    """Draw the outline of a mask on a slice of `show_slice`.
-
-    Args:
-        axes: Axes of the slice.
-        mask: Boolean (rows, columns). May be empty.
-        colour: Colour of the line.
-        width: Width of the line in points.
-    """
-    if mask.any():
-        # Padding by one voxel closes the outline of a mask that touches the border.
-        y, x = (np.arange(size + 2) - 1 for size in mask.shape)
-        axes.contour(x, y, np.pad(mask.astype(np.float32), 1), levels=[0.5], colors=[colour], linewidths=width)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from skimage.measure import find_contours
 
 from ..figures import palette
 from ..figures.oriented_scan import OrientedScan
+from ..figures.outlines import outlines_of
 from ..figures.rendering import VIEWS, Rendering
 from ..segmentation import Segmentation
 from ..surfaces.closed_surfaces import closed_surface
@@ -117,11 +117,8 @@ def _slice(scan: OrientedScan, axis: int, index: int, directions: str, title: st
 
 
 def _outline(draw: ImageDraw.ImageDraw, mask: np.ndarray, scale: tuple[float, float], colour: str) -> None:
-    if not mask.any():
-        return
-    # Padding by one voxel closes the outline of a mask that touches the border.
-    for contour in find_contours(np.pad(mask, 1).astype(np.float32), 0.5):
-        points = [((x - 0.5) * scale[0], (y - 0.5) * scale[1]) for y, x in contour]
+    for line in outlines_of(mask):
+        points = [((x + 0.5) * scale[0], (y + 0.5) * scale[1]) for y, x in line]
         draw.line(points, fill=colour, width=round(1.5 * OVERSAMPLING), joint="curve")
 
 

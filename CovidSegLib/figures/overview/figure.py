@@ -41,7 +41,8 @@ def draw_overview(
             surfaces there are no 3D views.
     """
     canvas = FigureCanvasAgg(overview_figure(volume, segmentation, report, surfaces))
-    write_atomically(path, lambda temporary: canvas.print_png(str(temporary)))
+    # A higher level takes twice as long, for a file that is 4 % smaller.
+    write_atomically(path, lambda temporary: canvas.print_png(str(temporary), pil_kwargs={"compress_level": 3}))
 
 
 def overview_figure(

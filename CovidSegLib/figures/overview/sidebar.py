@@ -17,7 +17,7 @@ from .layout import HEADER, SIDEBAR, SIZE
 #: Left and right border of the text, in pixels.
 LEFT, RIGHT = SIZE[0] - SIDEBAR + 16, SIZE[0] - 16
 #: Characters of a line of text, and its height in pixels.
-LINE_CHARACTERS, LINE_HEIGHT = 52, 19
+LINE_CHARACTERS, LINE_HEIGHT = 48, 19
 #: Lesions that are listed.
 LISTED_LESIONS = 5
 
@@ -105,10 +105,15 @@ def _write_section(writer: _Writer, section: Section) -> None:
 def _warnings(volume: Volume, segmentation: Segmentation, report: Mapping[str, Any]) -> Section:
     warnings = list(dict.fromkeys([*volume.warnings, *segmentation.warnings, *(report.get("warnings") or [])]))
     lungs = (("right", RIGHT_LUNG), ("left", LEFT_LUNG))
-    if missing := [name for name, label in lungs if not (segmentation.lungs == label).any()]:
+    if missing := [name for name, label in lungs if not _contains(segmentation.lungs, label)]:
         warnings.insert(0, f"No {' and no '.join(missing)} lung was found.")
     lines = [f"\u2022 {warning}" for warning in warnings] or ["None"]
     return Section("WARNINGS", lines, palette.WARNING if warnings else palette.INK)
+
+
+def _contains(labels: np.ndarray, label: int) -> bool:
+    """Return whether a label map contains a label, slice by slice to save memory."""
+    return any((section == label).any() for section in labels)
 
 
 def _lesions(lesions: Mapping[str, Any]) -> Section:

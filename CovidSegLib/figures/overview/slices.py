@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import palette
 from ..oriented_scan import OrientedScan
+from ..outlines import draw_outline
 from . import layout
 from .layout import HEADER, OUTLINED, SIZE, add_axes, add_caption, add_direction
 
@@ -117,12 +117,9 @@ def _draw_slice(axes: Axes, scan: OrientedScan, axis: int, index: int, direction
         aspect="equal",
     )
     axes.set_anchor("N")
-    # Padding by one voxel closes the outline of a mask that touches the border.
-    x, y = (np.arange(width + 2) - 0.5) * column_mm, (np.arange(height + 2) - 0.5) * row_mm
     for name, colour in OUTLINES.items():
         mask = scan.mask(name, tuple(crop))
-        if mask.any():
-            axes.contour(x, y, np.pad(mask.astype(np.float32), 1), levels=[0.5], colors=[colour], linewidths=line_width)
+        draw_outline(axes, mask, colour, line_width, pixel=(row_mm, column_mm), first=(0.5, 0.5))
     axes.set_xlim(0, width * column_mm)
     axes.set_ylim(height * row_mm, 0)
     for direction, (left, bottom, across, along) in zip(directions, DIRECTION_PLACES, strict=False):
