@@ -123,7 +123,8 @@ def segment(
     probability = prediction.of("infection")
     del prediction, outside
     infection, lungs = infection_in_lungs(probability, lungs, threshold, scan.spacing, SMALLEST_INFECTION_ML)
-    np.copyto(probability, 0, where=lungs == 0)
+    for section, lung in zip(probability, lungs, strict=True):
+        np.copyto(section, 0, where=lung == 0)
     stopwatch.lap("infection")
     progress("Masks are ready", 1.0)
     settings = {

@@ -8,6 +8,7 @@ CT has about fifty million voxels at full resolution.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
@@ -16,7 +17,7 @@ from skimage.segmentation import watershed
 from .coarse_grid import coarse_steps, repeat_to
 from .masks import Box, bounding_box
 from .segmentation import LEFT_LUNG, RIGHT_LUNG
-from .thresholding import level_of, without_small_pieces
+from .thresholding import level_of, remove_small_pieces
 from .volume import AxialSpacing
 
 COARSE_MM = 3.0
@@ -58,8 +59,11 @@ def lungs_from_probability(probability: np.ndarray, spacing: AxialSpacing, hu: n
     width, left = math.ceil(probability.shape[2] / steps[2]), box[2].start // steps[2]
     sides = _sides(kept, _coarse_ml(spacing, steps), width, left)
     np.copyto(inside, repeat_to(_grown(sides), steps, mask.shape), where=mask)
+    del mask, kept
     for side in (RIGHT_LUNG, LEFT_LUNG):
-        inside[fill_holes(inside == side, spacing) & (inside == 0)] = side
+        for where, holes in _holes(inside == side, spacing):
+            section = inside[where]
+            section[holes & (section == 0)] = side
     return lungs
 
 
@@ -126,15 +130,19 @@ def infection_in_lungs(
     Returns:
         The infection, boolean; and the lungs including it, uint8.
     """
-    infection, lungs = np.zeros(lungs.shape, dtype=bool), lungs.copy()
+    infection = np.zeros(lungs.shape, dtype=bool)
     steps = coarse_steps(spacing, COARSE_MM)
-    if box := _coarse_box(lungs > 0, steps):
-        inside, found = lungs[box], infection[box]
-        within = np.where(inside > 0, inside, repeat_to(_closed(inside, spacing, steps), steps, inside.shape))
-        infected = (probability[box] >= level_of(threshold)) & (within > 0)
-        found[:] = without_small_pieces(infected, spacing.voxel_ml, smallest_ml)
-        np.copyto(inside, within, where=found)
-    return infection, lungs
+    box = _coarse_box(lungs > 0, steps)
+    if box is None:
+        return infection, lungs.copy()
+    within, found = repeat_to(_closed(lungs[box], spacing, steps), steps, infection[box].shape), infection[box]
+    np.copyto(within, lungs[box], where=lungs[box] > 0)
+    np.greater_equal(probability[box], level_of(threshold), out=found)
+    found &= within > 0
+    remove_small_pieces(found, spacing.voxel_ml, smallest_ml)
+    extended = lungs.copy()
+    np.copyto(extended[box], within, where=found)
+    return infection, extended
 
 
 def _closed(lungs: np.ndarray, spacing: AxialSpacing, steps: tuple[int, int, int]) -> np.ndarray:
@@ -230,22 +238,31 @@ def fill_holes(lungs: np.ndarray, spacing: AxialSpacing) -> np.ndarray:
     Returns:
         Boolean of the same shape.
     """
+    filled = lungs.copy()
+    for where, holes in _holes(lungs, spacing):
+        filled[where] |= holes
+    return filled
+
+
+def _holes(lungs: np.ndarray, spacing: AxialSpacing) -> Iterator[tuple[tuple[int, slice, slice], np.ndarray]]:
+    """Yield the box of the lungs in each slice with holes, and the holes that `fill_holes` fills there."""
     steps = coarse_steps(spacing, COARSE_MM)
     coarse = lungs[:: steps[0], :: steps[1], :: steps[2]]
-    holes = ndimage.binary_dilation(ndimage.binary_fill_holes(coarse) & ~coarse)  # to the borders of the coarse voxels
-    enclosed = repeat_to(holes, steps, lungs.shape)
-    filled = lungs.copy()
+    enclosed = ndimage.binary_dilation(
+        ndimage.binary_fill_holes(coarse) & ~coarse
+    )  # to the borders of the coarse voxels
     largest = VESSEL_MM2 / (spacing.rows * spacing.columns)
     for z, section in enumerate(lungs):
         if not section.any():
             continue
         rows, columns = np.flatnonzero(section.any(1)), np.flatnonzero(section.any(0))
-        box = (z, slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        labels, count = ndimage.label(ndimage.binary_fill_holes(lungs[box]) & ~lungs[box])
+        box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+        labels, count = ndimage.label(ndimage.binary_fill_holes(section[box]) & ~section[box])
         if count:
             sizes = np.bincount(labels.ravel())
-            within = np.bincount(labels.ravel(), enclosed[box].ravel())
+            within = np.bincount(
+                labels.ravel(), repeat_to(enclosed[z // steps[0]], steps[1:], section.shape)[box].ravel()
+            )
             fill = (sizes <= largest) | (within > sizes / 2)
             fill[0] = False
-            filled[box] |= fill[labels]
-    return filled
+            yield (z, *box), fill[labels]

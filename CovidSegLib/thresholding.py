@@ -35,15 +35,20 @@ def without_small_pieces(mask: np.ndarray, voxel_ml: float, smallest_ml: float) 
     array([[[1, 1, 1, 0, 0]]])
     """
     kept = mask.copy()
+    remove_small_pieces(kept, voxel_ml, smallest_ml)
+    return kept
+
+
+def remove_small_pieces(mask: np.ndarray, voxel_ml: float, smallest_ml: float) -> None:
+    """Remove the 26-connected components of a mask (z, y, x) that are smaller than a volume in ml, in place."""
     box = bounding_box(mask)
     if box is None:
-        return kept
+        return
     inside = mask[box]
     labels, _ = label_components(inside)
     component = labels[inside]
     large = np.bincount(component) * voxel_ml >= smallest_ml
-    kept[box][inside] = large[component]
-    return kept
+    inside[inside] = large[component]
 
 
 class ThresholdStack:

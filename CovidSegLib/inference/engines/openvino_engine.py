@@ -10,8 +10,9 @@ import numpy as np
 
 from .openvino_import import import_openvino
 
-#: Images that a network takes at once. Fewer are padded to this number; larger batches are not faster on a CPU.
-BATCH_SIZE = 4
+#: Images that a network takes at once. Fewer are padded to this number. Larger batches are not faster on a CPU, because
+#: their feature maps do not fit into its caches, and need more memory.
+BATCH_SIZE = 2
 #: bfloat16 would be twice as fast on the few CPUs that have instructions for it, but changes up to 2 % of the infection
 #: of a scan. In float32, all CPUs give the same masks.
 SETTINGS = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
