@@ -28,8 +28,6 @@ def _terms() -> dict[str, str]:
         "Masks are ready": _("Masks are ready"),
         "Measuring": _("Measuring"),
         "Saving the segmentation": _("Saving the segmentation"),
-        "Saving the label map": _("Saving the label map"),
-        "Saving the probabilities": _("Saving the probabilities"),
         "Making the surfaces": _("Making the surfaces"),
         "Saving the report": _("Saving the report"),
         "Drawing the overview": _("Drawing the overview"),

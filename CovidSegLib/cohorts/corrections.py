@@ -78,8 +78,7 @@ def write_correction(path: Path, correction: Correction) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    layers = np.stack([np.asarray(mask, np.uint8) for mask in correction.masks.values()], axis=-1)
-    image = segments_image(layers, correction.grid, _segments(correction))
+    image = segments_image(list(correction.masks.values()), correction.grid, _segments(correction))
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda new: _write(image, new))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from ..followup import CHANGES, Comparison
 from ..volume import Grid
 from .segment_file import FileSegment, extent_text, write_segments
@@ -43,4 +41,4 @@ def write_change_segments(path: Path, comparison: Comparison, grid: Grid) -> Non
             identifier = f"{'prior' if layer else 'current'}_{change.replace(' ', '_')}"
             name = f"Earlier, {change}" if layer else change.capitalize()
             segments.append(FileSegment(identifier, name, CHANGE_COLOURS[change], layer, value, extent, tags))
-    write_segments(path, np.stack(layers, axis=-1), grid, segments)
+    write_segments(path, layers, grid, segments)

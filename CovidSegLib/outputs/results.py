@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,32 +101,37 @@ def _write_files(
     files = FILES | LUNG_SURFACES if kind == "segments" else FILES
     progress("Measuring", 0.0)
     report = quantify(volume, segmentation)
-    progress("Saving the segmentation", 0.1)
+    # Images are compressed outside Python, on another processor than surfaces and overview.
+    with ThreadPoolExecutor(1) as thread:
+        saved = thread.submit(_write_images, folder, segmentation, labels="labels" not in skip)
+        surfaces = None
+        if "surfaces" not in skip:
+            progress("Making the surfaces", 0.15)
+            surfaces = segment_surfaces_of(segmentation) if kind == "segments" else surfaces_of(segmentation)
+            for name, surface in surfaces.items():
+                write_surface(folder / files[f"{name}_surface"], surface)
+
+        absent = {key for group in skip for key in GROUPS[group]}
+        absent |= {key for key in GROUPS["surfaces"] if key.removesuffix("_surface") not in (surfaces or {})}
+        report["files"] = {key: None if key in absent else name for key, name in files.items()}
+        progress("Saving the report", 0.5)
+        write_json(folder / FILES["report"], report)
+        write_csv(folder / FILES["table"], report)
+        if "overview" not in skip:
+            progress("Drawing the overview", 0.55)
+            # Imported late because it loads matplotlib.
+            from ..figures.overview import draw_overview
+
+            draw_overview(folder / FILES["overview"], volume, segmentation, report, surfaces)
+        progress("Saving the segmentation", 0.95)
+        saved.result()
+    return report
+
+
+def _write_images(folder: Path, segmentation: Segmentation, *, labels: bool) -> None:
+    """Write the segments, the probabilities and, if wanted, the label map."""
     write_seg_nrrd(folder / FILES["segmentation"], segmentation)
-    if "labels" not in skip:
-        progress("Saving the label map", 0.2)
+    if labels:
         write_image(folder / FILES["labels"], segmentation.grid.to_image(segmentation.labels))
-    progress("Saving the probabilities", 0.25)
     probability = segmentation.probability.astype(np.uint8, copy=False)
     write_image(folder / FILES["infection_probability"], segmentation.grid.to_image(probability))
-
-    surfaces = None
-    if "surfaces" not in skip:
-        progress("Making the surfaces", 0.35)
-        surfaces = segment_surfaces_of(segmentation) if kind == "segments" else surfaces_of(segmentation)
-        for name, surface in surfaces.items():
-            write_surface(folder / files[f"{name}_surface"], surface)
-
-    absent = {key for group in skip for key in GROUPS[group]}
-    absent |= {key for key in GROUPS["surfaces"] if key.removesuffix("_surface") not in (surfaces or {})}
-    report["files"] = {key: None if key in absent else name for key, name in files.items()}
-    progress("Saving the report", 0.7)
-    write_json(folder / FILES["report"], report)
-    write_csv(folder / FILES["table"], report)
-    if "overview" not in skip:
-        progress("Drawing the overview", 0.75)
-        # Imported late because it loads matplotlib.
-        from ..figures.overview import draw_overview
-
-        draw_overview(folder / FILES["overview"], volume, segmentation, report, surfaces)
-    return report

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..printable import printable
 from ..segmentation import LEFT_LUNG, RIGHT_LUNG, Segmentation
 from .segment_file import FileSegment, extent_text, write_segments
@@ -30,11 +28,9 @@ def write_seg_nrrd(path: Path, segmentation: Segmentation) -> None:
     Raises:
         OSError: The file could not be written completely.
     """
-    layers = np.empty((*segmentation.grid.shape, 2), np.uint8)
-    layers[..., 0] = segmentation.lungs
-    layers[..., 1] = segmentation.infection
+    layers = (segmentation.lungs, segmentation.infection)
     provenance = provenance_tags(segmentation.provenance)
-    extents = (extent_text(segmentation.lungs), extent_text(segmentation.infection))
+    extents = [extent_text(layer) for layer in layers]
     segments = []
     for segment in SEGMENTS:
         layer, value = LAYERS[segment.identifier]

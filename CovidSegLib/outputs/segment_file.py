@@ -7,7 +7,7 @@ contain other characters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,9 @@ import SimpleITK as sitk
 from ..masks import bounding_box
 from ..volume import Grid
 from .writing import write_image
+
+#: Slices of all layers that are copied into an image at once.
+SLAB = 16
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,18 @@ class FileSegment:
         }
 
 
-def segments_image(layers: np.ndarray, grid: Grid, segments: Iterable[FileSegment]) -> sitk.Image:
+def segments_image(layers: Sequence[np.ndarray], grid: Grid, segments: Iterable[FileSegment]) -> sitk.Image:
     """Return an image that `write_image` writes as `.seg.nrrd`.
 
     Args:
-        layers: Label maps (z, y, x, layers).
+        layers: Label maps (z, y, x) of the grid's shape, Boolean or uint8.
         grid: Their grid.
         segments: The segments.
     """
-    image = sitk.GetImageFromArray(layers, isVector=True)
+    image = sitk.Image(list(reversed(grid.shape)), sitk.sitkVectorUInt8, len(layers))
+    for start in range(0, grid.shape[0], SLAB):  # so that no array of all layers is needed beside the image
+        slab = np.stack([layer[start : start + SLAB] for layer in layers], axis=-1).astype(np.uint8, copy=False)
+        image[:, :, start : start + SLAB] = sitk.GetImageFromArray(slab, isVector=True)
     image.SetSpacing(grid.spacing)
     image.SetOrigin(grid.origin)
     image.SetDirection(grid.direction)
@@ -81,7 +87,7 @@ def segments_image(layers: np.ndarray, grid: Grid, segments: Iterable[FileSegmen
     return image
 
 
-def write_segments(path: Path, layers: np.ndarray, grid: Grid, segments: Iterable[FileSegment]) -> None:
+def write_segments(path: Path, layers: Sequence[np.ndarray], grid: Grid, segments: Iterable[FileSegment]) -> None:
     """Write segments into a file whose name ends in `.seg.nrrd`. See `segments_image` for the arguments.
 
     Raises:

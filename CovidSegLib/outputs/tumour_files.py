@@ -51,7 +51,7 @@ def write_tumours(out: Path, volume: Volume, found: TumourSegmentation, *, overw
     mask = found.tumour.astype(np.uint8)
     segment = FileSegment(TUMOUR.identifier, TUMOUR.name, TUMOUR.color, 0, 1, extent_text(mask), tags)
     with staged_files(out, tuple(TUMOUR_FILES.values()), overwrite=overwrite) as folder:
-        write_segments(folder / TUMOUR_FILES["segmentation"], mask[..., np.newaxis], found.grid, [segment])
+        write_segments(folder / TUMOUR_FILES["segmentation"], [mask], found.grid, [segment])
         write_image(folder / TUMOUR_FILES["mask"], found.grid.to_image(mask))
         write_image(folder / TUMOUR_FILES["probability"], found.grid.to_image(found.probability))
         write_json(folder / TUMOUR_FILES["report"], report)

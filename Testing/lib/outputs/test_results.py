@@ -111,4 +111,4 @@ def test_progress_increases_to_one(tmp_path):
     fractions = [fraction for _, fraction in calls]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert len({stage for stage, _ in calls}) == len(calls) == 8
+    assert len({stage for stage, _ in calls}) == len(calls) == 6

@@ -1,5 +1,7 @@
 """Slicer and other software read the segments of a `.seg.nrrd` file as they were written."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -13,6 +15,7 @@ from vtk.util.numpy_support import vtk_to_numpy
 from CovidSegLib.outputs.seg_nrrd import write_seg_nrrd
 from CovidSegLib.outputs.terminology import SEGMENTS
 from CovidSegLib.segmentation import Segmentation
+from CovidSegLib.volume import Grid
 
 
 def read_in_slicer(path):
@@ -173,3 +176,19 @@ def test_slicer_creates_surfaces(tmp_path):
     low, high = np.reshape(surface.GetBounds(), (3, 2)).T
     np.testing.assert_allclose(low, positions_ras.min(axis=0), atol=max(segmentation.grid.spacing))
     np.testing.assert_allclose(high, positions_ras.max(axis=0), atol=max(segmentation.grid.spacing))
+
+
+def test_writing_needs_no_array_of_all_layers(tmp_path):
+    """Which would be as large as the CT, at the moment when a run needs the most memory."""
+    grid = Grid((160, 128, 128))
+    lungs = np.zeros(grid.shape, np.uint8)
+    lungs[10:50, 30:90, 30:90] = 1
+    segmentation = Segmentation(lungs, lungs > 0, 255 * lungs, grid)
+    tracemalloc.start()
+    try:
+        write_seg_nrrd(tmp_path / "s.seg.nrrd", segmentation)
+        assert tracemalloc.get_traced_memory()[1] < lungs.nbytes
+    finally:
+        tracemalloc.stop()
+    layers = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "s.seg.nrrd")))
+    assert (layers == lungs[..., np.newaxis]).all()
