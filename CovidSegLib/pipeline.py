@@ -49,7 +49,7 @@ def segment(
     Args:
         volume: The CT in Hounsfield units, on any grid: oblique, flipped or anisotropic.
         model: Recipe, weights and card, from `models.find_model`; the default model if None.
-        device: "auto" (a GPU if there is one), "cpu" or "cuda".
+        device: "auto" (a GPU if there is one), "cpu", "cuda" or "mps"; see `inference.choose_device`.
         engine: "auto" (OpenVINO on a CPU if the networks of the model are exported, PyTorch otherwise), "openvino" or
             "torch".
         threshold: Lowest probability of infection, from 0 to 1, at which a voxel counts as infected; that of the model

@@ -43,7 +43,7 @@ def load_system(model: Model, device: str = "auto", engine: str = "auto", *, fin
 
     Args:
         model: The model.
-        device: "auto" (a GPU if there is one), "cpu" or "cuda".
+        device: "auto" (a GPU if there is one), "cpu", "cuda" or "mps"; see `inference.choose_device`.
         engine: "auto", "openvino" or "torch"; see `inference.engines`.
         finding: What the model must find, "infection" or "tumour".
 

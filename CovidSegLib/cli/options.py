@@ -8,7 +8,7 @@ import contextlib
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add --device."""
-    parser.add_argument("--device", default="auto", help="auto (the default), cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto (the default), cpu, cuda, or mps on an Apple computer")
 
 
 def add_engine(parser: argparse.ArgumentParser) -> None:

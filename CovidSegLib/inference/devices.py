@@ -16,7 +16,8 @@ def choose_device(name: str) -> torch.device:
     """Return the device with the given name.
 
     Args:
-        name: "auto" (a GPU if there is one), "cpu", "cuda", or a certain GPU such as "cuda:1".
+        name: "auto" (an NVIDIA or AMD GPU if there is one), "cpu", "cuda", a certain GPU such as "cuda:1", or "mps", the
+            GPU of an Apple computer. The latter is never chosen automatically, because it has not been measured.
 
     Raises:
         InputError: There is no such device, or no GPU that PyTorch can use.
@@ -29,6 +30,8 @@ def choose_device(name: str) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError('No GPU that PyTorch can use was found. Choose the device "auto" or "cpu".')
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError('No Apple GPU that PyTorch can use was found. Choose the device "auto" or "cpu".')
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
         raise InputError(f'There is no GPU "{name}" (number of GPUs: {count}). Choose "cuda".')
@@ -41,8 +44,8 @@ def check_device_name(name: str) -> None:
     Raises:
         InputError: It cannot.
     """
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?", name):
-        raise InputError(f'There is no device "{name}". Choose "auto", "cpu" or "cuda".')
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,2})?|mps", name):
+        raise InputError(f'There is no device "{name}". Choose "auto", "cpu", "cuda" or "mps".')
 
 
 def choose_precision(device: torch.device) -> torch.dtype:

@@ -66,10 +66,12 @@ def train_run(
         The trained model.
 
     Raises:
-        InputError: See `prepare_run` and `train_stage`. The start is not a finished run, the disk is full, or another
+        InputError: See `prepare_run` and `train_stage`. The device is an Apple GPU. The start is not a finished run, the disk is full, or another
             process is training in the folder.
     """
     device = device or default_device()
+    if device.type == "mps":
+        raise InputError('Training on an Apple GPU has not been tested. Choose the device "cpu", or an NVIDIA GPU.')
     explained = explain_disk_errors(run, if_full=FREE_SPACE_AND_RESUME, only_known=True)
     with explained, process_group(device) as group, ExitStack() as lock:
         if group.is_main:

@@ -59,8 +59,13 @@ def gpu_memory_errors() -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError as error:
-        torch.cuda.empty_cache()
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            torch.cuda.empty_cache()
+        elif str(error).startswith("MPS backend out of memory"):  # which has no class of its own
+            torch.mps.empty_cache()
+        else:
+            raise
         raise GpuMemoryError(
             'The GPU has too little free memory. Choose the device "cpu", or close other programs.'
         ) from error

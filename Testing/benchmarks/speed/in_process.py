@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +20,8 @@ from CovidSegLib.reading import read_volume
 from CovidSegLib.segmentation import Segmentation
 from CovidSegLib.volume import Volume
 
+from .machine import RSS_MB, best_cpu_seconds
+
 BATCH = 8
 
 
@@ -29,8 +30,6 @@ def networks() -> dict[str, dict[str, float]]:
     import torch
 
     from CovidSegLib.models.loading import load_stages
-
-    from .machine import best_cpu_seconds
 
     model = models.find_model()
     exported, in_torch = load_exported(model), load_stages(model, torch.device("cpu"))
@@ -79,12 +78,11 @@ def growth(scan: Path, slices: int) -> dict[str, float]:
     volume = with_slices(read_volume(scan), slices)
     started, cpu = time.perf_counter(), time.process_time()
     segment(volume, device="cpu")
-    unit = 1 if sys.platform == "darwin" else 1024
     return {
         "slices": slices,
         "wall_s": round(time.perf_counter() - started, 2),
         "cpu_s": round(time.process_time() - cpu, 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_MB),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy as np
 #: Instructions that decide how fast networks run.
 INSTRUCTIONS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
 SIZE = 1024
+#: MB in a unit of `resource.getrusage(...).ru_maxrss`.
+RSS_MB = (1 if sys.platform == "darwin" else 1024) / 1e6
 
 
 def describe() -> dict[str, Any]:

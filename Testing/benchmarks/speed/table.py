@@ -43,4 +43,13 @@ def as_markdown(result: dict[str, Any]) -> str:
     if rivals := result.get("rivals"):
         rows = [[row["what"], f"{row['wall_s']:.1f}", f"{row['cpu_s']:.1f}"] for row in rivals]
         parts.append(table(["rival", "seconds", "CPU seconds"], rows))
+    if volumes := result.get("volume-rivals"):
+        rows = [
+            [row["what"], f"{row['wall_s']:.1f}", f"{row['cpu_s']:.1f}", str(row["peak_mb"])] for row in volumes["runs"]
+        ]
+        parts.append(table(["three-dimensional network", "seconds", "CPU seconds", "peak MB"], rows))
+        parts.append(
+            f"Without crop, mirroring and resampling, {volumes['equal_labels']} % of the voxels have the label that "
+            f"nnU-Net gives them (Dice {volumes['dice']})."
+        )
     return "\n\n".join(parts) + "\n"

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .machine import RSS_MB
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 ENGINES = ("openvino", "torch")
 
@@ -54,11 +56,10 @@ def run_once(scan: Path, engine: str) -> dict[str, Any]:
             stage = event.get("stage", stage)
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
-        unit = 1 if sys.platform == "darwin" else 1024
         return {
             "wall_s": time.perf_counter() - started,
             "cpu_s": usage.ru_utime + usage.ru_stime,
-            "peak_mb": usage.ru_maxrss * unit / 1e6,
+            "peak_mb": usage.ru_maxrss * RSS_MB,
             "first_progress_s": first,
             "stages": stages,
         }

@@ -105,13 +105,30 @@ def test_without_lungs_nothing_is_predicted(axial: np.ndarray, stage: Stage) -> 
 
 
 @pytest.mark.parametrize("stage", [STAGE, patch_stage()], ids=["slices", "patches"])
-def test_too_little_gpu_memory_is_explained(axial: np.ndarray, monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("MPS backend out of memory (MPS ...)")]
+)
+def test_too_little_gpu_memory_is_explained(
+    axial: np.ndarray, monkeypatch: pytest.MonkeyPatch, stage: Stage, error: Exception
+) -> None:
     def out_of_memory(*arguments: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: None)
     monkeypatch.setattr(Neighbour, "forward", out_of_memory)
     with pytest.raises(InputError, match=r'too little free memory\. Choose the device "cpu"'):
         predict_infection(axial, None, stage)
+
+
+def test_other_errors_of_the_network_are_not_called_too_little_memory(
+    axial: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(Neighbour, "forward", fail)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        predict_infection(axial)
 
 
 def test_batches_shrink_until_they_fit_into_the_gpu(axial: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,9 +332,19 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
             choose_device(name)
 
 
+def test_an_apple_gpu_is_used_only_if_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="No Apple GPU that PyTorch can use was found"):
+        choose_device("mps")
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("mps") == torch.device("mps")
+    assert choose_device("auto") == torch.device("cpu")
+    assert choose_precision(torch.device("mps")) == torch.float32
+
+
 @pytest.mark.parametrize("name", ["gpu", "", "meta", "cuda:x", "CPU", "cuda:"])
 def test_an_unknown_device_is_an_error(name: str) -> None:
-    with pytest.raises(InputError, match=r'There is no device ".*"\. Choose "auto", "cpu" or "cuda"'):
+    with pytest.raises(InputError, match=r'There is no device ".*"\. Choose "auto", "cpu", "cuda" or "mps"'):
         choose_device(name)
 
 
