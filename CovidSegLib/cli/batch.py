@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .. import models
 from ..errors import InputError
 from ..notices import NOT_FOR_DIAGNOSIS
+from ..recipe import INFECTION_LABEL
 from .options import add_device, add_progress
 from .segment import add_results, options_of
 from .session import Session
@@ -89,6 +90,11 @@ def run(session: Session) -> None:
         from ..cohorts.settings import check_settings, settings_of
 
     model = models.find_model(options.model)
+    if model.finding != INFECTION_LABEL:
+        raise InputError(
+            f'The model "{model.name}" finds {model.finding} but no infection, which cohorts are about. Use '
+            "`covidseg segment` for each scan."
+        )
     segment_options = options_of(options, engine=options.network_engine, overwrite=False)
     segment_options.check()
     work = Work(str(model.folder), model.card["sha256"], segment_options)

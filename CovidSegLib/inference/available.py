@@ -9,7 +9,7 @@ from .engines.choice import torch_may_find_gpu
 
 
 def available_devices() -> list[dict[str, Any]]:
-    """Return the devices that `choose_device` accepts, the one that "auto" chooses first; not "mps", which it never does.
+    """Return the devices that `choose_device` accepts, except "mps". The one that "auto" chooses comes first.
 
     Returns:
         For each device `device` ("cuda:0", "cpu"), `name`, and for a GPU `free_mb` and `total_mb`; None for the CPU.

@@ -16,8 +16,8 @@ def choose_device(name: str) -> torch.device:
     """Return the device with the given name.
 
     Args:
-        name: "auto" (an NVIDIA or AMD GPU if there is one), "cpu", "cuda", a certain GPU such as "cuda:1", or "mps", the
-            GPU of an Apple computer. The latter is never chosen automatically, because it has not been measured.
+        name: "auto" (an NVIDIA or AMD GPU if there is one), "cpu", "cuda", a certain GPU such as "cuda:1", or "mps",
+            the GPU of an Apple computer. That one is never chosen automatically, because it has not been measured.
 
     Raises:
         InputError: There is no such device, or no GPU that PyTorch can use.

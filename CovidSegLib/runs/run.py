@@ -66,8 +66,8 @@ def train_run(
         The trained model.
 
     Raises:
-        InputError: See `prepare_run` and `train_stage`. The device is an Apple GPU. The start is not a finished run, the disk is full, or another
-            process is training in the folder.
+        InputError: See `prepare_run` and `train_stage`. The device is an Apple GPU, the start is not a finished run,
+            the disk is full, or another process is training in the folder.
     """
     device = device or default_device()
     if device.type == "mps":

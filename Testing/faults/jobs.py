@@ -82,7 +82,7 @@ def prepare(place: Path) -> None:
 
 SEGMENT = Job(
     "segment",
-    ("Reading the CT", "Finding the infection", "Saving the segmentation", "Saving the report"),
+    ("Reading the CT", "Finding the infection", "Making the surfaces", "Saving the report"),
     lambda place, out: ["segment", str(place / "ct.nrrd"), "-o", str(out), "--skip", "overview", "--progress", "json"],
     ("segmentation.seg.nrrd", "report.json"),
 )

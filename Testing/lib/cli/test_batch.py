@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,19 @@ def test_a_changed_model_or_option_is_said(tmp_path: Path, capsys: pytest.Captur
     other = next(name for name in models.names() if models.find_model(name).card["sha256"] != before[0]["model_sha256"])
     assert "was begun with the model" in refused(capsys, "-o", tmp_path / "out", "--model", other)
     assert rows(tmp_path / "out") == before
+
+
+def test_a_model_of_tumours_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scans(tmp_path / "in", 1)
+    model = models.find_model()
+    tumours = replace(model, card={**model.card, "finding": "tumour"})
+    monkeypatch.setattr(models, "find_model", lambda name=None: tumours)
+    message = refused(capsys, tmp_path / "in", "-o", tmp_path / "out")
+    assert "finds tumour but no infection" in message
+    assert "covidseg segment" in message
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_to_do_or_nothing_that_works_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

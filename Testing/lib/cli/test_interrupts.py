@@ -53,7 +53,7 @@ def wait_for(stage: str, process: subprocess.Popen[bytes]) -> None:
 
 @pytest.mark.parametrize(
     ("number", "stage", "later"),
-    [(signal.SIGTERM, "Preparing the segmentation", 0.3), (signal.SIGINT, "Saving the segmentation", 0.0)],
+    [(signal.SIGTERM, "Preparing the segmentation", 0.3), (signal.SIGINT, "Making the surfaces", 0.0)],
 )
 def test_a_signal_ends_a_run_and_leaves_nothing(
     ct: Path, tmp_path: Path, number: signal.Signals, stage: str, later: float
