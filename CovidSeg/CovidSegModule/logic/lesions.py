@@ -64,6 +64,7 @@ class LesionReview:
         self._update: Background[bool] | None = None
         self._lobes: tuple[int, ...] = ()
         self._tag: str | None = None
+        self._returns = 0
         self._marks: list[Mark] = []
 
     def lesions(self) -> list[Lesion]:
@@ -240,8 +241,10 @@ class LesionReview:
                 yield
                 pause = time.perf_counter() + _PAUSE
         self._version = version
+        self.history.note()
+        returned, self._returns = self._returns != self.history.returns, self.history.returns
         tag, marks, next_number = nodes.read_marks(review.segmentation)
-        if tag and tag != self._tag:  # after loading a scene, and after undo or redo
+        if tag and (returned or tag != self._tag):  # after undo or redo, and after loading a scene
             self.tracker.next_number = max(self.tracker.next_number, next_number)
             self.tracker.adopt(marks)
             self._tag, self._marks = tag, marks

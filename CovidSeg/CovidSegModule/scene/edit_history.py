@@ -55,9 +55,13 @@ class EditHistory:
 
     Args:
         review: The result.
+
+    Attributes:
+        returns: How often masks and stored lesions have become those of an earlier or a later edit again.
     """
 
     def __init__(self, review: Review):
+        self.returns = 0
         self._review = review
         self._masks: dict[str, BoxArray | None] = {}
         self._sums: dict[str, int] = {}
@@ -103,6 +107,7 @@ class EditHistory:
         nodes.write_tag(self._review.segmentation, state.tag)
         self._review.segmentation.SetAttribute(THRESHOLD_ATTRIBUTE, state.threshold)
         self._review.jumps += 1
+        self.returns += 1
         self._position = position
         self._own = len(self._edits)  # writing has emptied what Slicer could redo
         self._take()
@@ -140,7 +145,9 @@ class EditHistory:
         """Go to the position with the present masks, as after an undo in Slicer. Return False if there is none."""
         near = sorted(range(len(self._states)), key=lambda at: abs(at - self._position))
         same = [at for at in near if self._states[at] == present]
-        if not same:  # lesions may have been numbered since
+        if same:
+            self.returns += same[0] != self._position
+        else:  # lesions may have been numbered since
             same = [at for at in near if abs(at - self._position) == 1 and self._states[at].masks == present.masks]
         if same:
             self._position, self._base = same[0], None

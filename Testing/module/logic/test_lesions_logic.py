@@ -129,6 +129,34 @@ def test_edits_keep_numbers_and_are_undone_with_decisions(lesions):
     assert states(lesions) == {1: ACCEPTED, 3: REJECTED, 4: PROPOSED}
 
 
+def bridge(lesions, first, second):
+    """Paint a straight bridge between two lesions, as the Segment Editor does."""
+    review = lesions.review
+    review.save_state()
+    mask = review.mask(INFECTION).full(review.grid.shape).copy()
+    start, end = (np.array(lesions.tracker.points(number)[0][:3]) for number in (first, second))
+    for share in np.linspace(0, 1, 200):
+        mask[tuple(np.round(start + share * (end - start)).astype(int))] = True
+    harness.edit(review, INFECTION, mask)
+
+
+@pytest.mark.parametrize("follows", [False, True], ids=["at once", "step by step"])
+def test_two_quick_edits_that_are_undone_leave_the_numbers(lesions, follows):
+    """Lesions are numbered again only after both edits, so that the state between them has the numbers of before."""
+    before = {lesion.number: lesion.volume_ml for lesion in lesions.lesions()}
+    bridge(lesions, 1, 2)
+    erase(lesions, 4)
+    assert set(states(lesions)) == {1, 3}
+    for _step in range(2):
+        if follows:
+            lesions.undo()
+            lesions.lesions()
+        else:
+            lesions.review.editor.undo()  # as the button of Slicer's tools
+    assert {lesion.number: lesion.volume_ml for lesion in lesions.lesions()} == before
+    assert set(states(lesions).values()) == {PROPOSED}
+
+
 def test_an_edit_changes_the_state(lesions):
     lesions.accept([1])
     review = lesions.review
