@@ -171,13 +171,14 @@ class LesionReview:
         return numbers
 
     def undo(self) -> None:
-        """Undo the last decision or edit, also one from before the scene was saved and loaded."""
-        self._follow()
+        """Undo the last decision or edit, also one from before the scene was saved and loaded.
+
+        Lesions are not numbered again before, which may take seconds after a large edit. `prepare` does it afterwards.
+        """
         self.history.undo()
 
     def redo(self) -> None:
         """Undo the last undo."""
-        self._follow()
         self.history.redo()
 
     # --- views ---

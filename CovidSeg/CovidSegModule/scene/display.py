@@ -20,9 +20,15 @@ FILL_OPACITY, GLASS_OPACITY = 0.5, 0.15
 def set_lung_window(ct: slicer.vtkMRMLScalarVolumeNode) -> None:
     """Show a CT in the lung window."""
     ct.SetAttribute(WINDOW_ATTRIBUTE, "1")  # first, because the panel is updated when a display node is added
-    if ct.GetDisplayNode() is None:
-        ct.CreateDefaultDisplayNodes()
     display = ct.GetDisplayNode()
+    if display is None:
+        # CreateDefaultDisplayNodes would compute a window from all voxels first, which takes a second.
+        display = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+        display.UnRegister(None)
+        display.SetAutoWindowLevel(False)
+        display = slicer.mrmlScene.AddNode(display)
+        display.SetDefaultColorMap()
+        ct.SetAndObserveDisplayNodeID(display.GetID())
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(*LUNG_WINDOW)
 

@@ -17,6 +17,7 @@ import slicer
 import vtk
 from slicer.i18n import tr as _
 
+from .display import set_lung_window
 from .follow_up_files import CURRENT, PRIOR, FollowUpFiles
 from .nodes import add_node, place_beside, remove_with_helpers
 from .segmentations import check_grid
@@ -69,7 +70,7 @@ def add_comparison(
     registered.SetName(slicer.mrmlScene.GenerateUniqueName(f"{prior_ct.GetName()} registered"))
     registered = slicer.mrmlScene.AddNode(registered)
     registered.SetAndObserveTransformNodeID(ct.GetTransformNodeID())
-    registered.CreateDefaultDisplayNodes()
+    set_lung_window(registered)
     node.SetNodeReferenceID(REGISTERED_ROLE, registered.GetID())
     place_beside(registered, ct)
     fit = add_node("vtkMRMLTextNode", f"{name} fit")

@@ -192,7 +192,7 @@ class LesionsSection(Section):
         if lesions:
             lesions.undo()
             self._report("")
-            self._fill(lesions.lesions())
+            self.update()
 
     def on_redo(self) -> None:
         """Redo what was undone."""
@@ -200,7 +200,7 @@ class LesionsSection(Section):
         if lesions:
             lesions.redo()
             self._report("")
-            self._fill(lesions.lesions())
+            self.update()
 
     # --- what is shown ---
 

@@ -1,6 +1,9 @@
 """How CTs and results are shown."""
 
+import time
+
 import harness
+import numpy as np
 import pytest
 
 from CovidSegModule.scene import display
@@ -44,3 +47,15 @@ def test_the_lung_window_is_set_once():
     assert (shown.GetWindow(), shown.GetLevel()) == (400, 40)
     display.set_lung_window(ct)
     assert (shown.GetWindow(), shown.GetLevel()) == (1500, -600)
+
+
+def test_the_lung_window_needs_no_pass_over_the_voxels():
+    """Slicer's default display node computes a window from all voxels, which freezes it for a second."""
+    ct = harness.make_ct(array=np.zeros((300, 512, 512), np.int16))
+    ct.SetAndObserveDisplayNodeID(None)
+    start = time.thread_time()
+    display.set_lung_window(ct)
+    assert time.thread_time() - start < 0.2
+    shown = ct.GetDisplayNode()
+    assert (shown.GetWindow(), shown.GetLevel(), shown.GetAutoWindowLevel()) == (*display.LUNG_WINDOW, 0)
+    assert shown.GetColorNodeID() == "vtkMRMLColorTableNodeGrey"

@@ -163,8 +163,10 @@ def test_merge_and_split(panel, section):
     assert "press Shift+S" in panel.ui.lesionStatusLabel.text
     click(panel.ui.undoButton)
     click(panel.ui.undoButton)
+    settle()
     assert texts(panel, 0) == ["1", "2", "3", "4"]
     click(panel.ui.redoButton)
+    settle()
     assert texts(panel, 0) == ["1", "3", "4"]
 
 
@@ -198,6 +200,7 @@ def test_two_results_in_turn(panel, section):
     panel.parameters.result = second
     assert texts(panel, 7) == ["rejected"]
     click(panel.ui.undoButton)
+    settle()
     assert texts(panel, 7) == ["rejected"], "the history of a result begins when it is shown"
     slicer.mrmlScene.RemoveNode(second)
     assert not shown(panel.ui.lesionsPanel)
@@ -219,6 +222,7 @@ def test_save_close_load_and_go_on(panel, section, tmp_path):
     click(panel.ui.rejectButton)
     assert texts(panel, 7)[1] == "rejected"
     click(panel.ui.undoButton)
+    settle()
     assert texts(panel, 7) == expected
 
 
