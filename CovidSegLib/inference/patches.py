@@ -12,12 +12,15 @@ from scipy import ndimage
 from torch import nn
 
 from ..preprocessing import VolumeFrame, grey_statistics, scale_window, standardise
-from ..recipe import Stage
+from ..recipe import Patches, Stage
 from ..volume import AIR_HU, AxialScan
 from .engines.torch_engine import autocast, gpu_memory_errors
 from .loaded_stage import LoadedStage
 from .regions import volume_frame
 from .structures import structure_maps
+
+#: Standard deviation of the Gaussian weights of a patch, as a share of its side.
+GAUSSIAN_SIGMA = 0.125
 
 
 @torch.inference_mode()
@@ -67,7 +70,7 @@ def predict_patches(
         sw_batch_size=1,
         predictor=predict_window,
         overlap=stage.patches.overlap,
-        mode=stage.patches.blend,
+        roi_weight_map=patch_weights(stage.patches),
         cval=float(grey(torch.tensor(float(AIR_HU)))),
         sw_device=device,
         device="cpu",
@@ -76,6 +79,24 @@ def predict_patches(
     for channel, output in enumerate(predictions.values()):
         frame.insert(maps[0, channel], output)
     return predictions
+
+
+def patch_weights(patches: Patches) -> torch.Tensor:
+    """Return the weights with which patches are averaged where they overlap.
+
+    Gaussian weights are those of nnU-Net 2, whose labels then are the same. Those of MONAI are at least 0.001, so that
+    all patches count alike at the borders of a scan.
+
+    Returns:
+        float32 of the size of a patch.
+    """
+    weights = torch.ones(patches.size)
+    if patches.blend == "gaussian":
+        for axis, length in enumerate(patches.size):
+            distance = (torch.arange(length) - length // 2) / (length * GAUSSIAN_SIGMA)
+            shape = [length if other == axis else 1 for other in range(len(patches.size))]
+            weights = weights * torch.exp(-0.5 * distance**2).reshape(shape)
+    return weights
 
 
 def input_hu(

@@ -15,12 +15,14 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import SimpleITK as sitk
 import torch
 
 from CovidSegLib import models
+from CovidSegLib.inference.engines import torch_engine
 from CovidSegLib.inference.loaded_stage import LoadedStage
 from CovidSegLib.inference.patches import predict_patches
 from CovidSegLib.models.loading import load_stages
@@ -60,7 +62,8 @@ def compare(scan: Path, environment: Path, model: str | None = None) -> dict[str
 
     Returns:
         `runs`: for each program `what`, `wall_s`, `cpu_s` and `peak_mb`. `equal_labels`: the share of voxels with the
-        same label as nnU-Net's on the network's grid, without crop, mirroring and resampling, in percent; and `dice`.
+        same label as nnU-Net's on the network's grid, without crop, mirroring and resampling and with the same patches,
+        in percent; and `dice`.
     """
     nnunet = install(environment)
     chosen = models.find_model(model) if model else untrained_model(RECIPE)
@@ -72,7 +75,7 @@ def compare(scan: Path, environment: Path, model: str | None = None) -> dict[str
         volume = read_volume(scan)
         image, coarse = folder / "ct_0000.nii.gz", folder / "coarse_0000.nii.gz"
         sitk.WriteImage(volume.grid.to_image(volume.array), str(image))
-        sitk.WriteImage(_resampled(sitk.ReadImage(str(image)), patches.spacing_mm[::-1]), str(coarse))
+        sitk.WriteImage(_resampled(sitk.ReadImage(str(image)), patches), str(coarse))
         job = _job(folder, loaded, patches)
         weights = ["--model", model] if model else ["--recipe", RECIPE]
         ours = [sys.executable, "-P", "-m", "CovidSegLib", "segment", str(image), "-o", str(folder / "ours")]
@@ -131,19 +134,29 @@ def _run(what: str, command: list[str]) -> dict[str, Any]:
     }
 
 
-def _resampled(image: sitk.Image, spacing: tuple[float, ...]) -> sitk.Image:
-    """Return a CT on the network's spacing (x, y, z), so that neither program resamples it."""
+def _resampled(image: sitk.Image, patches: Patches) -> sitk.Image:
+    """Return a CT on the network's grid, so that neither program resamples it.
+
+    It is cropped to a size for which both programs place patches alike: they place the last ones in their own ways, and
+    the prediction for a voxel depends on the patch around it.
+    """
+    assert patches.spacing_mm is not None
+    spacing = patches.spacing_mm[::-1]
     size = [round(n * old / new) for n, old, new in zip(image.GetSize(), image.GetSpacing(), spacing, strict=True)]
     identity, linear = sitk.Transform(), sitk.sitkLinear
-    return sitk.Resample(image, size, identity, linear, image.GetOrigin(), spacing, image.GetDirection(), -1000)
+    coarse = sitk.Resample(image, size, identity, linear, image.GetOrigin(), spacing, image.GetDirection(), -1000)
+    steps = [int(side * (1 - OVERLAP)) for side in patches.size[::-1]]
+    surplus = [(n - side) % step for n, side, step in zip(size, patches.size[::-1], steps, strict=True)]
+    return sitk.Crop(coarse, [extra // 2 for extra in surplus], [extra - extra // 2 for extra in surplus])
 
 
 def _without_crop(loaded: LoadedStage, patches: Patches, image: Path) -> np.ndarray:
-    """Return the mask (z, y, x) of our prediction on the whole scan with nnU-Net's overlap."""
+    """Return the mask (z, y, x) of our prediction on the whole scan with nnU-Net's overlap and precision."""
     whole = replace(patches, spacing_mm=None, overlap=OVERLAP, blend="gaussian")
     stage = replace(loaded.stage, region="whole", mask_margin_mm=None, patches=whole)
     volume = read_volume(image)
     view = AxialView.of(volume.grid)
     scan = view.scan(volume).contiguous()
-    maps = predict_patches(loaded._replace(stage=stage), scan, None, lambda fraction: None)
+    with mock.patch.object(torch_engine, "choose_precision", lambda device: torch.float32):
+        maps = predict_patches(loaded._replace(stage=stage), scan, None, lambda fraction: None)
     return view.undo(maps["infection"] >= 128)

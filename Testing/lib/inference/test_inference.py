@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -15,10 +16,10 @@ from torch import nn
 from CovidSegLib.errors import InputError
 from CovidSegLib.inference import choose_device, choose_precision, devices, predict, slices
 from CovidSegLib.inference.loaded_stage import LoadedStage
-from CovidSegLib.inference.patches import count_windows
+from CovidSegLib.inference.patches import count_windows, patch_weights
 from CovidSegLib.inference.structures import structure_arrays, structure_maps
 from CovidSegLib.progress import silent
-from CovidSegLib.recipe import Intensity, Stage
+from CovidSegLib.recipe import Intensity, Patches, Stage
 from CovidSegLib.volume import AxialScan, AxialSpacing
 
 STAGE = slice_stage(count=3, step_mm=2.0)
@@ -147,6 +148,17 @@ def test_batches_shrink_until_they_fit_into_the_gpu(axial: np.ndarray, monkeypat
 
 
 # Patches
+
+
+def test_gaussian_weights_fall_from_the_middle_to_the_corners_without_a_limit() -> None:
+    """A lower limit, as in MONAI, would let all patches count alike at the borders of a scan."""
+    weights = patch_weights(Patches((8, 16, 16), blend="gaussian"))
+    assert weights.shape == (8, 16, 16)
+    assert weights.argmax() == 4 * 16 * 16 + 8 * 16 + 8
+    assert float(weights[4, 8, 8]) == 1.0
+    assert float(weights[4, 8, 0]) == pytest.approx(math.exp(-8))
+    assert 0 < float(weights[0, 0, 0]) == pytest.approx(math.exp(-24), rel=1e-4)
+    assert (patch_weights(Patches((4, 4, 4))) == 1).all()
 
 
 @pytest.mark.parametrize("patches", [{}, {"overlap": 0.0}, {"overlap": 0.75, "blend": "gaussian"}])

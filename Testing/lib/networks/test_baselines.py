@@ -76,6 +76,7 @@ def test_overfits_one_patch(name: str) -> None:
     assert overfit(network, build_loss(Component("dice-ce"), 0.5, network), *boxes(size, labels=3), steps=150) > 0.95
 
 
+@pytest.mark.slow
 def test_the_edge_branch_of_inf_net_finds_outlines() -> None:
     network = build("InfNet", 2)
     image, mask = boxes((96, 96), labels=3)

@@ -54,6 +54,7 @@ def run_distributed(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_two_processes_train_like_one(given: list[str], tmp_path: Path) -> None:
     one = start(*given, tmp_path / "one", env={"OMP_NUM_THREADS": "1"})
     assert (one.communicate(timeout=TIMEOUT), one.returncode)[1] == cli.DONE
