@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator
 
 import numpy as np
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 from vtkmodules.vtkCommonDataModel import vtkImageData, vtkPolyData
+from vtkmodules.vtkCommonExecutionModel import vtkPolyDataAlgorithm
 from vtkmodules.vtkFiltersCore import (
     vtkFlyingEdges3D,
     vtkPolyDataNormals,
@@ -28,6 +30,8 @@ MAX_TRIANGLES = 200_000
 SMOOTHING_ITERATIONS, PASS_BAND = 30, 0.03
 #: Connected pieces that smoothing would shrink below this share of their volume are not smoothed.
 MIN_SMOOTHED_VOLUME = 0.8
+#: Longest time in seconds that a step waits for a filter.
+_STEP_SECONDS = 0.02
 
 
 def surfaces_of(segmentation: Segmentation) -> dict[str, vtkPolyData]:
@@ -116,7 +120,7 @@ def closed_surface_in_steps(
     inside = mask[box] != 0
     yield
     filled = yield from _block_sums(inside, blocks)
-    surface = _contour(filled, int(np.prod(blocks)))
+    surface = yield from _contour(filled, int(np.prod(blocks)))
     yield
     # Block (0, 0, 0) is the empty margin before the box.
     corner = np.array([part.start for part in box])
@@ -125,8 +129,8 @@ def closed_surface_in_steps(
     yield
     surface = yield from _smoothed(surface)
     if decimate:
-        surface = _decimated(surface)
-    surface = _with_normals(surface)
+        surface = yield from _decimated(surface)
+    surface = yield from _with_normals(surface)
     yield
     yield from _scale_to_volume(surface, np.count_nonzero(inside) * grid.voxel_ml * 1000)
     return surface
@@ -144,7 +148,17 @@ def _block_sums(inside: np.ndarray, blocks: tuple[int, ...]) -> Generator[None, 
     return sums
 
 
-def _contour(filled: np.ndarray, full: int) -> vtkPolyData:
+def _output_of(algorithm: vtkPolyDataAlgorithm) -> Generator[None, None, vtkPolyData]:
+    """Return the output of a filter, which works in a thread: VTK lets Python go on meanwhile."""
+    thread = threading.Thread(target=algorithm.Update)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_STEP_SECONDS)
+        yield
+    return algorithm.GetOutput()
+
+
+def _contour(filled: np.ndarray, full: int) -> Generator[None, None, vtkPolyData]:
     """Contour the blocks (z, y, x) where half of their `full` voxels are filled. Points are block indices (x, y, z)."""
     image = vtkImageData()
     image.SetDimensions(*reversed(filled.shape))
@@ -156,8 +170,7 @@ def _contour(filled: np.ndarray, full: int) -> vtkPolyData:
     contour.ComputeNormalsOff()
     contour.ComputeGradientsOff()
     contour.ComputeScalarsOff()
-    contour.Update()
-    return contour.GetOutput()
+    return (yield from _output_of(contour))
 
 
 def _affine(scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -189,9 +202,7 @@ def _smoothed(surface: vtkPolyData) -> Generator[None, None, vtkPolyData]:
     smooth.FeatureEdgeSmoothingOff()
     smooth.NonManifoldSmoothingOn()
     smooth.NormalizeCoordinatesOn()
-    smooth.Update()
-    result = smooth.GetOutput()
-    yield
+    result = yield from _output_of(smooth)
     piece = pieces_of(surface)
     yield
     before, after = (np.bincount(piece[triangles_of(each)[:, 0]], signed_mm3(each)) for each in (surface, result))
@@ -202,7 +213,7 @@ def _smoothed(surface: vtkPolyData) -> Generator[None, None, vtkPolyData]:
     return result
 
 
-def _decimated(surface: vtkPolyData) -> vtkPolyData:
+def _decimated(surface: vtkPolyData) -> Generator[None, None, vtkPolyData]:
     """Decimate a surface of many triangles, unless that would open it."""
     triangles = surface.GetNumberOfPolys()
     if triangles <= MAX_TRIANGLES:
@@ -211,12 +222,11 @@ def _decimated(surface: vtkPolyData) -> vtkPolyData:
     decimate.SetInputData(surface)
     decimate.SetTargetReduction(min(0.5, 1 - MAX_TRIANGLES / triangles))
     decimate.VolumePreservationOn()
-    decimate.Update()
-    decimated = decimate.GetOutput()
+    decimated = yield from _output_of(decimate)
     return decimated if is_closed(decimated) else surface
 
 
-def _with_normals(surface: vtkPolyData) -> vtkPolyData:
+def _with_normals(surface: vtkPolyData) -> Generator[None, None, vtkPolyData]:
     normals = vtkPolyDataNormals()
     normals.SetInputData(surface)
     # The triangles are already consistent, and splitting would open the surface.
@@ -224,8 +234,7 @@ def _with_normals(surface: vtkPolyData) -> vtkPolyData:
     normals.SplittingOff()
     normals.ComputePointNormalsOn()
     normals.ComputeCellNormalsOff()
-    normals.Update()
-    return normals.GetOutput()
+    return (yield from _output_of(normals))
 
 
 def _scale_to_volume(surface: vtkPolyData, mm3: float) -> Iterator[None]:

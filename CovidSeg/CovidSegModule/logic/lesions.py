@@ -223,7 +223,9 @@ class LesionReview:
             mask.crop(box) if mask else np.zeros(_shape(box), np.bool_) for mask in masks.values()
         )
         lungs = np.where(left, np.uint8(LEFT_LUNG), np.uint8(RIGHT_LUNG) * right)  # the left lung where both overlap
+        yield
         code = code_voxels(lungs, infection, rejected)
+        yield
         limits = zone_limits(lungs, heights(review.grid, box))
         if self._tag is None:
             yield

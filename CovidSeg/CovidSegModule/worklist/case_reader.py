@@ -66,6 +66,9 @@ def read_case(
         InputError: The CT cannot be read. Masks that cannot be read are only noted.
         Abandoned: The case is not needed any more.
     """
+    import scipy.ndimage
+    import scipy.sparse.csgraph  # noqa: F401  # what follows in Slicer's main thread needs both, and loading takes long
+
     from CovidSegLib.reading.volume_reader import read_volume  # loads pydicom
 
     def go_on() -> None:
