@@ -58,7 +58,7 @@ class ReadinessSection(Section):
         if parameters and ct is not None:
             plan = self.logic.device_text(parameters.device)
             seconds = self.logic.expected_seconds(parameters.model, parameters.device, slices(ct))
-            if seconds is not None:
+            if seconds is not None and parameters.result is None:  # beside "Done in 20 s" it would be odd
                 time = _("It will take {time}.").format(time=duration(seconds))
                 plan = f"{plan} {time}".strip()
         series = self._show_series(ct)

@@ -34,6 +34,9 @@ def test_device_and_expected_time_are_shown(panel, monkeypatch):
     harness.wait_until(lambda: shown(panel.ui.planLabel))
     assert panel.ui.planLabel.text == "Will run on NVIDIA RTX 4000 (6.0 GB free)."
     segment(panel)
+    assert "take" not in panel.ui.planLabel.text, "there is a result"
+    panel.ui.inputSelector.setCurrentNode(harness.make_ct("another"))
+    harness.wait_until(lambda: shown(panel.ui.planLabel))
     assert panel.ui.planLabel.text.endswith("It will take about 5\u00a0s.")
 
 
