@@ -152,9 +152,12 @@ def _output_of(algorithm: vtkPolyDataAlgorithm) -> Generator[None, None, vtkPoly
     """Return the output of a filter, which works in a thread: VTK lets Python go on meanwhile."""
     thread = threading.Thread(target=algorithm.Update)
     thread.start()
-    while thread.is_alive():
-        thread.join(_STEP_SECONDS)
-        yield
+    try:
+        while thread.is_alive():
+            thread.join(_STEP_SECONDS)
+            yield
+    finally:
+        thread.join()  # also if nobody wants the surface any more: its input must live as long as the filter works
     return algorithm.GetOutput()
 
 

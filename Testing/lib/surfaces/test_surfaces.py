@@ -1,5 +1,6 @@
 """Closed surfaces enclose the volume of the voxels, in the right place, on any grid; Slicer reads them so."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from CovidSegLib.surfaces.meshes import (
     signed_mm3,
     triangles_of,
 )
+from CovidSegLib.volume import Grid
 
 
 def normals_of(surface):
@@ -209,3 +211,14 @@ def test_steps_give_the_same_surface():
     expected = closed_surface(mask, grid, 2.0)
     np.testing.assert_array_equal(points_of(surface), points_of(expected))
     np.testing.assert_array_equal(triangles_of(surface), triangles_of(expected))
+
+
+def test_a_surface_that_is_given_up_leaves_no_filter_at_work(monkeypatch):
+    """Whose input would be freed while it works."""
+    monkeypatch.setattr(closed_surfaces, "_STEP_SECONDS", 0.0)
+    mask = np.random.default_rng(0).random((60, 60, 60)) > 0.5
+    steps, before = closed_surface_in_steps(mask, Grid(mask.shape)), threading.active_count()
+    while threading.active_count() == before:
+        next(steps)
+    steps.close()
+    assert threading.active_count() == before
