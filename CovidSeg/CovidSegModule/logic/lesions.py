@@ -73,6 +73,11 @@ class LesionReview:
         assert self._surroundings is not None
         return self._measures.lesions(self._surroundings)
 
+    def has(self, numbers: Collection[int]) -> bool:
+        """Return whether there still are lesions with all of these numbers. A table may show what there was before."""
+        self._follow()
+        return all(number in self.tracker.voxels for number in numbers)
+
     # --- decisions: each can be undone ---
 
     def accept(self, numbers: Collection[int]) -> None:
@@ -173,7 +178,7 @@ class LesionReview:
     def undo(self) -> None:
         """Undo the last decision or edit, also one from before the scene was saved and loaded.
 
-        Lesions are not numbered again before, which may take seconds after a large edit. `prepare` does it afterwards.
+        Lesions are numbered again afterwards, in `prepare`, because this takes seconds after a large edit.
         """
         self.history.undo()
 

@@ -233,6 +233,10 @@ class LesionsSection(Section):
         lesions, numbers = self._lesions(), self.selected()
         if lesions is None or not numbers:
             return
+        if not lesions.has(numbers):  # they are gone after an edit or an undo, which the table follows in steps
+            self._fill(lesions.lesions())
+            self._report(_("The selected lesions have just changed. Select them again."))
+            return
         row = self.ui.lesionsTable.currentRow()
         try:
             changed = act(lesions, numbers)

@@ -170,6 +170,22 @@ def test_merge_and_split(panel, section):
     assert texts(panel, 0) == ["1", "3", "4"]
 
 
+@pytest.mark.parametrize("button", ["acceptButton", "rejectButton", "mergeButton", "splitButton"])
+def test_a_decision_right_after_an_undo_about_lesions_that_are_gone(panel, section, button):
+    """The table follows the undo in steps, so that it still shows the parts of a lesion that was split."""
+    select(panel, 0, 1)
+    click(panel.ui.mergeButton)
+    click(panel.ui.splitButton)
+    assert texts(panel, 0) == ["1", "3", "4", "5"]
+    select(panel, *([0, 3] if button == "mergeButton" else [3]))
+    click(panel.ui.undoButton)
+    click(getattr(panel.ui, button))
+    assert "Select them again" in panel.ui.lesionStatusLabel.text
+    settle()
+    assert texts(panel, 0) == ["1", "3", "4"]
+    assert set(texts(panel, 7)) <= {"proposed", "edited"}
+
+
 def test_reject_all_below(panel, section):
     panel.ui.smallestSpinBox.value = 7.0
     click(panel.ui.rejectSmallButton)
