@@ -248,9 +248,8 @@ def _holes(lungs: np.ndarray, spacing: AxialSpacing) -> Iterator[tuple[tuple[int
     """Yield the box of the lungs in each slice with holes, and the holes that `fill_holes` fills there."""
     steps = coarse_steps(spacing, COARSE_MM)
     coarse = lungs[:: steps[0], :: steps[1], :: steps[2]]
-    enclosed = ndimage.binary_dilation(
-        ndimage.binary_fill_holes(coarse) & ~coarse
-    )  # to the borders of the coarse voxels
+    # Dilated to the borders of the coarse voxels.
+    enclosed = ndimage.binary_dilation(ndimage.binary_fill_holes(coarse) & ~coarse)
     largest = VESSEL_MM2 / (spacing.rows * spacing.columns)
     for z, section in enumerate(lungs):
         if not section.any():
@@ -260,9 +259,8 @@ def _holes(lungs: np.ndarray, spacing: AxialSpacing) -> Iterator[tuple[tuple[int
         labels, count = ndimage.label(ndimage.binary_fill_holes(section[box]) & ~section[box])
         if count:
             sizes = np.bincount(labels.ravel())
-            within = np.bincount(
-                labels.ravel(), repeat_to(enclosed[z // steps[0]], steps[1:], section.shape)[box].ravel()
-            )
+            inside = repeat_to(enclosed[z // steps[0]], steps[1:], section.shape)[box]
+            within = np.bincount(labels.ravel(), inside.ravel())
             fill = (sizes <= largest) | (within > sizes / 2)
             fill[0] = False
             yield (z, *box), fill[labels]

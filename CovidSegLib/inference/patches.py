@@ -84,8 +84,8 @@ def predict_patches(
 def patch_weights(patches: Patches) -> torch.Tensor:
     """Return the weights with which patches are averaged where they overlap.
 
-    Gaussian weights are those of nnU-Net 2, whose labels then are the same. Those of MONAI are at least 0.001, so that
-    all patches count alike at the borders of a scan.
+    Gaussian weights are those of nnU-Net 2, so that labels agree with those of its predictor. MONAI's own weights are
+    not used: they are at least 0.001, which gives all patches the same weight at the borders of a scan.
 
     Returns:
         float32 of the size of a patch.

@@ -1,4 +1,4 @@
-"""How long a CT in the scene takes in the panel: from the button to the first progress, the segments and the surfaces.
+"""How long a CT in the scene takes in the panel: from the click to the first progress, and to the segments.
 
 Runs in the stand-ins of `Testing/module`, with the real child process.
 
